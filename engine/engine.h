@@ -1,0 +1,577 @@
+/*
+ * The engine: GGUF files to text, on the CPU, in this process.
+ *
+ * It knows nothing of the network, of tenants or of policy: a request carries an opaque `domain`
+ * (caches are shared only inside one) and an opaque `flow` (the queue is fair between flows).
+ * It depends on base/core, pthread and libm alone.
+ *
+ * The layers, each usable without the next:
+ *
+ *     model      a GGUF file, mapped: facts, vocabulary, weights          gguf.c, model.c
+ *     session    a KV cache, scratch memory and threads: tokens in,       session.c, graph_*.c,
+ *                logits out, several sequences in one step                kernels/
+ *     tokenizer  text <-> tokens;  template: messages -> prompt text      tokenizer.c, template.c
+ *     sampler    logits -> token                                          sampler.c
+ *     scheduler  a thread that owns one session and serves many           scheduler.c
+ *                generations at once, from a bounded fair queue
+ *
+ * Whole, in the order of calls:
+ *
+ *     struct engine_model *model;
+ *     err = engine_model_open("demo.gguf", NULL, &model, &detail);
+ *     struct engine_scheduler *sched;
+ *     err = engine_scheduler_new(model, NULL, &sched, &detail);
+ *     struct engine_message hello = {.role = SLICE("user"), .content = SLICE("Hello")};
+ *     struct engine_request req = {.messages = &hello, .message_count = 1, .max_tokens = 64,
+ *                                  .sampling = ENGINE_SAMPLING_DEFAULT};
+ *     err = engine_scheduler_submit(sched, &req, (struct engine_sink){on_event, me}, &id, &detail);
+ *     ... on_event() on the scheduler's thread: STARTED, TEXT, TEXT, FINISHED, then DONE
+ *     engine_scheduler_free(sched);
+ *     engine_model_unref(model);
+ *
+ * Bare computation:
+ *
+ *     struct engine_session *session;
+ *     err = engine_session_new(model, NULL, &session, &detail);
+ *     struct engine_batch_item items[2] = {{.sequence = 0, .token = 1},
+ *                                          {.sequence = 0, .token = 42, .want_logits = true}};
+ *     err = engine_session_step(session, items, 2, NULL, &detail);
+ *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
+ *
+ * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
+ * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot
+ * fit (the message says what would), CONTEXT_LENGTH, OVERLOADED, CANCELLED. Nothing here aborts.
+ *
+ * Threads: models, tokenizers and templates are immutable: any thread. A session belongs to one
+ * thread at a time. The scheduler's functions may be called from any thread.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdatomic.h>
+
+#include "base/core/buffer.h"
+#include "base/core/error.h"
+#include "base/core/slice.h"
+
+/* --- Processor paths ---------------------------------------------------------------------- */
+
+/*
+ * Kernels exist once per instruction set; one set is chosen for the process at first use: the best
+ * the processor has, or the one named by the environment variable HEARTH_CPU.
+ */
+
+/* "portable", "avx2"...: the chosen path; static. An unknown HEARTH_CPU falls to "portable", and
+ * engine_cpu_select(NULL) reports it. */
+const char *engine_cpu_name(void);
+
+/* Chooses by name ("auto" or NULL: by HEARTH_CPU, else the best). BAD_VALUE with the list of names
+ * when it is unknown, UNSUPPORTED when this processor lacks it. Call before any session exists. */
+enum base_err engine_cpu_select(const char *name, struct base_error *reterr);
+
+/* Names of the paths built in, in rising order of preference; NULL past the last one. Those that
+ * this processor cannot run are listed too; engine_cpu_select() refuses them. */
+const char *engine_cpu_at(size_t index);
+
+/* --- Models ------------------------------------------------------------------------------- */
+
+enum engine_kv { ENGINE_KV_F16, ENGINE_KV_F32, ENGINE_KV_COUNT };
+
+/* All zero = defaults. What the file is opened for; used to say beforehand whether it fits. */
+struct engine_model_options {
+    uint32_t context;   /* tokens of KV cache to plan for; 0 = the least of context_train, 4096 */
+    uint32_t sequences; /* sequences at once to plan for; 0 = 4 */
+    enum engine_kv kv;  /* type of the KV cache to plan for */
+    uint64_t memory_limit; /* bytes the model may take; 0 = what the system calls available */
+    bool skip_memory_check;
+    bool copy_weights; /* read the file into memory instead of mapping it */
+};
+
+/* Facts about an open model. Slices are borrowed from it; absent where the file says nothing. */
+struct engine_model_info {
+    struct slice architecture; /* "llama" */
+    struct slice name;         /* general.name */
+    struct slice weight_type;  /* type of most weights: "F32", "F16", "Q8_0" */
+    struct slice chat_template;
+    uint32_t n_vocab;
+    uint32_t context_train; /* tokens the model was made for */
+    uint32_t n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
+    uint64_t param_count;
+    uint64_t weight_bytes; /* bytes of the file's tensor data */
+};
+
+/* What a model needs, in bytes. */
+struct engine_memory {
+    uint64_t weights;
+    uint64_t kv;
+    uint64_t scratch; /* activations, logits, tables */
+    uint64_t total;
+    uint64_t available;   /* limit given, or what the system calls available */
+    uint32_t context;     /* the context that the figures are for */
+    uint32_t context_fit; /* the largest context that would fit; 0 = not even the weights do */
+};
+
+struct engine_model;
+
+/*
+ * Opens a GGUF file (version 2 or 3), checks all of it, maps its weights. The file must not change
+ * while the model is open. Returns with one reference, given back by engine_model_unref().
+ * IO, BAD_FILE, UNSUPPORTED, NO_MEMORY. options NULL = defaults.
+ */
+enum base_err engine_model_open(const char *path, const struct engine_model_options *options,
+                                struct engine_model **ret_model, struct base_error *reterr);
+
+/* The same from bytes in memory, which must stay and be aligned to 64 bytes (a model embedded in
+ * the program). `name` stands in messages where a path would. */
+enum base_err engine_model_open_bytes(struct slice bytes, const char *name,
+                                      const struct engine_model_options *options,
+                                      struct engine_model **ret_model, struct base_error *reterr);
+
+struct engine_model *engine_model_ref(struct engine_model *model);
+void engine_model_unref(struct engine_model *model); /* NULL allowed */
+
+const struct engine_model_info *engine_model_info(const struct engine_model *model);
+
+/* What opening `path` would need, without opening it for use. */
+enum base_err engine_model_estimate(const char *path, const struct engine_model_options *options,
+                                    struct engine_memory *ret_memory, struct base_error *reterr);
+
+/* --- Vocabulary: what the file says, for the tokenizer -------------------------------------- */
+
+enum engine_token_type { /* values as in the file */
+                         ENGINE_TOKEN_UNDEFINED,
+                         ENGINE_TOKEN_NORMAL,
+                         ENGINE_TOKEN_UNKNOWN,
+                         ENGINE_TOKEN_CONTROL,
+                         ENGINE_TOKEN_USER_DEFINED,
+                         ENGINE_TOKEN_UNUSED,
+                         ENGINE_TOKEN_BYTE,
+                         ENGINE_TOKEN_TYPE_COUNT
+};
+
+/* Special tokens that a file may name; index into engine_vocab.special. */
+enum engine_special {
+    ENGINE_SPECIAL_BOS,
+    ENGINE_SPECIAL_EOS,
+    ENGINE_SPECIAL_EOT,
+    ENGINE_SPECIAL_EOM,
+    ENGINE_SPECIAL_UNKNOWN,
+    ENGINE_SPECIAL_SEPARATOR,
+    ENGINE_SPECIAL_PADDING,
+    ENGINE_SPECIAL_CLS,
+    ENGINE_SPECIAL_MASK,
+    ENGINE_SPECIAL_FIM_PREFIX,
+    ENGINE_SPECIAL_FIM_SUFFIX,
+    ENGINE_SPECIAL_FIM_MIDDLE,
+    ENGINE_SPECIAL_FIM_PAD,
+    ENGINE_SPECIAL_FIM_REPO,
+    ENGINE_SPECIAL_FIM_SEPARATOR,
+    ENGINE_SPECIAL_COUNT
+};
+
+enum engine_flag { ENGINE_FLAG_UNSET, ENGINE_FLAG_NO, ENGINE_FLAG_YES };
+
+/*
+ * tokenizer.ggml.* as it stands in the file, checked for types and ranges only: every token id here
+ * is below token_count. Text is UTF-8 as the file has it (for byte-level BPE in GPT-2's alphabet);
+ * it is not checked to be well-formed. Borrowed from the model.
+ */
+struct engine_vocab {
+    struct slice model; /* tokenizer.ggml.model: "gpt2", "llama"...; absent = no tokenizer */
+    struct slice pre;   /* tokenizer.ggml.pre */
+    uint32_t token_count;
+    const struct slice *texts; /* [token_count] */
+    const float *scores;       /* [token_count] or NULL */
+    const uint8_t *types;      /* [token_count] of enum engine_token_type, or NULL = all NORMAL */
+    uint32_t merge_count;
+    const struct slice *merges;            /* [merge_count] "left right" */
+    int32_t special[ENGINE_SPECIAL_COUNT]; /* -1 = not named */
+    enum engine_flag add_bos, add_eos, add_sep, add_space_prefix, remove_extra_whitespaces;
+    struct slice precompiled_charsmap; /* raw bytes */
+    struct slice chat_template;        /* tokenizer.chat_template */
+};
+const struct engine_vocab *engine_model_vocab(const struct engine_model *model);
+
+/* --- Sessions: the computation -------------------------------------------------------------- */
+
+/* Compute threads. Sessions may share one pool (one computes at a time); a session without one
+ * makes its own. Threads spin briefly between pieces of work, then sleep; they run at lower
+ * priority. */
+struct engine_pool;
+enum base_err engine_pool_new(uint32_t threads, struct engine_pool **ret_pool,
+                              struct base_error *reterr); /* 0 = cores - 1, at least 1 */
+void engine_pool_free(struct engine_pool *pool);          /* after the sessions that use it */
+uint32_t engine_pool_threads(const struct engine_pool *pool);
+
+/* All zero = defaults. */
+struct engine_session_options {
+    uint32_t context;   /* tokens of KV cache, shared by all sequences; 0 as for models */
+    uint32_t sequences; /* sequence numbers run from 0 to this - 1; 0 = 4 */
+    uint32_t batch;     /* most tokens in one step; 0 = 256 */
+    uint32_t threads;   /* 0 = cores - 1, at least 1; not used when `pool` is given */
+    enum engine_kv kv;
+    struct engine_pool *pool; /* borrowed; NULL = one of its own */
+};
+
+/*
+ * One token to compute. It is appended to its sequence, so its position is the sequence's length at
+ * that point; tokens of one sequence may stand anywhere in the batch, in their order.
+ */
+struct engine_batch_item {
+    uint32_t sequence;
+    uint32_t token;
+    bool want_logits;
+};
+
+struct engine_session;
+
+/* Holds a reference to the model. All memory is taken here; a step allocates nothing. */
+enum base_err engine_session_new(struct engine_model *model,
+                                 const struct engine_session_options *options,
+                                 struct engine_session **ret_session, struct base_error *reterr);
+void engine_session_free(struct engine_session *session); /* NULL allowed */
+
+/*
+ * Computes `count` (1 .. batch) tokens in one pass over the weights: prompts in pieces and one
+ * token each of running sequences, in any mix. Afterwards engine_session_logits(session, i) is the
+ * i-th item that wanted logits. The result for a sequence does not depend on what else is in the
+ * batch beyond rounding.
+ *
+ * `cancel` (may be NULL) is looked at between layers: when true the step ends with CANCELLED.
+ * On any failure the sequences are as they were before. BAD_VALUE: an item out of range. LIMIT: no
+ * room in the KV cache (nothing was computed; see engine_session_room). CONTEXT_LENGTH: a sequence
+ * would grow past the session's context.
+ */
+enum base_err engine_session_step(struct engine_session *session,
+                                  const struct engine_batch_item *items, size_t count,
+                                  const atomic_bool *cancel, struct base_error *reterr);
+
+/* n_vocab numbers, valid until the next step; NULL when the last step had no such row. The caller
+ * may write into them (penalties, masks). */
+float *engine_session_logits(struct engine_session *session, size_t row);
+
+/* Tokens in the sequence; 0 for one out of range. */
+uint32_t engine_session_length(const struct engine_session *session, uint32_t sequence);
+
+/* Keeps the first `length` tokens of the sequence and forgets the rest (0 = all). */
+void engine_session_trim(struct engine_session *session, uint32_t sequence, uint32_t length);
+
+/* Makes `to` a copy of the first `length` tokens of `from` (what `to` held is forgotten). Whole
+ * pages of the cache are shared until one side writes. LIMIT: no page left for the last, partial
+ * one. */
+enum base_err engine_session_copy(struct engine_session *session, uint32_t from, uint32_t to,
+                                  uint32_t length);
+
+/* How many tokens can still be appended to this sequence now. */
+uint32_t engine_session_room(const struct engine_session *session, uint32_t sequence);
+
+/* The cache is kept in pages of this many tokens: sharing works in whole pages. */
+uint32_t engine_session_page(const struct engine_session *session);
+
+struct engine_model *engine_session_model(const struct engine_session *session); /* borrowed */
+uint32_t engine_session_context(const struct engine_session *session); /* after defaults */
+uint32_t engine_session_sequences(const struct engine_session *session);
+uint32_t engine_session_batch(const struct engine_session *session);
+
+/* Logits of every position of `tokens`, one fresh sequence, KV cache in float32:
+ * on_row(user, position, logits) is called in order; false stops (CANCELLED). threads 0 = default.
+ */
+typedef bool (*engine_row_fn)(void *user, size_t position, const float *logits);
+enum base_err engine_logits(struct engine_model *model, const uint32_t *tokens, size_t count,
+                            uint32_t threads, engine_row_fn on_row, void *user,
+                            struct base_error *reterr);
+
+/* Speed: medians over `runs` runs, without loading. */
+struct engine_bench_options {
+    uint32_t prompt_tokens; /* 0 = leave out */
+    uint32_t gen_tokens;    /* 0 = leave out */
+    uint32_t threads;       /* 0 = default */
+    uint32_t runs;          /* 0 = 5 */
+    enum engine_kv kv;
+};
+struct engine_bench_result {
+    double pp_tokens_per_s; /* prompt; 0 when left out */
+    double tg_tokens_per_s; /* generation, one sequence */
+    double pp_spread;       /* (largest - smallest) / median */
+    double tg_spread;
+    uint32_t threads, runs;
+};
+enum base_err engine_bench(struct engine_model *model, const struct engine_bench_options *options,
+                           struct engine_bench_result *ret, struct base_error *reterr);
+
+/* --- Tokenizer ------------------------------------------------------------------------------ */
+
+struct engine_tokenizer;
+
+/* Built from the model's vocabulary; holds a reference to the model. UNSUPPORTED names a tokenizer
+ * model or pre-tokenizer that is not known (never a guess). */
+enum base_err engine_tokenizer_new(struct engine_model *model, struct engine_tokenizer **ret_tok,
+                                   struct base_error *reterr);
+void engine_tokenizer_free(struct engine_tokenizer *tok);
+
+/* A list of tokens that grows; all zero = empty. `items` is from malloc, given back by
+ * engine_tokens_done(). */
+struct engine_tokens {
+    uint32_t *items;
+    size_t count, capacity;
+};
+void engine_tokens_done(struct engine_tokens *tokens);
+
+/* `parse_special`: texts of control tokens in `text` become these tokens (for rendered templates,
+ * never for what a user wrote). `add_special`: the model's own start and end tokens, as the file
+ * asks for. Appends to *tokens. Time is O(n log n) for any text. NO_MEMORY, LIMIT. */
+enum base_err engine_tokenize(const struct engine_tokenizer *tok, struct slice text,
+                              bool add_special, bool parse_special, struct engine_tokens *tokens,
+                              struct base_error *reterr);
+
+/* The raw bytes of one token; may be part of a UTF-8 sequence. Control tokens give nothing unless
+ * `show_special`. */
+enum base_err engine_detokenize(const struct engine_tokenizer *tok, const uint32_t *tokens,
+                                size_t count, bool show_special, struct buffer *out);
+
+/* True for tokens that end a generation (eos, eot, eom and their well-known names). */
+bool engine_token_is_end(const struct engine_tokenizer *tok, uint32_t token);
+
+/* --- Chat templates ------------------------------------------------------------------------- */
+
+/* One call of a tool, in an assistant's message. */
+struct engine_tool_call {
+    struct slice id, name;
+    struct slice arguments; /* JSON text */
+};
+
+/* One message; absent slices are absent in the template's eyes. */
+struct engine_message {
+    struct slice role; /* "system", "user", "assistant", "tool"... */
+    struct slice content;
+    struct slice name;
+    struct slice reasoning; /* reasoning_content */
+    struct slice tool_call_id;
+    const struct engine_tool_call *tool_calls;
+    size_t tool_call_count;
+};
+
+struct engine_template;
+
+/* Parses the Jinja text of a model. A construct outside the supported subset is UNSUPPORTED with
+ * line and column, never a guess. bos and eos: texts of these tokens ("" when the model has none).
+ * The slices are copied. */
+enum base_err engine_template_new(struct slice jinja, struct slice bos, struct slice eos,
+                                  struct engine_template **ret_template, struct base_error *reterr);
+void engine_template_free(struct engine_template *template);
+
+/* Appends the prompt text to `out`. tools_json: a JSON array, or absent. BAD_REQUEST with the
+ * template's own words when it calls raise_exception(). LIMIT bounds time and size. */
+enum base_err engine_template_render(const struct engine_template *template,
+                                     const struct engine_message *messages, size_t count,
+                                     struct slice tools_json, bool add_generation_prompt,
+                                     struct buffer *out, struct base_error *reterr);
+
+/* --- Sampler -------------------------------------------------------------------------------- */
+
+struct engine_bias {
+    uint32_t token;
+    float bias; /* added to the logit; -INFINITY forbids */
+};
+
+/*
+ * A constraint on the next token, asked before each choice and told after it. Grammars and JSON
+ * schemas are one implementation (see the end of this file); anything else may be another.
+ */
+struct engine_mask_ops {
+    /* Sets logits of forbidden tokens to -INFINITY; leaves at least one allowed. */
+    void (*apply)(void *self, float *logits, uint32_t n_vocab);
+    void (*accept)(void *self, uint32_t token);
+};
+struct engine_mask {
+    const struct engine_mask_ops *ops; /* NULL = none */
+    void *self;                        /* borrowed while the generation runs */
+};
+
+/* Order of the chain: bias, mask, penalties, then (unless temperature is 0: the largest logit, ties
+ * to the lower id) top_k, typical_p, top_p, min_p, temperature, the draw. */
+struct engine_sampling {
+    float temperature;              /* 0 = greedy */
+    int32_t top_k;                  /* 0 = off */
+    float top_p;                    /* 1 = off */
+    float min_p;                    /* 0 = off */
+    float typical_p;                /* 1 = off */
+    float repetition_penalty;       /* 1 = off */
+    float frequency_penalty;        /* 0 = off */
+    float presence_penalty;         /* 0 = off */
+    uint32_t penalty_window;        /* last tokens looked at by the penalties; 0 = all generated */
+    bool seed_given;                /* false: a fresh seed from the system */
+    uint64_t seed;                  /* same seed, same model, same path: same text */
+    const struct engine_bias *bias; /* borrowed while the generation is submitted, then copied */
+    size_t bias_count;
+    bool logprobs;         /* report the chosen token's log-probability (of the raw logits) */
+    uint32_t top_logprobs; /* and those of the most likely ones, at most 20 */
+    struct engine_mask mask;
+};
+#define ENGINE_SAMPLING_DEFAULT                                                                    \
+    ((struct engine_sampling){                                                                     \
+        .temperature = 1.0F, .top_p = 1.0F, .typical_p = 1.0F, .repetition_penalty = 1.0F})
+
+struct engine_sampler;
+
+/* BAD_VALUE names the parameter out of range. */
+enum base_err engine_sampler_new(const struct engine_sampling *sampling, uint32_t n_vocab,
+                                 struct engine_sampler **ret_sampler, struct base_error *reterr);
+void engine_sampler_free(struct engine_sampler *sampler);
+
+/* Chooses from `logits` (n_vocab numbers, overwritten) and takes the choice into account for
+ * penalties and mask. */
+uint32_t engine_sampler_next(struct engine_sampler *sampler, float *logits);
+
+/* --- Scheduler: many generations on one thread ------------------------------------------------ */
+
+/* What happens when prompt + output outgrow the request's context. */
+enum engine_overflow {
+    ENGINE_OVERFLOW_STOP, /* prompt too long: CONTEXT_LENGTH; output: finish LENGTH */
+    ENGINE_OVERFLOW_COUNT
+};
+
+/* All zero = defaults. */
+struct engine_scheduler_options {
+    struct engine_session_options session; /* `sequences` = most generations at once */
+    uint32_t queue_max;       /* waiting requests; 0 = 64; more are refused with OVERLOADED */
+    uint32_t request_context; /* most tokens of one request, prompt and output; 0 = the session's */
+};
+
+/* One generation. Exactly one of messages, prompt, tokens. Everything but the mask is copied by
+ * submit. */
+struct engine_request {
+    const struct engine_message *messages; /* through the model's chat template */
+    size_t message_count;
+    struct slice tools_json; /* for the template; absent = none */
+    struct slice prompt;     /* plain text to continue */
+    const uint32_t *tokens;  /* used as they are */
+    size_t token_count;
+
+    struct engine_sampling sampling;
+    const struct slice *stop; /* texts that end the answer; they are not part of it */
+    size_t stop_count;
+    uint32_t max_tokens; /* 0 = until the context is full */
+    enum engine_overflow overflow;
+    uint64_t domain;  /* cached prefixes are shared only inside one domain */
+    uint64_t flow;    /* the queue takes turns between flows */
+    int32_t priority; /* higher first, before fairness; 0 = normal */
+};
+
+enum engine_event_type {
+    ENGINE_EVENT_STARTED,  /* left the queue; the prompt is being read */
+    ENGINE_EVENT_TEXT,     /* `text`: whole UTF-8 characters; `tokens` behind it */
+    ENGINE_EVENT_FINISHED, /* `finish` and final `usage` */
+    ENGINE_EVENT_DONE,     /* last event of a generation that went well */
+    ENGINE_EVENT_ERROR,    /* last event of one that did not: `error` (CANCELLED after cancel) */
+    ENGINE_EVENT_TYPE_COUNT
+};
+
+enum engine_finish {
+    ENGINE_FINISH_STOP,   /* end token or stop text */
+    ENGINE_FINISH_LENGTH, /* max_tokens or context */
+    ENGINE_FINISH_COUNT
+};
+
+struct engine_usage {
+    uint32_t prompt_tokens; /* all of the prompt */
+    uint32_t cached_tokens; /* of these, taken from the prefix cache */
+    uint32_t output_tokens;
+    int64_t queue_ns, prompt_ns, generate_ns;
+};
+
+/* Of one token, when asked for. */
+struct engine_logprob {
+    uint32_t token;
+    float logprob;
+};
+struct engine_token_logprobs {
+    struct engine_logprob chosen;
+    const struct engine_logprob *top; /* most likely first */
+    size_t top_count;
+};
+
+/* Borrowed for the duration of the callback. */
+struct engine_event {
+    enum engine_event_type type;
+    uint64_t id;
+    struct slice text;
+    const uint32_t *tokens;
+    size_t token_count;
+    const struct engine_token_logprobs *logprobs; /* [token_count] or NULL */
+    enum engine_finish finish;
+    struct engine_usage usage; /* as far as known, in every event */
+    const struct base_error *error;
+};
+
+/* Called on the scheduler's thread: hand the event over and return at once; calling
+ * engine_scheduler_* except _free from inside is allowed. */
+struct engine_sink {
+    void (*on_event)(void *user, const struct engine_event *event);
+    void *user;
+};
+
+struct engine_scheduler;
+
+/* Makes session, tokenizer, template and thread; holds a reference to the model. */
+enum base_err engine_scheduler_new(struct engine_model *model,
+                                   const struct engine_scheduler_options *options,
+                                   struct engine_scheduler **ret_sched, struct base_error *reterr);
+
+/* Every generation still there gets ERROR with SHUTTING_DOWN; then the thread ends. Not from
+ * inside on_event. */
+void engine_scheduler_free(struct engine_scheduler *sched);
+
+/* Renders and tokenizes on the caller's thread, then queues. After BASE_OK exactly one DONE or
+ * ERROR comes for `*ret_id`, perhaps before submit has returned to its caller; after a failure no
+ * event does. OVERLOADED: the queue is full (the message has the predicted wait). CONTEXT_LENGTH:
+ * the prompt alone is too long (the message has both numbers). */
+enum base_err engine_scheduler_submit(struct engine_scheduler *sched,
+                                      const struct engine_request *request, struct engine_sink sink,
+                                      uint64_t *ret_id, struct base_error *reterr);
+
+/* Ends it within one step; its last event is ERROR with CANCELLED, unless it was over already. An
+ * id that is no more is ignored. */
+void engine_scheduler_cancel(struct engine_scheduler *sched, uint64_t id);
+
+/* While paused a generation keeps its place and its cache, and computes nothing. */
+void engine_scheduler_pause(struct engine_scheduler *sched, uint64_t id);
+void engine_scheduler_resume(struct engine_scheduler *sched, uint64_t id);
+
+/* How long a request with a prompt of this many tokens, submitted now, would wait for its first
+ * token. */
+int64_t engine_scheduler_wait_ms(struct engine_scheduler *sched, uint32_t prompt_tokens);
+
+struct engine_scheduler_stats {
+    uint32_t running, waiting;
+    uint32_t kv_tokens, kv_capacity;
+    uint64_t prompt_tokens, cached_tokens, output_tokens; /* since the start */
+    double prompt_tokens_per_s, output_tokens_per_s;      /* recent; 0 = not known yet */
+};
+void engine_scheduler_stats(struct engine_scheduler *sched, struct engine_scheduler_stats *ret);
+
+/* Borrowed; they live as long as the scheduler. The template is NULL when the model has none. */
+const struct engine_tokenizer *engine_scheduler_tokenizer(const struct engine_scheduler *sched);
+const struct engine_template *engine_scheduler_template(const struct engine_scheduler *sched);
+
+/* --- What comes next, and where it plugs in -----------------------------------------------------
+ *
+ * Nothing below exists yet; each addition leaves the calls above as they are.
+ *
+ * Adapters (LoRA):  engine_adapter_open(model, path, &adapter, reterr) checks shapes and the hash
+ * of the base model; `struct engine_batch_item` gains `const struct engine_adapter *adapter` (NULL
+ * = none), so requests with different adapters share one step; `struct engine_request` the same.
+ * Embeddings:  engine_embed(session, tokens, count, pooling, normalise, vector, reterr): the last
+ *     hidden state of one sequence, mean or CLS or last. Encoder models are rows of the
+ * architecture table with a graph of their own; engine_session_step() refuses them. Grammars:
+ * engine_grammar_from_schema(tok, json, ...) and engine_grammar_from_gbnf(tok, text, ...) make a
+ * grammar; engine_grammar_mask(grammar) makes a `struct engine_mask` for one generation. KV in
+ * q8_0:  a value of enum engine_kv. Rolling windows: values of enum engine_overflow. Many answers
+ * (`n`):  `n` in engine_request, `choice` in engine_event, on engine_session_copy(). Speculative
+ * decoding:  `draft` in engine_scheduler_options; engine_session_step() already gives logits for
+ * several positions of a sequence, and engine_session_trim() takes back the refused ones. Split
+ * files:  engine_model_open() of the first part. More weight types: rows of the format table
+ *     (format.c) and, for speed, of the kernel tables. More architectures: rows of arch.c.
+ */
+
+#endif
