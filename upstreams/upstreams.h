@@ -18,7 +18,8 @@
  *     // per attempt (gateway/dispatch)
  *     struct upstream_warnings warnings;
  *     err = upstream_write_body(target, request, inspection, arena, &body, &warnings, &detail);
- *     ... policy_permit_new() for upstream_target_destination(target) and body; recorded ...
+ *     wish.destination = upstream_target_destination(target);
+ *     err = policy_permit_new(&wish, &permit, &detail);       ... recorded in flight ...
  *     call.body = body; call.permit = permit;
  *     err = target->ops->start(target, &call, sink, &stream, &detail);   // the door checks both
  *     ... events ...
@@ -30,27 +31,37 @@
  *
  * Threads: `struct upstream` may be shared by all threads (its facts are atomics, the rest is
  * immutable); a pool, its targets and their streams belong to their loop's thread.
+ *
  * Ownership: upstream_new() copies everything it is given. A target keeps its upstream, and so does
- * a stream: a target may be freed while streams started from it still run, a pool may not. Reload:
- * build new upstreams from the new configuration, hand the old ones to upstream_inherit_facts(),
- * free the old targets, drop the old references. What still runs keeps its upstream, with the old
- * key, until it is released.
+ * a stream: a target may be freed while streams started from it still run, a pool may not.
+ *
+ * Reload: build new upstreams from the new configuration, hand the old ones to
+ * upstream_inherit_facts(), free the old targets, drop the old references. What still runs keeps
+ * its upstream, with the old key, until it is released.
  *
  * What is sent: a request is streamed from the upstream if and only if the client streams, so that
- * a request not streamed is answered by one body with one status, with usage and without any chance
- * of half an answer. `stream_options.include_usage` is always asked for when streaming (where the
- * kind takes it); whoever writes the answer out hides it again if the client did not ask. Never
- * sent: a header made from the client's bytes. Never followed: a redirect, a proxy of the
- * environment, an encoding. Never reused: a connection for other than its own scheme, host and
- * port.
+ * a request not streamed is answered by one body with one status, with usage, and never by half an
+ * answer. `stream_options.include_usage` is always asked for when streaming (where the kind takes
+ * it); whoever writes the answer out hides it again if the client did not ask.
+ *
+ * Never sent: a header made from the client's bytes. Never followed: a redirect, a proxy of the
+ * environment, a content encoding. Never reused: a connection for other than its own scheme, host
+ * and port.
+ *
+ * Deadlines: connect (name, TCP, TLS), first byte (from the request sent to the first content
+ * event; not for a request that is not streamed, which has nothing to show before its end), idle
+ * (between two content events; before the answer has begun it does not run, nor while paused),
+ * total.
  *
  * Errors of start(), before any byte left: POLICY_VIOLATION (the door: no permit, or one for other
  * bytes, another destination, or expired), UPSTREAM_CONNECT (every replica's breaker is open),
- * OVERLOADED (max_concurrent reached), NO_MEMORY.
+ * OVERLOADED (max_concurrent reached), SHUTTING_DOWN, NO_MEMORY.
+ *
  * Errors as events: the UPSTREAM_* codes; CONTEXT_LENGTH and UPSTREAM_REJECTED when the provider
- * refused this request; LIMIT never (an answer over a cap is UPSTREAM_PROTOCOL).
+ * refused this request; POLICY_VIOLATION when a name resolved to an address that is not allowed.
  * The message says which target, what happened, and which deadline fired; it never quotes the
- * provider's message, which may quote the prompt (UPSTREAM_REJECTED names its code and param only).
+ * provider's message, which may quote the prompt (only its error code, and the name of the
+ * parameter).
  */
 #ifndef UPSTREAMS_UPSTREAMS_H
 #define UPSTREAMS_UPSTREAMS_H
@@ -58,10 +69,9 @@
 #include "base/chat/target.h"
 #include "base/core/arena.h"
 #include "base/core/clock.h"
-#include "policy/level.h"
+#include "policy/policy.h"
 
-struct policy_inspection; /* policy/policy.h */
-struct transport;         /* upstreams/transport.h; tests only */
+struct transport; /* upstreams/transport.h; tests only */
 struct upstream;
 struct upstream_pool;
 
@@ -230,9 +240,9 @@ enum base_err upstream_target_new(struct upstream_pool *pool, struct upstream *u
                                   struct base_error *reterr) BASE_MUST_USE;
 void upstream_target_free(struct target *target); /* NULL allowed */
 
-/* What a permit names: target name and every URL it may go to, as
- * "openai/gpt-x https://api.openai.com/v1". Valid as long as the target. */
-struct slice upstream_target_destination(const struct target *target);
+/* What a permit names and the door compares: the target's name, its base URLs one a line, zone and
+ * clearance. Valid as long as the target. */
+struct policy_destination upstream_target_destination(const struct target *target);
 
 /* What was changed or left out while writing a body, for x-hearth-warnings: "top_k: left out,
  * openai does not take it". ASCII, no values. In the arena given. */
@@ -242,13 +252,15 @@ struct upstream_warnings {
 };
 
 /* Writes the body for this target from the request, in the provider's dialect, only through
- * policy's body builder: literals, the inspected request's own bytes, and the configured model
- * name. Unknown fields of a Chat Completions request are kept as they came; numbers keep their
- * text. A parameter that the kind cannot take is left out with a warning when it is a hint (user,
- * seed, penalties...), and UNSUPPORTED, with reterr->param, when the answer would be another one
- * without it (tools, n, response_format, images...). Also: LIMIT, NO_MEMORY, and whatever the
- * builder refuses. *ret_body is freed by the caller (policy_body_free) after release() of the
- * stream. */
+ * policy's body builder: literals, the inspected request's own bytes, and the configured model name
+ * (which must be among policy_config.own_strings, or the body counts as RESTRICTED). Unknown fields
+ * of a Chat Completions request are kept as they came; numbers keep their text.
+ *
+ * A parameter that the kind cannot take is left out with a warning when it is a hint (user, seed,
+ * penalties...), and UNSUPPORTED, with reterr->param, when the answer would be another one without
+ * it (tools, n, response_format, images...). Also: what policy_body_finish() reports.
+ *
+ * *ret_body is the caller's: policy_body_free() after release() of the stream. */
 enum base_err upstream_write_body(const struct target *target, const struct chat_request *request,
                                   const struct policy_inspection *inspection, struct arena *arena,
                                   struct policy_body **ret_body,
