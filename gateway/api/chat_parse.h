@@ -4,10 +4,10 @@
  *     err = json_parse(body, &json_limits_request, arena, &root, &detail);
  *     err = api_chat_parse(root, arena, &request, &detail);
  *
- * Strict where a mistake would change the meaning (wrong types, unknown roles, empty messages, numbers
- * out of range, both limits given), tolerant where a provider may know more than we do (unknown
- * fields and part types are kept). Deprecated `functions`/`function_call` are refused with a hint.
- * Errors: BAD_VALUE with the path of the field ("messages[2].content"); NO_MEMORY.
+ * Strict where a mistake would change the meaning (wrong types, unknown roles, empty messages,
+ * numbers out of range, both limits given), tolerant where a provider may know more than we do
+ * (unknown fields and part types are kept). Deprecated `functions`/`function_call` are refused with
+ * a hint. Errors: BAD_VALUE with the path of the field ("messages[2].content"); NO_MEMORY.
  * Ownership: the request lives in `arena` and borrows from `root`'s input.
  * Source: OpenAI's OpenAPI document 2.3.0, chat completions.
  */
