@@ -1,0 +1,226 @@
+#include "gateway/local/convert.h"
+
+#include "base/json/json.h"
+
+#include <math.h>
+
+static const char *part_type_name(enum chat_part_type type)
+{
+    static const char *const names[CHAT_PART_TYPE_COUNT] = {
+        [CHAT_PART_TEXT] = "text",
+        [CHAT_PART_IMAGE] = "an image",
+        [CHAT_PART_AUDIO] = "audio",
+        [CHAT_PART_DOCUMENT] = "a document",
+        [CHAT_PART_TOOL_CALL] = "a tool call",
+        [CHAT_PART_TOOL_RESULT] = "a tool result",
+        [CHAT_PART_REASONING] = "reasoning",
+        [CHAT_PART_REFUSAL] = "a refusal",
+        [CHAT_PART_OTHER] = "a part of unknown type",
+    };
+    return names[type];
+}
+
+/* All text parts as one; borrowed when there is only one. */
+static enum base_err join_text(const struct chat_part *parts, size_t count, struct arena *arena,
+                               struct slice *ret, struct base_error *reterr)
+{
+    size_t total = 0, texts = 0;
+    for (size_t i = 0; i < count; i++) {
+        enum chat_part_type type = parts[i].type;
+        if (type == CHAT_PART_TEXT || type == CHAT_PART_REFUSAL) {
+            total += parts[i].text.len + 1;
+            *ret = parts[i].text;
+            texts++;
+        } else if (type != CHAT_PART_TOOL_CALL && type != CHAT_PART_REASONING) {
+            return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                                  "the local model reads text only; a message holds %s",
+                                  part_type_name(type));
+        }
+    }
+    if (texts <= 1) {
+        if (texts == 0)
+            *ret = SLICE("");
+        return BASE_OK;
+    }
+    char *joined = arena_alloc(arena, total);
+    if (!joined)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "the messages are too long to be joined");
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].type != CHAT_PART_TEXT && parts[i].type != CHAT_PART_REFUSAL)
+            continue;
+        if (len)
+            joined[len++] = '\n';
+        if (parts[i].text.len)
+            memcpy(joined + len, parts[i].text.ptr, parts[i].text.len);
+        len += parts[i].text.len;
+    }
+    *ret = slice_of(joined, len);
+    return BASE_OK;
+}
+
+static enum base_err convert_calls(const struct chat_message *msg, struct arena *arena,
+                                   struct engine_message *to)
+{
+    struct engine_tool_call *calls = arena_calloc(arena, msg->part_count + 1, sizeof(*calls));
+    if (!calls)
+        return BASE_ERR_NO_MEMORY;
+    for (size_t i = 0; i < msg->part_count; i++) {
+        const struct chat_part *part = &msg->parts[i];
+        if (part->type == CHAT_PART_REASONING)
+            to->reasoning = part->text;
+        if (part->type == CHAT_PART_TOOL_CALL)
+            calls[to->tool_call_count++] = (struct engine_tool_call){
+                part->u.call.id, part->u.call.name, part->u.call.arguments};
+    }
+    to->tool_calls = calls;
+    return BASE_OK;
+}
+
+static enum base_err convert_message(const struct chat_message *msg, struct arena *arena,
+                                     struct engine_message *to, struct base_error *reterr)
+{
+    /* Templates know no "developer": it is the newer word for system. */
+    enum chat_role role = msg->role == CHAT_ROLE_DEVELOPER ? CHAT_ROLE_SYSTEM : msg->role;
+    to->role = slice_from_str(chat_role_name(role));
+    to->name = msg->name;
+    if (msg->role == CHAT_ROLE_TOOL && msg->part_count > 0) {
+        const struct chat_part *result = &msg->parts[0];
+        to->tool_call_id = result->u.result.call_id;
+        if (result->u.result.part_count == 0) {
+            to->content = slice_is_absent(result->text) ? SLICE("") : result->text;
+            return BASE_OK;
+        }
+        return join_text(result->u.result.parts, result->u.result.part_count, arena, &to->content,
+                         reterr);
+    }
+    enum base_err err = join_text(msg->parts, msg->part_count, arena, &to->content, reterr);
+    if (!err && msg->role == CHAT_ROLE_ASSISTANT)
+        err = convert_calls(msg, arena, to);
+    return err;
+}
+
+static float number_or(const struct chat_number *number, float otherwise)
+{
+    return slice_is_absent(number->text) ? otherwise : (float)number->value;
+}
+
+static enum base_err convert_bias(const struct chat_request *chat, struct arena *arena,
+                                  struct engine_sampling *sampling, struct base_error *reterr)
+{
+    if (!chat->logit_bias)
+        return BASE_OK;
+    struct engine_bias *bias = arena_calloc(arena, chat->logit_bias->count + 1u, sizeof(*bias));
+    if (!bias)
+        return BASE_ERR_NO_MEMORY;
+    for (const struct json_node *m = json_first(chat->logit_bias); m; m = json_next(m)) {
+        int64_t token;
+        double value;
+        if (!slice_to_i64(m->key, &token) || token < 0 || token > UINT32_MAX ||
+            !json_to_double(m, &value) || value < -100 || value > 100)
+            return base_error_set_param(
+                reterr, BASE_ERR_BAD_VALUE, "logit_bias",
+                "logit_bias: expected token ids with numbers from -100 to 100");
+        /* OpenAI's documentation: -100 forbids */
+        bias[sampling->bias_count++] =
+            (struct engine_bias){(uint32_t)token, value <= -100 ? -INFINITY : (float)value};
+    }
+    sampling->bias = bias;
+    return BASE_OK;
+}
+
+static enum base_err convert_sampling(const struct chat_request *chat, struct arena *arena,
+                                      struct engine_sampling *ret, struct base_error *reterr)
+{
+    struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
+    s.temperature = number_or(&chat->temperature, s.temperature);
+    s.top_p = number_or(&chat->top_p, s.top_p);
+    s.min_p = number_or(&chat->min_p, s.min_p);
+    s.repetition_penalty = number_or(&chat->repetition_penalty, s.repetition_penalty);
+    s.frequency_penalty = number_or(&chat->frequency_penalty, s.frequency_penalty);
+    s.presence_penalty = number_or(&chat->presence_penalty, s.presence_penalty);
+    if (!slice_is_absent(chat->top_k.text) && chat->top_k.value > 0)
+        s.top_k = (int32_t)chat->top_k.value;
+    int64_t seed;
+    if (slice_to_i64(chat->seed.text, &seed)) {
+        s.seed_given = true;
+        s.seed = (uint64_t)seed;
+    }
+    s.logprobs = chat->logprobs;
+    s.top_logprobs = (uint32_t)number_or(&chat->top_logprobs, 0);
+    enum base_err err = convert_bias(chat, arena, &s, reterr);
+    if (!err)
+        *ret = s;
+    return err;
+}
+
+enum base_err local_convert(const struct chat_request *chat, struct arena *arena,
+                            struct engine_request *ret_request, struct base_error *reterr)
+{
+    struct engine_message *messages = arena_calloc(arena, chat->message_count, sizeof(*messages));
+    if (!messages)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to convert the messages");
+    for (size_t i = 0; i < chat->message_count; i++) {
+        enum base_err err = convert_message(&chat->messages[i], arena, &messages[i], reterr);
+        if (err)
+            return err;
+    }
+    struct engine_request request = {
+        .messages = messages,
+        .message_count = chat->message_count,
+        .stop = chat->stop,
+        .stop_count = chat->stop_count,
+        .max_tokens = slice_is_absent(chat->max_tokens.text) ? 0 : (uint32_t)chat->max_tokens.value,
+    };
+    enum base_err err = convert_sampling(chat, arena, &request.sampling, reterr);
+    if (!err)
+        *ret_request = request;
+    return err;
+}
+
+/* ---- log-probabilities ---- */
+
+static void write_token(struct json_writer *w, const struct engine_tokenizer *tok,
+                        const struct engine_logprob *lp)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, 4096);
+    if (engine_detokenize(tok, &lp->token, 1, true, &bytes))
+        buffer_clear(&bytes);
+    struct slice text = buffer_slice(&bytes);
+    json_member_string(w, "token", text); /* parts of characters become U+FFFD; `bytes` is exact */
+    json_member_double(w, "logprob", isfinite(lp->logprob) ? (double)lp->logprob : -9999.0);
+    json_key(w, SLICE("bytes"));
+    json_open_array(w);
+    for (size_t i = 0; i < text.len; i++)
+        json_put_i64(w, (uint8_t)text.ptr[i]);
+    json_close_array(w);
+    buffer_done(&bytes);
+}
+
+void local_logprobs_write(const struct engine_tokenizer *tok, const struct engine_event *event,
+                          struct buffer *out)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_open_object(&w);
+    json_key(&w, SLICE("content"));
+    json_open_array(&w);
+    for (size_t i = 0; i < event->token_count; i++) {
+        const struct engine_token_logprobs *lp = &event->logprobs[i];
+        json_open_object(&w);
+        write_token(&w, tok, &lp->chosen);
+        json_key(&w, SLICE("top_logprobs"));
+        json_open_array(&w);
+        for (size_t k = 0; k < lp->top_count; k++) {
+            json_open_object(&w);
+            write_token(&w, tok, &lp->top[k]);
+            json_close_object(&w);
+        }
+        json_close_array(&w);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_member_null(&w, "refusal");
+    json_close_object(&w);
+}
