@@ -28,22 +28,6 @@ static bool is_treacherous(uint32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff;
 }
 
-static size_t decode(struct slice s, size_t at, uint32_t *ret)
-{
-    static const uint8_t firsts[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    for (size_t len = 1; len <= 4 && at + len <= s.len; len++) {
-        struct slice c = slice_of(s.ptr + at, len);
-        if (!slice_is_utf8(c))
-            continue;
-        uint32_t value = (uint8_t)c.ptr[0] & firsts[len];
-        for (size_t i = 1; i < len; i++)
-            value = value << 6 | ((uint8_t)c.ptr[i] & 0x3f);
-        *ret = value;
-        return len;
-    }
-    return 0;
-}
-
 static void add_string(struct buffer *line, struct slice s)
 {
     bool cut = s.len > VALUE_MAX_BYTES;
@@ -52,7 +36,7 @@ static void add_string(struct buffer *line, struct slice s)
     buffer_add_char(line, '"');
     for (size_t i = 0; i < s.len;) {
         uint32_t c = 0;
-        size_t len = decode(s, i, &c);
+        size_t len = slice_utf8_char(slice_sub(s, i, 4), &c);
         if (len == 0) {
             buffer_addf(line, "\\ufffd");
             i++;

@@ -147,11 +147,20 @@ static size_t utf8_char(const unsigned char *p, size_t left)
         return 0;
     unsigned char low = 0x80, high = 0xbf;
     switch (p[0]) {
-    case 0xe0: low = 0xa0; break;
-    case 0xed: high = 0x9f; break;
-    case 0xf0: low = 0x90; break;
-    case 0xf4: high = 0x8f; break;
-    default: break;
+    case 0xe0:
+        low = 0xa0;
+        break;
+    case 0xed:
+        high = 0x9f;
+        break;
+    case 0xf0:
+        low = 0x90;
+        break;
+    case 0xf4:
+        high = 0x8f;
+        break;
+    default:
+        break;
     }
     if (p[1] < low || p[1] > high)
         return 0;
@@ -177,4 +186,17 @@ bool slice_is_utf8(struct slice s)
         i += len;
     }
     return true;
+}
+
+size_t slice_utf8_char(struct slice s, uint32_t *ret)
+{
+    static const uint8_t firsts[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    size_t len = s.len ? utf8_char((const unsigned char *)s.ptr, s.len) : 0;
+    if (len == 0 || !ret)
+        return len;
+    uint32_t value = (uint8_t)s.ptr[0] & firsts[len];
+    for (size_t i = 1; i < len; i++)
+        value = value << 6 | ((uint8_t)s.ptr[i] & 0x3f);
+    *ret = value;
+    return len;
 }

@@ -24,7 +24,10 @@ struct slice {
 /* A slice of a string literal. */
 #define SLICE(lit) ((struct slice){"" lit, sizeof(lit) - 1})
 /* The same as a constant initialiser, for static tables. */
-#define SLICE_INIT(lit) {"" lit, sizeof(lit) - 1}
+#define SLICE_INIT(lit)                                                                            \
+    {                                                                                              \
+        "" lit, sizeof(lit) - 1                                                                    \
+    }
 #define SLICE_NONE ((struct slice){NULL, 0})
 /* Arguments for "%.*s". */
 #define SLICE_ARG(s) (int)(s).len, (s).ptr ? (s).ptr : ""
@@ -96,5 +99,9 @@ bool slice_to_double(struct slice s, double *ret);
 
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool slice_is_utf8(struct slice s);
+
+/* The character at the start of `s`: its length in bytes (1 to 4) and, if `ret` is not NULL, its
+ * code point. 0 when the bytes there are not well-formed UTF-8, and for an empty slice. */
+size_t slice_utf8_char(struct slice s, uint32_t *ret);
 
 #endif

@@ -2,8 +2,8 @@
  * JSON: our own strict reader for bytes from outside, and a writer.
  *
  * json_parse() validates in one pass (UTF-8, depth, duplicate keys, size, no lone surrogates, no
- * \u0000, nothing after the value) and builds an immutable tree in an arena. Numbers keep their text; a
- * string without escapes is a slice of the input, any other is decoded into the arena.
+ * \u0000, nothing after the value) and builds an immutable tree in an arena. Numbers keep their
+ * text; a string without escapes is a slice of the input, any other is decoded into the arena.
  *
  *     const struct json_node *root;
  *     err = json_parse(body, &json_limits_request, arena, &root, &detail);
@@ -39,9 +39,10 @@ struct json_node {
     enum json_type type;
     uint32_t count;   /* ARRAY, OBJECT: number of members */
     struct slice key; /* decoded name, when this is a member of an object */
-    struct slice text; /* STRING: decoded; NUMBER: as written; ARRAY, OBJECT: the whole source text */
-    const struct json_node *first; /* ARRAY, OBJECT */
-    const struct json_node *next;  /* next sibling */
+    struct slice
+        text; /* STRING: decoded; NUMBER: as written; ARRAY, OBJECT: the whole source text */
+    const struct json_node *first;  /* ARRAY, OBJECT */
+    const struct json_node *next;   /* next sibling */
     const struct json_index *index; /* OBJECT with many members; private */
 };
 
@@ -54,7 +55,8 @@ extern const struct json_limits json_limits_request; /* 32 MiB, 1M nodes, depth 
 extern const struct json_limits json_limits_event;   /* one upstream event: 16 MiB, depth 64 */
 
 enum base_err json_parse(struct slice input, const struct json_limits *limits, struct arena *arena,
-                         const struct json_node **ret_root, struct base_error *reterr) BASE_MUST_USE;
+                         const struct json_node **ret_root,
+                         struct base_error *reterr) BASE_MUST_USE;
 
 /* All accessors take NULL and wrong types and answer "absent", so that paths can be chained. */
 const struct json_node *json_get(const struct json_node *object, struct slice key);
@@ -91,8 +93,8 @@ bool json_to_bool(const struct json_node *node, bool *ret);
 const char *json_type_name(const struct json_node *node);
 
 /*
- * Writing. The writer puts commas and colons itself and never writes malformed JSON; a mistake in the
- * order of calls is an assert. Errors stay in the buffer.
+ * Writing. The writer puts commas and colons itself and never writes malformed JSON; a mistake in
+ * the order of calls is an assert. Errors stay in the buffer.
  *
  *     struct json_writer w;
  *     json_writer_init(&w, &buffer);
@@ -117,16 +119,19 @@ void json_close_array(struct json_writer *w);
 void json_key(struct json_writer *w, struct slice key);
 void json_put_string(struct json_writer *w, struct slice s); /* absent writes null */
 void json_put_i64(struct json_writer *w, int64_t value);
-void json_put_double(struct json_writer *w, double value); /* shortest that reads back; not finite: null */
+void json_put_double(struct json_writer *w,
+                     double value); /* shortest that reads back; not finite: null */
 void json_put_bool(struct json_writer *w, bool value);
 void json_put_null(struct json_writer *w);
 void json_put_number_text(struct json_writer *w, struct slice text); /* already valid JSON */
-void json_put_node(struct json_writer *w, const struct json_node *node); /* the whole tree, compact */
+void json_put_node(struct json_writer *w,
+                   const struct json_node *node);            /* the whole tree, compact */
 void json_put_raw(struct json_writer *w, struct slice json); /* one ready value */
 
 /* Key and value in one call. */
 void json_member_string(struct json_writer *w, const char *key, struct slice s);
-void json_member_str(struct json_writer *w, const char *key, const char *str); /* NULL writes null */
+void json_member_str(struct json_writer *w, const char *key,
+                     const char *str); /* NULL writes null */
 void json_member_i64(struct json_writer *w, const char *key, int64_t value);
 void json_member_double(struct json_writer *w, const char *key, double value);
 void json_member_bool(struct json_writer *w, const char *key, bool value);
