@@ -388,20 +388,27 @@ struct engine_mask {
     void *self;                        /* borrowed while the generation runs */
 };
 
-/* Order of the chain: bias, mask, penalties, then (unless temperature is 0: the largest logit, ties
- * to the lower id) top_k, typical_p, top_p, min_p, temperature, the draw. */
+/*
+ * The chain, each step left out at its neutral value: log-probabilities of the raw logits are taken;
+ * bias; mask; penalties (repetition over prompt and answer: a positive logit is divided, a negative
+ * one multiplied; presence and frequency over the answer, subtracted). Then temperature 0 takes the
+ * largest logit, of equals the lower id; any other divides the logits, so that the cuts see what is
+ * drawn from: top_k, typical_p, top_p, min_p, each on what the one before left. One draw with
+ * xoshiro256++, seeded through splitmix64.
+ */
 struct engine_sampling {
-    float temperature;              /* 0 = greedy */
+    float temperature;              /* 0 .. 100; 0 = greedy */
     int32_t top_k;                  /* 0 = off */
-    float top_p;                    /* 1 = off */
-    float min_p;                    /* 0 = off */
-    float typical_p;                /* 1 = off */
-    float repetition_penalty;       /* 1 = off */
-    float frequency_penalty;        /* 0 = off */
-    float presence_penalty;         /* 0 = off */
-    uint32_t penalty_window;        /* last tokens looked at by the penalties; 0 = all generated */
+    float top_p;                    /* 0 .. 1; 1 = off; 0 = the most likely only */
+    float min_p;                    /* 0 .. 1, share of the most likely; 0 = off */
+    float typical_p;                /* 0 .. 1; 1 = off */
+    float repetition_penalty;       /* 0.01 .. 100; 1 = off */
+    float frequency_penalty;        /* -2 .. 2; 0 = off */
+    float presence_penalty;         /* -2 .. 2; 0 = off */
+    uint32_t penalty_window;        /* last tokens looked at by the penalties; 0 = all */
     bool seed_given;                /* false: a fresh seed from the system */
     uint64_t seed;                  /* same seed, same model, same path: same text */
+    uint64_t stream;                /* answers with one seed and different streams differ (n > 1) */
     const struct engine_bias *bias; /* borrowed while the generation is submitted, then copied */
     size_t bias_count;
     bool logprobs;         /* report the chosen token's log-probability (of the raw logits) */
@@ -412,16 +419,35 @@ struct engine_sampling {
     ((struct engine_sampling){                                                                     \
         .temperature = 1.0F, .top_p = 1.0F, .typical_p = 1.0F, .repetition_penalty = 1.0F})
 
+struct engine_logprob {
+    uint32_t token;
+    float logprob; /* natural logarithm, of the raw distribution; -INFINITY = impossible */
+};
+
+/* One choice. */
+enum { ENGINE_TOP_LOGPROBS_MAX = 20 };
+struct engine_pick {
+    uint32_t token;
+    float logprob;      /* NAN unless asked for */
+    uint32_t top_count; /* as many as asked for, fewer when fewer are possible */
+    struct engine_logprob top[ENGINE_TOP_LOGPROBS_MAX]; /* most likely first */
+};
+
 struct engine_sampler;
 
-/* BAD_VALUE names the parameter out of range. */
+/* BAD_VALUE names the parameter out of range (reterr->param has OpenAI's name for it). A sampler is
+ * used by one thread at a time and allocates nothing after this. */
 enum base_err engine_sampler_new(const struct engine_sampling *sampling, uint32_t n_vocab,
                                  struct engine_sampler **ret_sampler, struct base_error *reterr);
-void engine_sampler_free(struct engine_sampler *sampler);
+void engine_sampler_free(struct engine_sampler *sampler); /* NULL allowed */
+
+/* Tokens of the prompt, for the repetition penalty; does nothing when that is off. */
+void engine_sampler_prompt(struct engine_sampler *sampler, const uint32_t *tokens, size_t count);
 
 /* Chooses from `logits` (n_vocab numbers, overwritten) and takes the choice into account for
- * penalties and mask. */
-uint32_t engine_sampler_next(struct engine_sampler *sampler, float *logits);
+ * penalties and mask. INTERNAL: a logit is NaN or +inf, or no token is possible. */
+enum base_err engine_sampler_next(struct engine_sampler *sampler, float *logits,
+                                  struct engine_pick *ret_pick, struct base_error *reterr);
 
 /* --- Scheduler: many generations on one thread ------------------------------------------------ */
 
@@ -481,10 +507,6 @@ struct engine_usage {
 };
 
 /* Of one token, when asked for. */
-struct engine_logprob {
-    uint32_t token;
-    float logprob;
-};
 struct engine_token_logprobs {
     struct engine_logprob chosen;
     const struct engine_logprob *top; /* most likely first */
