@@ -208,6 +208,7 @@ struct engine_session_options {
     uint32_t context;   /* tokens of KV cache, shared by all sequences; 0 as for models */
     uint32_t sequences; /* sequence numbers run from 0 to this - 1; 0 = 4 */
     uint32_t batch;     /* most tokens in one step; 0 = 256 */
+    uint32_t outputs;   /* most rows of logits in one step; 0 = as many as sequences */
     uint32_t threads;   /* 0 = cores - 1, at least 1; not used when `pool` is given */
     enum engine_kv kv;
     struct engine_pool *pool; /* borrowed; NULL = one of its own */
@@ -256,9 +257,10 @@ uint32_t engine_session_length(const struct engine_session *session, uint32_t se
 /* Keeps the first `length` tokens of the sequence and forgets the rest (0 = all). */
 void engine_session_trim(struct engine_session *session, uint32_t sequence, uint32_t length);
 
-/* Makes `to` a copy of the first `length` tokens of `from` (what `to` held is forgotten). Whole
- * pages of the cache are shared until one side writes. LIMIT: no page left for the last, partial
- * one. */
+/* Makes `to` a copy of the first `length` tokens of `from` (what `to` held is forgotten; nothing
+ * happens when they are the same). Pages of the cache are shared until one side writes, so this
+ * takes no time and no room; the first write to a shared page takes a page. BAD_VALUE: out of
+ * range. */
 enum base_err engine_session_copy(struct engine_session *session, uint32_t from, uint32_t to,
                                   uint32_t length);
 

@@ -1,0 +1,57 @@
+/*
+ * Formats: how weights are laid out, one row per type of the GGUF container.
+ *
+ *     const struct engine_format *f = engine_format_by_ggml(8);      // Q8_0
+ *     uint64_t bytes = engine_format_row_bytes(f, 4096);             // one row of 4096 numbers
+ *     f->dequantise(row, out, 4096);
+ *
+ * This table knows sizes and meaning only; speed is the business of the kernel tables
+ * (kernels/kernels.h), which may have no entry for a format: it is then computed through
+ * `dequantise`. Adding a type: a value of the enum, a row, a function. All static data: any thread.
+ */
+#ifndef ENGINE_FORMAT_H
+#define ENGINE_FORMAT_H
+
+#include "base/core/slice.h"
+
+enum engine_format_id {
+    ENGINE_FORMAT_F32,
+    ENGINE_FORMAT_F16,
+    ENGINE_FORMAT_BF16,
+    ENGINE_FORMAT_Q8_0,
+    ENGINE_FORMAT_COUNT
+};
+
+struct engine_format {
+    enum engine_format_id id;
+    const char *name;     /* as people write it: "Q8_0" */
+    uint32_t ggml_id;     /* number in the file */
+    uint32_t block;       /* numbers per block; rows are whole blocks */
+    uint32_t block_bytes; /* bytes per block */
+    /* `n` numbers (whole blocks) from `src`, which is aligned to 2 bytes (4 for F32). */
+    void (*dequantise)(const void *src, float *dst, size_t n);
+};
+
+/* Block of Q8_0: 32 signed bytes times one half-precision scale. */
+#define ENGINE_Q8_0_BLOCK 32
+struct engine_q8_0 {
+    uint16_t d;
+    int8_t qs[ENGINE_Q8_0_BLOCK];
+};
+_Static_assert(sizeof(struct engine_q8_0) == 34, "layout of the file");
+
+/* Row by number in the file; NULL when this engine does not compute it. */
+const struct engine_format *engine_format_by_ggml(uint32_t ggml_id);
+const struct engine_format *engine_format_at(enum engine_format_id id);
+
+/* "IQ3_S" for types that are known by name only too; "?" for others. */
+const char *engine_format_ggml_name(uint32_t ggml_id);
+
+/* Bytes of a row of `n` numbers; `n` must be whole blocks and below 2^40. */
+uint64_t engine_format_row_bytes(const struct engine_format *format, uint64_t n);
+
+/* IEEE 754 half precision, exact one way, rounded to nearest even the other. */
+float engine_half_to_float(uint16_t half);
+uint16_t engine_float_to_half(float value);
+
+#endif

@@ -1,0 +1,106 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/model.h"
+
+uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked)
+{
+    if (asked)
+        return asked;
+    return hp->context_train < 4096 ? hp->context_train : 4096;
+}
+
+uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uint32_t context,
+                         uint32_t sequences)
+{
+    /* A partly filled page per sequence comes on top. Sizes are bounded by engine_hparams_read().
+     */
+    uint64_t pages = ((uint64_t)context + ENGINE_KV_PAGE - 1) / ENGINE_KV_PAGE + sequences;
+    uint64_t per_token = 2ULL * hp->n_layer * hp->n_head_kv * hp->head_dim;
+    uint64_t bytes;
+    if (__builtin_mul_overflow(pages * ENGINE_KV_PAGE * (kv == ENGINE_KV_F32 ? 4U : 2U), per_token,
+                               &bytes))
+        return UINT64_MAX / 4;
+    return bytes < UINT64_MAX / 4 ? bytes : UINT64_MAX / 4;
+}
+
+uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, uint32_t outputs)
+{
+    uint64_t heads = (uint64_t)hp->n_head * hp->head_dim;
+    uint64_t kv_heads = (uint64_t)hp->n_head_kv * hp->head_dim;
+    uint64_t widest = hp->n_embd > hp->n_ff ? hp->n_embd : hp->n_ff;
+    if (heads > widest)
+        widest = heads;
+    /* residual, branch output, queries, attention, keys and values, gate and up, packed inputs */
+    uint64_t per_token =
+        2ULL * hp->n_embd + 2 * heads + 2 * kv_heads + 2ULL * hp->n_ff + widest * 2;
+    return 4 * (batch * per_token + (uint64_t)outputs * (hp->n_vocab + (uint64_t)hp->n_embd));
+}
+
+static uint64_t available_memory(void)
+{
+    uint64_t kib = 0;
+    char line[128];
+    FILE *file = fopen("/proc/meminfo", "re");
+    if (!file)
+        return UINT64_MAX;
+    while (fgets(line, sizeof(line), file)) {
+        if (strncmp(line, "MemAvailable:", 13) == 0)
+            kib = strtoull(line + 13, NULL, 10);
+    }
+    fclose(file);
+    return kib ? kib * 1024 : UINT64_MAX;
+}
+
+static uint64_t total_for(const struct engine_hparams *hp, const struct engine_memory *memory,
+                          enum engine_kv kv, uint32_t context, uint32_t sequences)
+{
+    return memory->weights + memory->scratch + engine_kv_bytes(hp, kv, context, sequences);
+}
+
+static void estimate(const struct gguf *file, const struct engine_hparams *hp,
+                     const struct engine_model_options *options, struct engine_memory *ret)
+{
+    uint32_t sequences = options->sequences ? options->sequences : ENGINE_DEFAULT_SEQUENCES;
+    struct engine_memory memory = {.weights = gguf_data_bytes(file)};
+    memory.context = engine_default_context(hp, options->context);
+    memory.scratch = engine_scratch_bytes(hp, ENGINE_DEFAULT_BATCH, sequences);
+    memory.kv = engine_kv_bytes(hp, options->kv, memory.context, sequences);
+    memory.total = total_for(hp, &memory, options->kv, memory.context, sequences);
+    memory.available = options->memory_limit ? options->memory_limit : available_memory();
+    uint32_t low = 0,
+             high = memory.context > hp->context_train ? memory.context : hp->context_train;
+    while (low < high) { /* the largest context that fits */
+        uint32_t middle = low + (high - low + 1) / 2;
+        if (total_for(hp, &memory, options->kv, middle, sequences) <= memory.available)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    memory.context_fit = low;
+    *ret = memory;
+}
+
+enum base_err engine_memory_check(const struct gguf *file, const struct engine_hparams *hp,
+                                  const struct engine_model_options *options,
+                                  struct engine_memory *ret_memory, struct base_error *reterr)
+{
+    const double mib = 1024.0 * 1024.0;
+    struct engine_memory memory;
+    estimate(file, hp, options, &memory);
+    if (ret_memory)
+        *ret_memory = memory;
+    if (options->skip_memory_check || memory.total <= memory.available)
+        return BASE_OK;
+    if (memory.context_fit == 0)
+        return base_error_set(
+            reterr, BASE_ERR_NO_MEMORY,
+            "%s needs %.0f MiB for weights alone and %.0f MiB are available; use a "
+            "smaller model or a smaller type of weights",
+            gguf_name(file), (double)memory.weights / mib, (double)memory.available / mib);
+    return base_error_set(reterr, BASE_ERR_NO_MEMORY,
+                          "%s needs %.0f MiB with a context of %u and %.0f MiB are available; a "
+                          "context of %u would fit",
+                          gguf_name(file), (double)memory.total / mib, memory.context,
+                          (double)memory.available / mib, memory.context_fit);
+}

@@ -1,0 +1,43 @@
+/*
+ * Models, seen from inside the engine: what engine.h's opaque struct holds.
+ * Immutable once open, apart from the count of references.
+ */
+#ifndef ENGINE_MODEL_H
+#define ENGINE_MODEL_H
+
+#include "engine/arch.h"
+#include "engine/engine.h"
+#include "engine/gguf.h"
+
+struct engine_model {
+    atomic_uint refs;
+    struct gguf *file;
+    const struct engine_arch *arch;
+    struct engine_hparams hp;
+    struct engine_weights weights;
+    struct engine_vocab vocab;
+    struct engine_model_info info;
+    struct slice *strings; /* owned: texts, then merges */
+    float *scores;         /* owned */
+    uint8_t *types;        /* owned */
+};
+
+/* vocab.c: fills model->vocab and what it owns. */
+enum base_err engine_vocab_read(struct engine_model *model, struct base_error *reterr);
+
+/* memory.c: sizes after defaults. */
+uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked);
+#define ENGINE_DEFAULT_SEQUENCES 4U
+#define ENGINE_DEFAULT_BATCH 256U
+#define ENGINE_KV_PAGE 32U /* tokens in a page of the KV cache */
+
+uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uint32_t context,
+                         uint32_t sequences);
+uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, uint32_t outputs);
+
+/* NO_MEMORY, with what would fit, unless the model and its cache fit. */
+enum base_err engine_memory_check(const struct gguf *file, const struct engine_hparams *hp,
+                                  const struct engine_model_options *options,
+                                  struct engine_memory *ret_memory, struct base_error *reterr);
+
+#endif

@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+#include "tests/unit/engine/tiny_gguf.h"
+
+static const struct tiny_model tiny = {.arch = "llama",
+                                       .n_vocab = 40,
+                                       .n_embd = 32,
+                                       .n_layer = 2,
+                                       .n_head = 4,
+                                       .n_head_kv = 2,
+                                       .head_dim = 8,
+                                       .n_ff = 64,
+                                       .type = 8,
+                                       .seed = 3};
+
+static void test_facts_and_vocabulary(void **state)
+{
+    (void)state;
+    struct tiny_file f;
+    struct engine_model *model = NULL;
+    struct base_error detail = {0};
+    struct slice bytes = tiny_model_write(&tiny, &f);
+    enum base_err err = engine_model_open_bytes(bytes, "mem", NULL, &model, &detail);
+    assert_string_equal(detail.message, "");
+    assert_int_equal(err, BASE_OK);
+    const struct engine_model_info *info = engine_model_info(model);
+    assert_true(slice_eq(info->architecture, SLICE("llama")));
+    assert_true(slice_eq(info->name, SLICE("tiny")));
+    assert_true(slice_eq(info->weight_type, SLICE("Q8_0")));
+    assert_true(slice_is_absent(info->chat_template));
+    assert_int_equal(info->n_vocab, 40);
+    assert_int_equal(info->context_train, 512);
+    assert_int_equal(info->n_head_kv, 2);
+    assert_int_equal(info->head_dim, 8);
+    uint64_t layer = 32 * 32 + 2 * 32 * 16 + 32 * 32 + 3 * 32 * 64 + 2 * 32;
+    assert_int_equal(info->param_count, 2 * 40 * 32 + 2 * layer + 32);
+    const struct engine_vocab *vocab = engine_model_vocab(model);
+    assert_true(slice_eq(vocab->model, SLICE("gpt2")));
+    assert_true(slice_eq(vocab->pre, SLICE("gpt-2")));
+    assert_int_equal(vocab->token_count, 40);
+    assert_true(slice_eq(vocab->texts[39], SLICE("t39")));
+    assert_int_equal(vocab->types[0], ENGINE_TOKEN_CONTROL);
+    assert_int_equal(vocab->types[1], ENGINE_TOKEN_NORMAL);
+    assert_null(vocab->scores);
+    assert_int_equal(vocab->merge_count, 1);
+    assert_true(slice_eq(vocab->merges[0], SLICE("t 1")));
+    assert_int_equal(vocab->special[ENGINE_SPECIAL_EOS], 0);
+    assert_int_equal(vocab->special[ENGINE_SPECIAL_BOS], -1);
+    assert_int_equal(vocab->add_bos, ENGINE_FLAG_NO);
+    assert_int_equal(vocab->add_eos, ENGINE_FLAG_UNSET);
+    assert_ptr_equal(engine_model_ref(model), model);
+    engine_model_unref(model);
+    engine_model_unref(model);
+    tiny_done(&f);
+}
+
+static void refuse_bytes(struct slice bytes, enum base_err code, const char *words)
+{
+    struct engine_model *model = NULL;
+    struct base_error detail = {0};
+    enum base_err err = engine_model_open_bytes(bytes, "mem", NULL, &model, &detail);
+    if (err != code || !strstr(detail.message, words))
+        fail_msg("wanted '%s' (%d), got '%s' (%d)", words, (int)code, detail.message, (int)err);
+    assert_null(model);
+}
+
+static void refuse(const struct tiny_model *m, enum base_err code, const char *words)
+{
+    struct tiny_file f;
+    refuse_bytes(tiny_model_write(m, &f), code, words);
+    tiny_done(&f);
+}
+
+static void test_refuses_what_it_cannot_compute(void **state)
+{
+    (void)state;
+    struct tiny_model m = tiny;
+    m.arch = "mamba";
+    refuse(&m, BASE_ERR_UNSUPPORTED, "'mamba'");
+    m = tiny;
+    m.qk_norm = true;
+    refuse(&m, BASE_ERR_UNSUPPORTED, "attn_q_norm.weight' is no part");
+    m = tiny;
+    m.n_head_kv = 3;
+    refuse(&m, BASE_ERR_BAD_FILE, "multiple");
+    m = tiny;
+    m.n_rot = 7;
+    refuse(&m, BASE_ERR_BAD_FILE, "dimension_count");
+    m = tiny;
+    m.n_rot = 10;
+    refuse(&m, BASE_ERR_BAD_FILE, "dimension_count");
+}
+
+/* The good model with `count` bytes at the first place of `find` replaced. */
+static void refuse_patched(const char *find, const char *put, size_t len, enum base_err code,
+                           const char *words)
+{
+    struct tiny_file f;
+    struct slice bytes = tiny_model_write(&tiny, &f);
+    size_t at = slice_find(bytes, slice_from_str(find));
+    assert_true(at != SIZE_MAX);
+    memcpy((char *)(uintptr_t)bytes.ptr + at, put, len);
+    refuse_bytes(bytes, code, words);
+    tiny_done(&f);
+}
+
+static void test_refuses_broken_contents(void **state)
+{
+    (void)state;
+    refuse_patched("general.architecture", "x", 1, BASE_ERR_BAD_FILE, "general.architecture");
+    refuse_patched("llama.block_count", "x", 1, BASE_ERR_BAD_FILE, "llama.block_count' is absent");
+    refuse_patched("llama.block_count\4\0\0\0", "llama.block_count\4\0\0\0\0\0\0\0", 25,
+                   BASE_ERR_BAD_FILE, "llama.block_count' is out of range");
+    refuse_patched("llama.embedding_length", "llama.embedding_length\4\0\0\0\x40\0\0\0", 30,
+                   BASE_ERR_BAD_FILE, "token_embd.weight' is 32 x 40 and must be 64 x 40");
+    refuse_patched("llama.attention.layer_norm", "x", 1, BASE_ERR_BAD_FILE, "rms_epsilon");
+    refuse_patched("output_norm.weight", "x", 1, BASE_ERR_BAD_FILE, "output_norm.weight");
+    refuse_patched("token_embd.weight", "x", 1, BASE_ERR_BAD_FILE, "token_embd.weight");
+    refuse_patched("tokenizer.ggml.tokens", "x", 1, BASE_ERR_BAD_FILE, "tokenizer.ggml.tokens");
+    refuse_patched("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eos_token_id\4\0\0\0\x28\0\0\0",
+                   35, BASE_ERR_BAD_FILE, "eos_token_id' is not a token");
+    refuse_patched("tokenizer.ggml.token_type",
+                   "tokenizer.ggml.token_type\x9\0\0\0\5\0\0\0\x28\0\0\0\0\0\0\0\7", 42,
+                   BASE_ERR_BAD_FILE, "token_type");
+    refuse_patched("blk.1.ffn_up.weight", "blk.2", 5, BASE_ERR_BAD_FILE, "blk.1.ffn_up.weight");
+}
+
+static void test_memory_is_checked_first(void **state)
+{
+    (void)state;
+    struct tiny_file f;
+    struct engine_model *model = NULL;
+    struct base_error detail = {0};
+    struct engine_model_options options = {.memory_limit = 1024, .context = 512};
+    struct slice bytes = tiny_model_write(&tiny, &f);
+    assert_int_equal(engine_model_open_bytes(bytes, "mem", &options, &model, &detail),
+                     BASE_ERR_NO_MEMORY);
+    assert_non_null(strstr(detail.message, "smaller"));
+    char path[] = "/tmp/hearth-model-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, bytes.ptr, bytes.len), (ssize_t)bytes.len);
+    close(fd);
+    struct engine_memory memory = {0};
+    assert_int_equal(engine_model_estimate(path, &options, &memory, &detail), BASE_OK);
+    assert_int_equal(memory.context, 512);
+    assert_int_equal(memory.context_fit, 0);
+    /* keys and values of 2 layers, 2 heads of 8, in halves; 16 pages of 32 tokens and one a
+     * sequence */
+    assert_int_equal(memory.kv, 2 * 2 * 2 * 8 * 2 * (512 + 4 * 32));
+    assert_int_equal(memory.total, memory.weights + memory.kv + memory.scratch);
+    options.memory_limit = memory.total - 1;
+    assert_int_equal(engine_model_open(path, &options, &model, &detail), BASE_ERR_NO_MEMORY);
+    assert_non_null(strstr(detail.message, "a context of 480 would fit"));
+    options.memory_limit = memory.total;
+    assert_int_equal(engine_model_open(path, &options, &model, &detail), BASE_OK);
+    engine_model_unref(model);
+    assert_int_equal(unlink(path), 0);
+    tiny_done(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_facts_and_vocabulary),
+        cmocka_unit_test(test_refuses_what_it_cannot_compute),
+        cmocka_unit_test(test_refuses_broken_contents),
+        cmocka_unit_test(test_memory_is_checked_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,398 @@
+#include "tests/unit/engine/tiny_gguf.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void put(struct tiny_bytes *b, const void *bytes, size_t len)
+{
+    if (b->len + len > b->capacity) {
+        b->capacity = (b->len + len) * 2 + 256;
+        b->data = realloc(b->data, b->capacity);
+        if (!b->data)
+            abort();
+    }
+    if (len > 0)
+        memcpy(b->data + b->len, bytes, len);
+    b->len += len;
+}
+
+static void put_u32(struct tiny_bytes *b, uint32_t value)
+{
+    put(b, &value, 4);
+}
+
+static void put_u64(struct tiny_bytes *b, uint64_t value)
+{
+    put(b, &value, 8);
+}
+
+static void put_str(struct tiny_bytes *b, const char *str)
+{
+    put_u64(b, strlen(str));
+    put(b, str, strlen(str));
+}
+
+static void put_zeros_to(struct tiny_bytes *b, size_t alignment)
+{
+    while (b->len % alignment != 0)
+        put(b, "", 1);
+}
+
+void tiny_begin(struct tiny_file *f, uint32_t version)
+{
+    *f = (struct tiny_file){.version = version, .alignment = 32};
+}
+
+void tiny_kv_raw(struct tiny_file *f, const char *key, uint32_t type, const void *bytes, size_t len)
+{
+    f->kv_count++;
+    put_str(&f->kvs, key);
+    put_u32(&f->kvs, type);
+    put(&f->kvs, bytes, len);
+}
+
+void tiny_kv_u32(struct tiny_file *f, const char *key, uint32_t value)
+{
+    if (strcmp(key, "general.alignment") == 0)
+        f->alignment = value;
+    tiny_kv_raw(f, key, 4, &value, 4);
+}
+
+void tiny_kv_f32(struct tiny_file *f, const char *key, float value)
+{
+    tiny_kv_raw(f, key, 6, &value, 4);
+}
+
+void tiny_kv_bool(struct tiny_file *f, const char *key, bool value)
+{
+    uint8_t byte = value ? 1 : 0;
+    tiny_kv_raw(f, key, 7, &byte, 1);
+}
+
+void tiny_kv_str(struct tiny_file *f, const char *key, const char *value)
+{
+    tiny_kv_raw(f, key, 8, NULL, 0);
+    put_str(&f->kvs, value);
+}
+
+static void array_head(struct tiny_file *f, const char *key, uint32_t item, size_t count)
+{
+    tiny_kv_raw(f, key, 9, NULL, 0);
+    put_u32(&f->kvs, item);
+    put_u64(&f->kvs, count);
+}
+
+void tiny_kv_strs(struct tiny_file *f, const char *key, const char *const *values, size_t count)
+{
+    array_head(f, key, 8, count);
+    for (size_t i = 0; i < count; i++)
+        put_str(&f->kvs, values[i]);
+}
+
+void tiny_kv_i32s(struct tiny_file *f, const char *key, const int32_t *values, size_t count)
+{
+    array_head(f, key, 5, count);
+    put(&f->kvs, values, count * sizeof(*values));
+}
+
+void tiny_kv_f32s(struct tiny_file *f, const char *key, const float *values, size_t count)
+{
+    array_head(f, key, 6, count);
+    put(&f->kvs, values, count * sizeof(*values));
+}
+
+void tiny_tensor(struct tiny_file *f, const char *name, uint32_t type, uint32_t n_dims,
+                 const uint64_t *dims, const void *data, size_t len)
+{
+    f->tensor_count++;
+    put_str(&f->infos, name);
+    put_u32(&f->infos, n_dims);
+    for (uint32_t i = 0; i < n_dims; i++)
+        put_u64(&f->infos, dims[i]);
+    put_u32(&f->infos, type);
+    put_zeros_to(&f->data, f->alignment);
+    put_u64(&f->infos, f->data.len);
+    put(&f->data, data, len);
+}
+
+struct slice tiny_end(struct tiny_file *f)
+{
+    struct tiny_bytes all = {0};
+    put(&all, "GGUF", 4);
+    put_u32(&all, f->version);
+    put_u64(&all, f->tensor_count);
+    put_u64(&all, f->kv_count);
+    put(&all, f->kvs.data, f->kvs.len);
+    put(&all, f->infos.data, f->infos.len);
+    put_zeros_to(&all, f->alignment ? f->alignment : 1);
+    put(&all, f->data.data, f->data.len);
+    /* An allocation of the exact size, so that reads past the end are seen by AddressSanitizer. */
+    void *whole = NULL;
+    if (posix_memalign(&whole, 64, all.len) != 0)
+        abort();
+    memcpy(whole, all.data, all.len);
+    free(all.data);
+    f->whole = whole;
+    return slice_of(whole, all.len);
+}
+
+void tiny_done(struct tiny_file *f)
+{
+    free(f->kvs.data);
+    free(f->infos.data);
+    free(f->data.data);
+    free(f->whole);
+    *f = (struct tiny_file){0};
+}
+
+/* --- numbers ------------------------------------------------------------------------------ */
+
+uint64_t tiny_random(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9E3779B97F4A7C15U);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+    return z ^ (z >> 31);
+}
+
+double tiny_normal(uint64_t *state)
+{
+    double sum = 0;
+    for (int i = 0; i < 12; i++)
+        sum += (double)(tiny_random(state) >> 11) * 0x1p-53;
+    return sum - 6.0;
+}
+
+/* Nearest half, ties to even, by trying all neighbours of a first guess: slow and plain. */
+static double half_value(uint16_t h)
+{
+    int e = (h >> 10) & 31, m = h & 1023;
+    double v = e == 0 ? ldexp(m, -24) : ldexp(1024 + m, e - 25);
+    return h & 0x8000 ? -v : v;
+}
+
+static uint16_t half_of(double value)
+{
+    double magnitude = fabs(value);
+    uint16_t low = 0, high = 0x7BFF;
+    if (magnitude >= half_value(high))
+        low = high;
+    while (high - low > 1) {
+        uint16_t middle = (uint16_t)((low + high) / 2);
+        if (half_value(middle) <= magnitude)
+            low = middle;
+        else
+            high = middle;
+    }
+    double below = magnitude - half_value(low), above = half_value(high) - magnitude;
+    uint16_t h = below < above || (below == above && (low & 1) == 0) ? low : high;
+    return value < 0 ? (uint16_t)(h | 0x8000) : h;
+}
+
+static size_t pack_q8_0(const float *values, size_t n, uint8_t *out)
+{
+    for (size_t b = 0; b < n / 32; b++) {
+        double most = 0;
+        for (size_t i = 0; i < 32; i++)
+            most = fmax(most, fabs((double)values[b * 32 + i]));
+        uint16_t d = half_of(most / 127);
+        memcpy(out + b * 34, &d, 2);
+        for (size_t i = 0; i < 32; i++) {
+            double q = half_value(d) > 0 ? round((double)values[b * 32 + i] / half_value(d)) : 0;
+            int8_t byte = (int8_t)fmax(-127, fmin(127, q));
+            memcpy(out + b * 34 + 2 + i, &byte, 1);
+        }
+    }
+    return n / 32 * 34;
+}
+
+size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out)
+{
+    if (type == 8)
+        return pack_q8_0(values, n, out);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], 4);
+        uint16_t half = type == 1 ? half_of((double)values[i]) : (uint16_t)(bits >> 16);
+        if (type == 0)
+            memcpy(out + i * 4, &bits, 4);
+        else
+            memcpy(out + i * 2, &half, 2);
+    }
+    return n * (type == 0 ? 4 : 2);
+}
+
+void tiny_unpack(uint32_t type, const uint8_t *bytes, size_t n, double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t half;
+        uint32_t bits = 0;
+        float value;
+        int8_t q;
+        if (type == 8) {
+            memcpy(&half, bytes + i / 32 * 34, 2);
+            memcpy(&q, bytes + i / 32 * 34 + 2 + i % 32, 1);
+            out[i] = half_value(half) * q;
+            continue;
+        }
+        memcpy(&half, bytes + i * (type == 0 ? 4 : 2), 2);
+        if (type == 1) {
+            out[i] = half_value(half);
+            continue;
+        }
+        if (type == 0)
+            memcpy(&bits, bytes + i * 4, 4);
+        else
+            bits = (uint32_t)half << 16;
+        memcpy(&value, &bits, 4);
+        out[i] = (double)value;
+    }
+}
+
+/* --- models ------------------------------------------------------------------------------- */
+
+/* A random tensor: normal numbers of deviation `scale` around `mean`. */
+static void random_tensor(struct tiny_file *f, uint64_t *seed, const char *name, uint32_t type,
+                          uint64_t cols, uint64_t rows, double mean, double scale)
+{
+    size_t n = (size_t)(cols * rows);
+    float *values = malloc(n * sizeof(float));
+    uint8_t *packed = malloc(n * 4);
+    if (!values || !packed)
+        abort();
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)(mean + scale * tiny_normal(seed));
+    size_t len = tiny_pack(type, values, n, packed);
+    tiny_tensor(f, name, type, rows > 1 ? 2 : 1, (uint64_t[]){cols, rows}, packed, len);
+    free(values);
+    free(packed);
+}
+
+static void layer_tensor(struct tiny_file *f, uint64_t *seed, uint32_t layer, const char *suffix,
+                         uint32_t type, uint64_t cols, uint64_t rows, double mean, double scale)
+{
+    char name[80];
+    (void)snprintf(name, sizeof(name), "blk.%u.%s", layer, suffix);
+    random_tensor(f, seed, name, type, cols, rows, mean, scale);
+}
+
+static void write_attention(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed,
+                            uint32_t il)
+{
+    uint64_t d = m->n_embd, q = (uint64_t)m->n_head * m->head_dim;
+    uint64_t kv = (uint64_t)m->n_head_kv * m->head_dim;
+    double s = 1.0 / sqrt((double)d);
+    if (m->fused_qkv) {
+        layer_tensor(f, seed, il, "attn_qkv.weight", m->type, d, q + 2 * kv, 0, s);
+        if (m->biases)
+            layer_tensor(f, seed, il, "attn_qkv.bias", 0, q + 2 * kv, 1, 0, 0.3);
+    } else {
+        layer_tensor(f, seed, il, "attn_q.weight", m->type, d, q, 0, s);
+        layer_tensor(f, seed, il, "attn_k.weight", m->type, d, kv, 0, s);
+        layer_tensor(f, seed, il, "attn_v.weight", m->type, d, kv, 0, s);
+        if (m->biases) {
+            layer_tensor(f, seed, il, "attn_q.bias", 0, q, 1, 0, 0.3);
+            layer_tensor(f, seed, il, "attn_k.bias", 0, kv, 1, 0, 0.3);
+            layer_tensor(f, seed, il, "attn_v.bias", 0, kv, 1, 0, 0.3);
+        }
+    }
+    if (m->qk_norm) {
+        layer_tensor(f, seed, il, "attn_q_norm.weight", 0, m->head_dim, 1, 1, 0.2);
+        layer_tensor(f, seed, il, "attn_k_norm.weight", 0, m->head_dim, 1, 1, 0.2);
+    }
+    layer_tensor(f, seed, il, "attn_output.weight", m->type, q, d, 0, 1.0 / sqrt((double)q));
+    if (m->biases)
+        layer_tensor(f, seed, il, "attn_output.bias", 0, d, 1, 0, 0.3);
+}
+
+static void write_tensors(const struct tiny_model *m, struct tiny_file *f)
+{
+    uint64_t seed = m->seed * 7919 + 17, d = m->n_embd, ff = m->n_ff;
+    random_tensor(f, &seed, "token_embd.weight", m->type, d, m->n_vocab, 0, 1.0);
+    for (uint32_t il = 0; il < m->n_layer; il++) {
+        layer_tensor(f, &seed, il, "attn_norm.weight", 0, d, 1, 1, 0.2);
+        write_attention(m, f, &seed, il);
+        layer_tensor(f, &seed, il, "ffn_norm.weight", 0, d, 1, 1, 0.2);
+        layer_tensor(f, &seed, il, "ffn_gate.weight", m->type, d, ff, 0, 1.0 / sqrt((double)d));
+        layer_tensor(f, &seed, il, "ffn_up.weight", m->type, d, ff, 0, 1.0 / sqrt((double)d));
+        layer_tensor(f, &seed, il, "ffn_down.weight", m->type, ff, d, 0, 1.0 / sqrt((double)ff));
+    }
+    random_tensor(f, &seed, "output_norm.weight", 0, d, 1, 1, 0.2);
+    if (!m->tied)
+        random_tensor(f, &seed, "output.weight", m->type, d, m->n_vocab, 0, 1.0 / sqrt((double)d));
+    if (m->rope_freqs) {
+        uint64_t half = (m->n_rot ? m->n_rot : m->head_dim) / 2;
+        float factors[512];
+        for (uint64_t i = 0; i < half; i++)
+            factors[i] = i < half / 2 ? 1.0F : 1.0F + (float)i * 0.7F;
+        tiny_tensor(f, "rope_freqs.weight", 0, 1, &half, factors, half * 4);
+    }
+}
+
+static void kv_u32(const struct tiny_model *m, struct tiny_file *f, const char *suffix,
+                   uint32_t value)
+{
+    char key[96];
+    (void)snprintf(key, sizeof(key), "%s.%s", m->arch, suffix);
+    tiny_kv_u32(f, key, value);
+}
+
+static void write_keys(const struct tiny_model *m, struct tiny_file *f)
+{
+    char key[96];
+    tiny_kv_str(f, "general.architecture", m->arch);
+    tiny_kv_str(f, "general.name", "tiny");
+    kv_u32(m, f, "context_length", m->context ? m->context : 512);
+    kv_u32(m, f, "embedding_length", m->n_embd);
+    kv_u32(m, f, "block_count", m->n_layer);
+    kv_u32(m, f, "feed_forward_length", m->n_ff);
+    kv_u32(m, f, "attention.head_count", m->n_head);
+    kv_u32(m, f, "attention.head_count_kv", m->n_head_kv);
+    kv_u32(m, f, "attention.key_length", m->head_dim);
+    kv_u32(m, f, "attention.value_length", m->head_dim);
+    kv_u32(m, f, "rope.dimension_count", m->n_rot ? m->n_rot : m->head_dim);
+    (void)snprintf(key, sizeof(key), "%s.attention.layer_norm_rms_epsilon", m->arch);
+    tiny_kv_f32(f, key, 1e-5F);
+    (void)snprintf(key, sizeof(key), "%s.rope.freq_base", m->arch);
+    tiny_kv_f32(f, key, 10000.0F);
+    if (m->rope_linear > 0) {
+        (void)snprintf(key, sizeof(key), "%s.rope.scaling.type", m->arch);
+        tiny_kv_str(f, key, "linear");
+        (void)snprintf(key, sizeof(key), "%s.rope.scaling.factor", m->arch);
+        tiny_kv_f32(f, key, m->rope_linear);
+    }
+}
+
+static void write_vocab(const struct tiny_model *m, struct tiny_file *f)
+{
+    const char **texts = calloc(m->n_vocab, sizeof(*texts));
+    char(*names)[16] = calloc(m->n_vocab, sizeof(*names));
+    int32_t *types = calloc(m->n_vocab, sizeof(*types));
+    if (!texts || !names || !types)
+        abort();
+    for (uint32_t i = 0; i < m->n_vocab; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), i == 0 ? "<eos>" : "t%u", i);
+        texts[i] = names[i];
+        types[i] = i == 0 ? 3 : 1;
+    }
+    tiny_kv_str(f, "tokenizer.ggml.model", "gpt2");
+    tiny_kv_str(f, "tokenizer.ggml.pre", "gpt-2");
+    tiny_kv_strs(f, "tokenizer.ggml.tokens", texts, m->n_vocab);
+    tiny_kv_i32s(f, "tokenizer.ggml.token_type", types, m->n_vocab);
+    tiny_kv_strs(f, "tokenizer.ggml.merges", (const char *const[]){"t 1"}, 1);
+    tiny_kv_u32(f, "tokenizer.ggml.eos_token_id", 0);
+    tiny_kv_bool(f, "tokenizer.ggml.add_bos_token", false);
+    free(texts);
+    free(names);
+    free(types);
+}
+
+struct slice tiny_model_write(const struct tiny_model *m, struct tiny_file *f)
+{
+    tiny_begin(f, 3);
+    write_keys(m, f);
+    write_vocab(m, f);
+    write_tensors(m, f);
+    return tiny_end(f);
+}

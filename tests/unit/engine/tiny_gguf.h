@@ -1,0 +1,72 @@
+/*
+ * A writer of GGUF files and a maker of tiny models with random weights, for tests. Independent of
+ * the engine's reader: it shares no code with it.
+ *
+ *     struct tiny_file f;
+ *     tiny_begin(&f, 3);
+ *     tiny_kv_u32(&f, "general.alignment", 32);
+ *     tiny_tensor(&f, "a", 0, 2, (uint64_t[]){4, 2}, data, 32);
+ *     struct slice bytes = tiny_end(&f);      // aligned to 64, valid until tiny_done()
+ *     tiny_done(&f);
+ *
+ * Tests only: memory failures abort.
+ */
+#ifndef TESTS_UNIT_ENGINE_TINY_GGUF_H
+#define TESTS_UNIT_ENGINE_TINY_GGUF_H
+
+#include "base/core/slice.h"
+
+struct tiny_bytes {
+    uint8_t *data;
+    size_t len, capacity;
+};
+
+struct tiny_file {
+    uint32_t version, alignment;
+    uint64_t kv_count, tensor_count;
+    struct tiny_bytes kvs, infos, data;
+    uint8_t *whole;
+};
+
+void tiny_begin(struct tiny_file *f, uint32_t version);
+void tiny_kv_u32(struct tiny_file *f, const char *key, uint32_t value);
+void tiny_kv_f32(struct tiny_file *f, const char *key, float value);
+void tiny_kv_bool(struct tiny_file *f, const char *key, bool value);
+void tiny_kv_str(struct tiny_file *f, const char *key, const char *value);
+void tiny_kv_strs(struct tiny_file *f, const char *key, const char *const *values, size_t count);
+void tiny_kv_i32s(struct tiny_file *f, const char *key, const int32_t *values, size_t count);
+void tiny_kv_f32s(struct tiny_file *f, const char *key, const float *values, size_t count);
+/* Raw: a key, a type number and the bytes of its value. */
+void tiny_kv_raw(struct tiny_file *f, const char *key, uint32_t type, const void *bytes,
+                 size_t len);
+void tiny_tensor(struct tiny_file *f, const char *name, uint32_t type, uint32_t n_dims,
+                 const uint64_t *dims, const void *data, size_t len);
+struct slice tiny_end(struct tiny_file *f);
+void tiny_done(struct tiny_file *f);
+
+/* --- models --------------------------------------------------------------------------------- */
+
+struct tiny_model {
+    const char *arch;
+    uint32_t n_vocab, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
+    uint32_t n_rot;   /* 0 = head_dim */
+    uint32_t context; /* 0 = 512 */
+    uint32_t type;    /* ggml number of the matrices: 0, 1, 8, 30 */
+    bool tied, biases, rope_freqs, fused_qkv, qk_norm;
+    float rope_linear; /* 0 = none */
+    uint64_t seed;
+};
+
+/* Writes a whole model with a byte-sized made-up vocabulary. tiny_done() frees it. */
+struct slice tiny_model_write(const struct tiny_model *m, struct tiny_file *f);
+
+/* Uniform in (0, 1) and about normal. */
+uint64_t tiny_random(uint64_t *state);
+double tiny_normal(uint64_t *state);
+
+/* Numbers of a row in type 0, 1, 8 or 30 <-> bytes; double precision, straight from the definition.
+ */
+size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out);
+void tiny_unpack(uint32_t type, const uint8_t *bytes, size_t n, double *out);
+
+#endif
