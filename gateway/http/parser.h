@@ -18,7 +18,8 @@
  *         }
  *     }
  *
- * While the head is incomplete `used` is 0: the bytes of a head stay in one piece. Slices in
+ * While the head is incomplete `used` is 0 (an empty line before it apart): it stays in one piece.
+ * Slices in
  * `struct http_head` point into the bytes of the call that returned HTTP_EVENT_HEAD (those `used`
  * bytes must stay where they are for as long as the head is read).
  *
@@ -63,7 +64,7 @@ struct http_head {
     bool keep_alive;     /* after this request, as far as the client is concerned */
     bool expect_continue;
     enum http_body_kind body;
-    uint64_t content_length; /* of HTTP_BODY_LENGTH; at most limits.body_bytes */
+    uint64_t content_length; /* of HTTP_BODY_LENGTH; not yet held against limits.body_bytes */
     size_t field_count;
     struct http_field fields[HTTP_HEADERS_MAX]; /* in order, all of them */
 };
@@ -128,26 +129,25 @@ struct http_parser {
     struct http_limits limits;
     struct http_head *head; /* borrowed */
     unsigned state;
-    uint32_t at;      /* head: where the current line begins */
-    uint32_t path_at; /* private bookkeeping of the head */
-    uint32_t path_len, query_at, query_len;
-    unsigned seen;      /* which of the fields that may occur once have been seen */
-    bool skipped_empty; /* the one empty line allowed before a request line */
-    uint64_t left;      /* of the body or of the chunk */
-    uint64_t body_size; /* of a chunked body, so far */
-    uint32_t trailer_size;
+    uint32_t at;           /* head: where the current line begins */
+    uint32_t seen;         /* which fields of interest have been seen */
+    uint32_t trailer_size; /* bytes */
+    bool skipped_empty;    /* the one empty line allowed before a request line */
+    uint64_t left;         /* bytes of the body or of the chunk */
+    uint64_t body_size;    /* of a chunked body, so far */
     enum http_fault fault;
 };
 
-/* `head` is written from HTTP_EVENT_HEAD on and borrowed until the next init or reset. */
+/* `head` is borrowed until the next init or reset; its content is of use from HTTP_EVENT_HEAD on.
+ */
 void http_parser_init(struct http_parser *parser, const struct http_limits *limits,
                       struct http_head *head);
 
-/* Ready for the next request of the same connection; `head` may be another one. */
+/* Ready for the next request of the same connection; `head` may be another one, the limits stay. */
 void http_parser_reset(struct http_parser *parser, struct http_head *head);
 
-/* Lowers (or raises) the body limit between HEAD and the first byte of the body. A Content-Length
- * above it is refused by the next http_parser_next(). */
+/* Sets another body limit, after HEAD and before the next http_parser_next(), which refuses a
+ * Content-Length above it (a chunked body is refused when it grows beyond). */
 void http_parser_limit_body(struct http_parser *parser, uint64_t body_bytes);
 
 /* One event; returns how many of the bytes it used up. After ERROR and CLOSE every call repeats it.
@@ -155,12 +155,9 @@ void http_parser_limit_body(struct http_parser *parser, uint64_t body_bytes);
 size_t http_parser_next(struct http_parser *parser, const char *bytes, size_t len,
                         struct http_event *ret_event);
 
-/* True when not a byte of a next request has been seen since init or reset. */
-bool http_parser_is_idle(const struct http_parser *parser);
-
-/* Bytes of a body whose length was announced may be read past the parser: tells it that `len` of
- * them (at most http_parser_body_left()) went by. */
-uint64_t http_parser_body_left(const struct http_parser *parser); /* 0 unless HTTP_BODY_LENGTH */
+/* Bytes of a body whose length was announced may be read past the parser, once it has answered MORE
+ * inside that body: tells it that `len` of them (at most http_parser_body_left()) went by. */
+uint64_t http_parser_body_left(const struct http_parser *parser); /* 0 for other bodies */
 void http_parser_body_skip(struct http_parser *parser, uint64_t len);
 
 #endif
