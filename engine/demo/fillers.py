@@ -1,0 +1,177 @@
+"""Fillers shared by all tasks (names, places, products, amounts, dates...), each list split,
+and the small template language:
+
+    [a|b|c]     one of these, part of the template (not split)
+    {slot}      a filler of that list, on the generator's filler side
+    {slot:2}    a second, different filler of the same list
+
+Gen(rng, templates, fillers) holds the two sides; gen.fill(text) expands and remembers what each
+slot became in gen.values.
+"""
+import re
+
+from split import Pool, made
+
+FIRST = """Anna Ben Clara David Elena Farid Grace Henrik Ines Jonas Katrin Luis Maria Nadia Oliver Priya
+Quentin Rosa Samuel Tomas Ulrike Victor Wanda Xavier Yusuf Zoe Amir Bianca Carlos Dilara Emil Fatima
+Goran Hannah Igor Julia Kemal Laura Marek Nora Oscar Paula Rashid Sofia Thomas Ursula Vera Walter
+Yara Zeynep Aiko Bruno Chloe Dmitri Esther Felix Gita Hugo Ivana Jakub Kofi Lena Mateo Nina Omar
+Petra Ravi Sara Tim Vikram Wei Yan Adele Boris Celia Daniel Edith Frank Gloria Hassan Iris James
+Karin Leo Mona Niels Olga Pablo Ruth Stefan Tara Umar Viola William Alice Robert Emma Michael Linda
+Peter Susan Mark Karen Paul Lisa Kevin Amy Brian Kate George Helen Jack Lucy Martin Rachel Simon
+Tina Alan Diane Eric Fiona Gary Heidi Ian Joan Kyle Megan Neil Owen Pam Ron Sean Tess Vince""".split()
+LAST = """Abbott Berger Castillo Dahl Eriksen Fischer Garcia Hoffman Ivanov Jensen Kowalski Lindgren Moreau
+Novak Okafor Petrov Quinn Rossi Santos Tanaka Ueda Vargas Weber Yilmaz Zhang Adler Brandt Costa
+Diaz Engel Ferrari Gruber Haas Iyer Jovanovic Keller Larsen Meyer Nguyen Olsen Pereira Rao Schmidt
+Tran Usman Vogel Winter Young Zimmer Ahmed Becker Chen Dubois Evans Fuchs Gupta Huber Ito Janssen
+Klein Lopez Martin Nilsson Ortega Park Romano Silva Torres Ulrich Vasquez Wagner Yamada Ziegler
+Bauer Carter Davies Ellis Foster Grant Hughes Ingram Jordan Kaplan Lambert Morris Nash Osborne
+Parker Reed Stone Turner Vaughn Walsh Barnes Cole Dixon Fletcher Gibson Holt Marsh Porter""".split()
+CITY = """Lisbon|Hamburg|Oslo|Madrid|Warsaw|Dublin|Vienna|Prague|Ghent|Bergen|Turin|Lyon|Seville|Porto|Riga|
+Tallinn|Athens|Split|Krakow|Leipzig|Zurich|Basel|Geneva|Utrecht|Malmo|Aarhus|Tampere|Cork|Leeds|Bristol|
+Boston|Denver|Austin|Seattle|Toronto|Montreal|Chicago|Lima|Bogota|Nairobi|Accra|Cairo|Tunis|Mumbai|Pune|
+Osaka|Kyoto|Seoul|Hanoi|Manila|Perth|Sydney|Auckland|Berlin|Paris|London|Rome|Naples""".replace("\n", "").split("|")
+PRODUCT = """desk lamp|coffee maker|standing desk|phone case|laptop bag|water bottle|rain jacket|running shoes|
+office chair|power bank|wireless mouse|keyboard|monitor|headphones|bluetooth speaker|electric kettle|toaster|
+air fryer|garden hose|tent|sleeping bag|backpack|yoga mat|bicycle helmet|bike lock|dog bed|cat tree|bookshelf|
+picture frame|rug|curtains|pillow|blanket|winter coat|sunglasses|wrist watch|camera|tripod|printer|router|
+tablet|smart watch|doorbell|vacuum cleaner|blender|frying pan|knife set|wine glasses|tea pot|board game|
+puzzle|guitar|microphone|webcam|usb cable|hard drive|memory card|drill|ladder|tool box|paint set|notebook|
+fountain pen|calendar|umbrella|suitcase|travel mug|lunch box|baby monitor|car seat|stroller|space heater|
+ceiling fan|shower head|towel set|mirror|night light|alarm clock|scarf|leather boots|hiking poles|kayak""".replace("\n", "").split("|")
+BRAND = """Norvik|Lumira|Tavano|Peltrix|Solano|Brenta|Kiruna|Oakline|Veloro|Zentra|Halden|Mirova|Quorra|Arbona|
+Fennic|Dorado|Elmwood|Castor|Pollux|Tamarin|Orvia|Belmont|Corvid|Junip|Saphira|Nimbus|Kestrel|Alder|Mosaic|
+Vantor|Trellis|Harbin|Cobalt|Ravelin|Sorrel|Tundra|Umbra|Wexley|Yarrow|Zephyr""".replace("\n", "").split("|")
+DOMAIN = """example.com|example.org|example.net|mail.example|post.example|norvik.example|brightmail.example|
+oakline.example|inbox.example|harbour.example|webpost.example|quickmail.example|studio.example|lab.example|
+uni.example|office.example|shop.example|cloudpost.example|north.example|south.example|greenfield.example|
+riverside.example|bluebird.example|firma.example|kontor.example|atelier.example|corp.example|hotel.example|
+clinic.example|library.example|school.example|museum.example|bakery.example|garage.example|print.example""".replace("\n", "").split("|")
+MONTH = "January February March April May June July August September October November December".split()
+WEEKDAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+WORDS = """apple bridge candle desert engine forest garden harbor island jacket kitchen ladder mirror needle
+orange pencil quarter river silver table umbrella valley window yellow anchor basket cotton dragon eagle
+feather guitar hammer insect jungle kernel lemon magnet nickel ocean pepper rocket saddle temple velvet
+walnut zipper branch copper diamond elbow flower glove honey iron jewel kettle lantern marble nurse olive
+paper queen rabbit salt thunder uncle violin wheel youth arrow button castle doctor energy finger gravity
+horse image judge knight letter market number office planet question reason summer travel value winter
+account border circle degree effect famous growth history impact journey kingdom language memory nature
+object people quality region science theory union victory weather access balance culture design example
+function general human instance justice knowledge level material network opinion pattern rate source
+total update version welcome method result student teacher system surface metal water light music animal
+plant mountain city village machine bottle camera building morning evening minute hour simple complex
+quick slow heavy bright dark early late modern ancient local global public private strong weak deep high
+run walk build break carry draw explain follow gather hold invent join keep learn measure notice open push
+read sell teach understand visit watch write compare describe consider between because although however""".split()
+
+
+def amount(rng):
+    whole = rng.choice([rng.randint(1, 99), rng.randint(1, 99), rng.randint(100, 999), rng.randint(1000, 9999)])
+    cents = rng.choice(["", "", f".{rng.randint(0, 99):02d}", ".99", ".50"])
+    number = str(whole)
+    if whole >= 1000 and rng.random() < 0.4:
+        number = number[:-3] + "," + number[-3:]
+    return rng.choice(["${}", "${}", "{} euros", "{} EUR", "€{}", "£{}", "{} dollars", "USD {}"]).format(number + cents)
+
+
+def date(rng):
+    day, month, year = rng.randint(1, 28), rng.choice(MONTH), rng.randint(2019, 2027)
+    nth = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
+    return rng.choice([
+        f"{day} {month}", f"{day} {month} {year}", f"{month} {day}", f"{month} {day}, {year}",
+        f"{year}-{MONTH.index(month) + 1:02d}-{day:02d}", f"{day}/{MONTH.index(month) + 1}/{year}",
+        f"{month} {day}{nth}", f"{day}{nth} of {month}", f"{day}.{MONTH.index(month) + 1}.{year}"])
+
+
+def nonsense(rng, low=2, high=4):
+    """A made-up word, so that copying does not depend on known names."""
+    parts = ["ba", "ko", "ri", "ten", "lu", "mar", "vi", "so", "den", "pa", "tri", "zel", "no", "gra", "fi", "ush",
+             "el", "or", "an", "in", "kas", "ber", "wen", "dy", "qua", "tho", "mel", "jo", "ka", "sha", "ro", "les"]
+    return "".join(rng.choice(parts) for _ in range(rng.randint(low, high)))
+
+
+POOLS = {
+    "first": Pool("first", FIRST), "last": Pool("last", LAST), "city": Pool("city", CITY),
+    "product": Pool("product", PRODUCT), "brand": Pool("brand", BRAND), "domain": Pool("domain", DOMAIN),
+}
+
+
+def _email(gen):
+    first, last = gen.slot("first").lower(), gen.slot("last").lower()
+    user = gen.rng.choice([f"{first}.{last}", first, f"{first[0]}.{last}", f"{first}{last}", f"{first}_{last}",
+                           f"{last}{gen.rng.randint(1, 99)}", f"{first}{gen.rng.randint(1, 99)}",
+                           gen.rng.choice(["info", "sales", "billing", "office", "team", "hello"])])
+    return user + "@" + gen.slot("domain")
+
+
+def _name(gen):
+    first = gen.slot("first")
+    last = gen.slot("last")
+    if gen.fillers == "train" and gen.rng.random() < 0.15:  # made-up names, to learn copying
+        first, last = nonsense(gen.rng).capitalize(), nonsense(gen.rng).capitalize()
+    return f"{first} {last}" if gen.rng.random() < 0.6 else first
+
+
+MADE = {
+    "amount": lambda g: made(g.rng, g.fillers, "amount", amount),
+    "date": lambda g: made(g.rng, g.fillers, "date", date),
+    "email": _email,
+    "name": _name,
+    "n": lambda g: str(g.rng.choice([2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 24, 30])),
+    "big": lambda g: str(g.rng.randint(10, 99999)),
+    "weekday": lambda g: g.rng.choice(WEEKDAY),
+    "month": lambda g: g.rng.choice(MONTH),
+    "order": lambda g: g.rng.choice(["#{}", "{}", "A-{}", "INV-{}", "no. {}"]).format(g.rng.randint(1000, 99999)),
+    "card": lambda g: g.rng.choice(["4111 1111 1111 1111", "5500 0000 0000 0004", "ending in 4242", "3400 0000 0000 009"]),
+    "branded": lambda g: g.slot("brand") + " " + g.slot("product") if g.rng.random() < 0.4 else g.slot("product"),
+    "word": lambda g: g.rng.choice(WORDS),
+    "nonsense": lambda g: nonsense(g.rng),
+}
+
+
+def add_pool(slot, lines):
+    """Registers a task's own list of fillers under `{slot}`."""
+    POOLS[slot] = Pool(slot, lines)
+
+
+SLOT = re.compile(r"\{([a-z_]+)(?::(\d))?\}")
+CHOICE = re.compile(r"\[([^\[\]{}]*\|[^\[\]{}]*)\]")
+
+
+class Gen:
+    """One generator: a random source and the side of templates and of fillers."""
+
+    def __init__(self, rng, templates="train", fillers="train"):
+        self.rng, self.templates, self.fillers = rng, templates, fillers
+        self.values = {}
+
+    def slot(self, name):
+        """A fresh filler for slot `name`; a filler may itself hold slots."""
+        text = MADE[name](self) if name in MADE else POOLS[name].pick(self.rng, self.fillers)
+        return self._expand(text) if "{" in text or "[" in text else text
+
+    def template(self, pool):
+        """A template of `pool` on the template side."""
+        return pool.pick(self.rng, self.templates).replace("\\n", "\n")
+
+    def fill(self, text):
+        """`text` with its choices and slots expanded; self.values says what each slot became."""
+        self.values = {}
+        return self._expand(text)
+
+    def _expand(self, text):
+        text = CHOICE.sub(lambda m: self.rng.choice(m.group(1).split("|")), text)
+        local = {}
+
+        def one(match):
+            key = match.group(0)[1:-1]
+            if key not in local:
+                for _ in range(20):
+                    local[key] = self.slot(match.group(1))
+                    if list(local.values()).count(local[key]) == 1:
+                        break
+                self.values.setdefault(key, local[key])
+            return local[key]
+
+        text = SLOT.sub(one, text)
+        return CHOICE.sub(lambda m: self.rng.choice(m.group(1).split("|")), text)

@@ -1,0 +1,185 @@
+"""Writes examples: conversations whose assistant turns are the answers to learn.
+
+An example is {"task", "messages": [{"role", "content"}...]}; the last message is the assistant's.
+
+    python3 generate.py --seed 1 --count 5            # five training examples, to look at
+    python3 generate.py --eval                        # the evaluation sets of score.py, as JSON lines
+"""
+import argparse
+import json
+import random
+import re
+
+import chat
+import extract
+import reading
+import sentiment
+import support
+from fillers import Gen
+
+SHARES = {"sentiment": 18, "support": 19, "extract": 20, "yesno": 13, "pick": 11, "greeting": 4, "about": 9, "off": 20}
+NEIGHBOUR = {"a": "qsz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "k": "jl",
+             "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe",
+             "y": "tu"}
+SHORT = [(r"\byou\b", "u"), (r"\bare\b", "r"), (r"\bplease\b", "pls"), (r"\bI am\b", "im"), (r"\bI\b", "i"), (r"n't\b", "nt"),
+         (r"\band\b", "&"), (r"\bbecause\b", "cuz"), (r"\bdoes not\b", "doesnt"), (r"\bdo not\b", "dont"), (r"\bcan not\b", "cant"),
+         (r"\bis not\b", "isnt"), (r"\bvery\b", "rly"), (r"\bwas not\b", "wasnt"), (r"\bit is\b", "its"), (r"\bto\b", "2")]
+LONG = [(r"\bis not\b", "isn't"), (r"\bdoes not\b", "doesn't"), (r"\bdo not\b", "don't"), (r"\bit is\b", "it's"),
+        (r"\bI am\b", "I'm"), (r"\bwas not\b", "wasn't"), (r"\bcannot\b", "can't"), (r"\bcould not\b", "couldn't"),
+        (r"\bI have\b", "I've"), (r"\bI would\b", "I'd")]
+
+
+def typo(rng, text):
+    """One slip of the finger inside a word."""
+    places = [i for i in range(1, len(text) - 1) if text[i].isalpha() and text[i - 1].isalpha()]
+    if not places:
+        return text
+    i = rng.choice(places)
+    kind = rng.randrange(4)
+    if kind == 0:
+        return text[:i] + text[i + 1:]
+    if kind == 1:
+        return text[:i] + text[i] + text[i:]
+    if kind == 2 and text[i + 1].isalpha():
+        return text[:i] + text[i + 1] + text[i] + text[i + 2:]
+    return text[:i] + rng.choice(NEIGHBOUR.get(text[i].lower(), text[i])) + text[i + 1:]
+
+
+def noise(rng, text, strength=1.0):
+    """`text` as people type it: case, punctuation, short forms, slips."""
+    if rng.random() < 0.35:
+        for pattern, short in rng.sample(LONG, 5):
+            text = re.sub(pattern, short, text)
+    if rng.random() < 0.5:
+        text = text[:1].upper() + text[1:]
+    if rng.random() < 0.4 and text and text[-1].isalnum():
+        text += rng.choice([".", ".", ".", "!", "!!", "...", " :)" if rng.random() < 0.1 else "."])
+    if rng.random() > 0.4 * strength:
+        return text
+    if rng.random() < 0.45:
+        text = text.lower()
+    elif rng.random() < 0.07:
+        text = text.upper()
+    if rng.random() < 0.35:
+        text = re.sub(r"[.,!?;'\"](?=\s|$)", "", text)
+    if rng.random() < 0.2:
+        for pattern, short in rng.sample(SHORT, 5):
+            text = re.sub(pattern, short, text)
+    if rng.random() < 0.45:
+        for _ in range(1 + len(text) // 60):
+            text = typo(rng, text)
+    return text
+
+
+def _classified(gen, module, noisy):
+    rng = gen.rng
+    text, label = module.text(gen)
+    text = noisy(text)
+    if module is support and rng.random() < 0.2:
+        # a part of the labels, in any order; what is not on offer is "other"
+        labels = rng.sample(["billing", "bug", "feature"], rng.randint(1, 3)) + ["other"]
+        if rng.random() < 0.3:
+            rng.shuffle(labels)
+        label = label if label in labels else "other"
+        prompt = gen.template(support.SUBSET).replace("{labels}", reading.options_text(rng, labels))
+        return [("user", prompt.replace("{text}", text))], label
+    if rng.random() < 0.2:
+        return [("system", gen.template(module.SYSTEM)), ("user", text)], label
+    prompt = gen.template(module.INSTRUCT)
+    return [("user", noisy(prompt, 0.4).replace("{text}", text) if "{text}" in prompt else prompt)], label
+
+
+def _extracted(gen, noisy):
+    text, keys, answer = extract.example(gen, lambda s: noisy(s, 0.2) if len(s) > 12 and gen.rng.random() < 0.1 else s)
+    if gen.rng.random() < 0.15:
+        return [("system", gen.template(extract.SYSTEM).replace("{keys}", keys)), ("user", text)], answer
+    prompt = gen.template(extract.INSTRUCT)
+    return [("user", prompt.replace("{keys}", keys).replace("{text}", text))], answer
+
+
+def _read(gen, task, noisy):
+    if task == "yesno":
+        text, question, answer = reading.yesno(gen)
+        if gen.rng.random() < 0.1:
+            text, question = text.lower(), question.lower()
+        prompt = gen.template(reading.YESNO).replace("{text}", text).replace("{question}", question)
+        return [("user", prompt)], answer
+    prompt, answer = reading.pick(gen)
+    if gen.rng.random() < 0.1:
+        prompt, answer = prompt.lower(), answer.lower()
+    return [("user", prompt)], answer
+
+
+def turn(gen, task, noisy=None):
+    """One exchange of `task`: ([(role, content)...], answer)."""
+    noisy = noisy or (lambda text, strength=1.0: noise(gen.rng, text, strength))
+    if task in ("sentiment", "support"):
+        return _classified(gen, {"sentiment": sentiment, "support": support}[task], noisy)
+    if task == "extract":
+        return _extracted(gen, noisy)
+    if task in ("yesno", "pick"):
+        return _read(gen, task, noisy)
+    if task == "off":
+        return [("user", noisy(chat.off_topic(gen), 0.7))], chat.FIXED
+    question, answer = chat.table(gen, {"greeting": "greetings", "about": "about"}[task])
+    return [("user", noisy(question))], answer
+
+
+def example(gen, task=None):
+    """A whole conversation; mostly one exchange, sometimes up to three, of any tasks."""
+    rng = gen.rng
+    first = task or rng.choices(list(SHARES), list(SHARES.values()))[0]
+    turns, answer = turn(gen, first)
+    messages = [{"role": r, "content": c} for r, c in turns]
+    if messages[0]["role"] != "system" and rng.random() < 0.35:
+        messages.insert(0, {"role": "system", "content": gen.fill(gen.template(chat.SYSTEM))})
+    messages.append({"role": "assistant", "content": answer})
+    own_system = turns[0][0] == "system"
+    while task is None and rng.random() < 0.12 and len(messages) < 7:
+        if own_system:  # a system prompt that names the task: more of the same
+            turns, answer = turn(gen, first)
+            if turns[0][0] != "system":
+                break
+            turns = turns[1:]
+        else:
+            turns, answer = turn(gen, rng.choices(list(SHARES), list(SHARES.values()))[0])
+            if turns[0][0] == "system":
+                break
+        messages += [{"role": r, "content": c} for r, c in turns]
+        messages.append({"role": "assistant", "content": answer})
+    return {"task": first, "messages": messages}
+
+
+def evaluation(count=300, off_count=500):
+    """The sets that score.py uses: {set name: [example...]}; same every time."""
+    sets = {}
+    for task in SHARES:
+        if task == "off":
+            gen = Gen(random.Random("off"), "held", "held")
+            sets["off/held"] = [example(gen, task) for _ in range(off_count)]
+            continue
+        sets[f"{task}/templates"] = [example(Gen(random.Random(f"t{task}{i}"), "held", "train"), task) for i in range(count)]
+        if task not in ("greeting", "about"):
+            sets[f"{task}/fillers"] = [example(Gen(random.Random(f"f{task}{i}"), "train", "held"), task) for i in range(count)]
+    return sets
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", default="1")
+    parser.add_argument("--count", type=int, default=5)
+    parser.add_argument("--task", choices=list(SHARES))
+    parser.add_argument("--eval", action="store_true")
+    args = parser.parse_args()
+    if args.eval:
+        for name, examples in evaluation().items():
+            for e in examples:
+                print(json.dumps({"set": name, **e}, ensure_ascii=False))
+        return
+    gen = Gen(random.Random(args.seed))
+    for _ in range(args.count):
+        print(json.dumps(example(gen, args.task), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
