@@ -1,0 +1,135 @@
+"""Scores a written demo model: the figures of docs/demo-model.md.
+
+    python3 engine/demo/score.py deploy/demo.gguf               # all sets, a table
+    python3 engine/demo/score.py deploy/demo.gguf --quick       # a fifth of each set
+    python3 engine/demo/score.py deploy/demo.gguf --show 5      # and some wrong answers of each set
+    python3 engine/demo/score.py deploy/demo.gguf --ask "hi"    # one answer
+
+Right means: greedy decoding gives exactly the expected text. Needs python3-numpy, no PyTorch.
+"""
+import argparse
+import collections
+import json
+import math
+import os
+import random
+import re
+
+import numpy as np
+
+import chat
+from fillers import Gen
+from forward import Forward
+from generate import evaluation, example
+
+FREEHAND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "freehand.jsonl")
+
+
+class Nearest:
+    """The baseline: the answer of the training example whose words are most like the prompt's
+    (cosine of idf-weighted word counts)."""
+
+    def __init__(self, examples):
+        self.answers = [e["messages"][-1]["content"] for e in examples]
+        rows = [collections.Counter(self.words(e["messages"])) for e in examples]
+        found = collections.Counter(w for row in rows for w in row)
+        self.idf = {w: math.log(len(rows) / n) for w, n in found.items()}
+        lists = collections.defaultdict(lambda: ([], []))
+        for i, row in enumerate(rows):
+            norm = math.sqrt(sum((n * self.idf[w]) ** 2 for w, n in row.items())) or 1.0
+            for w, n in row.items():
+                lists[w][0].append(i)
+                lists[w][1].append(n * self.idf[w] / norm)
+        self.lists = {w: (np.array(a), np.array(b)) for w, (a, b) in lists.items()}
+
+    @staticmethod
+    def words(messages):
+        return re.findall(r"\w+|[^\w\s]", " ".join(m["content"] for m in messages[:-1]).lower())
+
+    def answer(self, messages):
+        score = np.zeros(len(self.answers))
+        for w, n in collections.Counter(self.words(messages)).items():
+            if w in self.lists:
+                rows, weights = self.lists[w]
+                score[rows] += n * self.idf[w] * weights
+        return self.answers[int(score.argmax())]
+
+
+def freehand():
+    """{set: examples} of the lines written by hand."""
+    sets = collections.defaultdict(list)
+    with open(FREEHAND, encoding="utf-8") as f:
+        for line in f:
+            e = json.loads(line)
+            answer = e["answer"] if isinstance(e["answer"], str) else json.dumps(e["answer"], ensure_ascii=False)
+            answer = chat.FIXED if answer == "FIXED" else {k: a for k, a in named_answers()}.get(answer, answer)
+            messages = [{"role": "system", "content": e["system"]}] if "system" in e else []
+            messages += [{"role": "user", "content": e["prompt"]}, {"role": "assistant", "content": answer}]
+            sets["freehand/" + e["task"]].append({"task": e["task"], "messages": messages})
+    return dict(sets)
+
+
+def named_answers():
+    """Answers that freehand.jsonl names by their id in about.json."""
+    return [("@" + e["id"], e["answer"]) for kind in ("greetings", "about") for e in chat.TABLE[kind]]
+
+
+def score(model, sets, nearest, show):
+    """Rows (set, count, right, fixed replies, baseline right)."""
+    rows = []
+    for name, examples in sets.items():
+        talks = [e["messages"] for e in examples]
+        right = model.says(talks)
+        wrong = [m for m, ok in zip(talks, right) if not ok]
+        fixed = 0
+        if "/off" not in name and not name.startswith("off"):
+            fixed = sum(model.says([m[:-1] + [{"role": "assistant", "content": chat.FIXED}] for m in wrong], 8))
+        base = None
+        if nearest and (name.endswith("/templates") or name == "off/held"):
+            base = sum(nearest.answer(m) == m[-1]["content"] for m in talks)
+        rows.append((name, len(talks), sum(right), fixed, base))
+        for m in wrong[:show]:
+            print(f"  {name}: {m[-2]['content']!r}\n     expected {m[-1]['content']!r}, got {model.greedy(m[:-1])!r}")
+    return rows
+
+
+def show_table(rows):
+    print(f"{'set':28} {'n':>5} {'right %':>8} {'fixed reply %':>14} {'nearest neighbour %':>20}")
+    for name, n, right, fixed, base in rows:
+        print(f"{name:28} {n:5} {100 * right / n:8.1f} {'' if name.startswith('off') else format(100 * fixed / n, '.1f'):>14}"
+              f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
+    for label, chosen in (("all, unseen templates", "/templates"), ("all, unseen fillers", "/fillers"), ("all, freehand", "freehand/")):
+        some = [r for r in rows if chosen in r[0]]
+        if some:
+            n, right, fixed = (sum(r[i] for r in some) for i in (1, 2, 3))
+            base = sum(r[4] or 0 for r in some) if chosen == "/templates" and some[0][4] is not None else None
+            print(f"{label:28} {n:5} {100 * right / n:8.1f} {100 * fixed / n:14.1f}"
+                  f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
+
+
+def main():
+    p = argparse.ArgumentParser(description="scores a demo model")
+    p.add_argument("model")
+    p.add_argument("--quick", action="store_true")
+    p.add_argument("--show", type=int, default=0)
+    p.add_argument("--no-baseline", action="store_true")
+    p.add_argument("--only", default="", help="only the sets whose name begins so")
+    p.add_argument("--ask", help="print the answer to this and stop")
+    p.add_argument("--system", help="a system prompt for --ask")
+    args = p.parse_args()
+    model = Forward(args.model)
+    if args.ask is not None:
+        system = [{"role": "system", "content": args.system}] if args.system else []
+        print(model.greedy(system + [{"role": "user", "content": args.ask}]))
+        return
+    sets = {**evaluation(60 if args.quick else 300, 100 if args.quick else 500), **(freehand() if os.path.exists(FREEHAND) else {})}
+    sets = {k: v for k, v in sets.items() if k.startswith(args.only)}
+    nearest = None
+    if not args.no_baseline and not args.quick:
+        gen = Gen(random.Random("nearest"))
+        nearest = Nearest([e for e in (example(gen) for _ in range(20000)) if len(e["messages"]) < 4])
+    show_table(score(model, sets, nearest, args.show))
+
+
+if __name__ == "__main__":
+    main()
