@@ -326,8 +326,22 @@ enum base_err engine_tokenize(const struct engine_tokenizer *tok, struct slice t
                               bool add_special, bool parse_special, struct engine_tokens *tokens,
                               struct base_error *reterr);
 
-/* The raw bytes of one token; may be part of a UTF-8 sequence. Control tokens give nothing unless
- * `show_special`. */
+/* Where the bytes of a rendered template came from: those from the end of the run before (or 0) up to
+ * `end` stand in the template itself (`literal`), or came in with a message. */
+struct engine_run {
+    size_t end;
+    bool literal;
+};
+
+/* The text of a rendered chat template: special tokens are cut out of literal bytes only, so that
+ * no message can contain one; the rest is tokenized as one text. Begins with the start token when
+ * the model wants one and the text does not bring it. `runs` cover `text`. */
+enum base_err engine_tokenize_rendered(const struct engine_tokenizer *tok, struct slice text,
+                                       const struct engine_run *runs, size_t run_count,
+                                       struct engine_tokens *tokens, struct base_error *reterr);
+
+/* The raw bytes of the tokens; may begin or end inside a UTF-8 sequence. Control tokens give nothing
+ * unless `show_special`. */
 enum base_err engine_detokenize(const struct engine_tokenizer *tok, const uint32_t *tokens,
                                 size_t count, bool show_special, struct buffer *out);
 
