@@ -14,35 +14,45 @@
  * is bound to these structs
  *
  *     struct capability { int form; double all; DOC_MAP_OF(double) per_task; };
- *     struct model      { struct slice name; struct capability capability; };
- *     struct upstream   { struct slice name; enum policy_zone zone; DOC_LIST_OF(struct model)
- * models; const struct doc_node *where; }; struct config     { struct slice listen; int64_t
- * timeout_ms; DOC_LIST_OF(struct upstream) upstreams; };
+ *     struct model { struct slice name; struct capability capability; };
+ *     struct upstream {
+ *         struct slice name;
+ *         enum policy_zone zone;
+ *         DOC_LIST_OF(struct model) models;
+ *         const struct doc_node *where;
+ *     };
+ *     struct config { int64_t timeout_ms; DOC_LIST_OF(struct upstream) upstreams; ... };
  *
  * by these tables, innermost first:
  *
  *     static const struct doc_word zones[] = {
- *         {"device", POLICY_ZONE_DEVICE, "in this process"}, {"cloud", POLICY_ZONE_CLOUD, ""},
- * {0}}; static const struct doc_type zone = {DOC_KIND_ENUM, sizeof(int), .words = zones}; static
- * const struct doc_type per_task = {DOC_KIND_MAP, sizeof(struct doc_map), .item = &doc_type_ratio,
- * .key = &task}; static const struct doc_field capability_forms[] = { DOC_FORM(struct capability,
- * all, doc_type_ratio), DOC_FORM(struct capability, per_task, per_task), {0}}; static const struct
- * doc_type capability = { DOC_KIND_ONE_OF, sizeof(struct capability), .fields = capability_forms,
- *         .tag = DOC_AT(struct capability, form)};
+ *         {"device", POLICY_ZONE_DEVICE, "in this process"},
+ *         {"cloud", POLICY_ZONE_CLOUD, NULL}, {0}};
+ *     static const struct doc_type zone = {
+ *         .kind = DOC_KIND_ENUM, .size = sizeof(int), .words = zones};
+ *     static const struct doc_type per_task = {
+ *         .kind = DOC_KIND_MAP, .size = sizeof(struct doc_map),
+ *         .item = &doc_type_ratio, .key = &task};
+ *     static const struct doc_field capability_forms[] = {
+ *         DOC_FORM(struct capability, all, doc_type_ratio),
+ *         DOC_FORM(struct capability, per_task, per_task), {0}};
+ *     static const struct doc_type capability = {
+ *         .kind = DOC_KIND_ONE_OF, .size = sizeof(struct capability),
+ *         .fields = capability_forms, .tag = DOC_AT(struct capability, form)};
  *     static const struct doc_field model_fields[] = {
  *         DOC_FIELD(struct model, name, "name", doc_type_string, .required = true,
  *                   .doc = "as the server calls it", .example = "qwen3-32b"),
  *         DOC_FIELD(struct model, capability, "capability", capability, .fallback = "0.5",
  *                   .doc = "up to which complexity it answers well"), {0}};
- *     static const struct doc_type model = {
- *         DOC_KIND_OBJECT, sizeof(struct model), .name = "model", .fields = model_fields,
- *         .shorthand = "name"};                      // `gpt-x` is read as {name: gpt-x}
- *     static const struct doc_type models = {DOC_KIND_LIST, sizeof(struct doc_list), .item =
- * &model};
+ *     static const struct doc_type model = {       // `gpt-x` is read as {name: gpt-x}
+ *         .kind = DOC_KIND_OBJECT, .size = sizeof(struct model), .name = "model",
+ *         .fields = model_fields, .shorthand = "name"};
+ *     static const struct doc_type models = {
+ *         .kind = DOC_KIND_LIST, .size = sizeof(struct doc_list), .item = &model};
  *     ...
  *     static const struct doc_field config_fields[] = {
- *         DOC_FIELD(struct config, timeout_ms, "timeout", doc_type_duration, .fallback = "30s"),
- * ...
+ *         DOC_FIELD(struct config, timeout_ms, "timeout", doc_type_duration, .fallback = "30s",
+ *                   .doc = "how long a request may take"), ...
  *
  * and then
  *
@@ -50,13 +60,17 @@
  *     struct doc_errors errors;
  *     doc_errors_init(&errors);
  *     err = doc_bind(root, &config_type, arena, NULL, &config, &errors);
- *     if (err == BASE_ERR_BAD_CONFIG) doc_errors_print(&errors, &out);
+ *     if (err == BASE_ERR_BAD_CONFIG)
+ *         doc_errors_print(&errors, &out);
  *         // hearth.yaml:12:5: unknown key `clearence` in upstreams[0]; did you mean `clearance`?
  *     doc_schema_print_json(&config_type, "Hearth configuration", &out);
  *     doc_schema_print_markdown(&config_type, &out);
  *
+ * tests/unit/base/test_schema.c holds this example as a test.
+ *
  * What is not in the table is an error; an absent key gets its fallback; a key without a value
- * (`rules:`) is an error, because it is more often an accident than a wish.
+ * (`rules:`) is an error, because it is more often an accident than a wish. A string that looks
+ * like a number or like true or false needs quotes, as in JSON.
  * Ownership: tables are const and live for ever; what is bound lives in the arena and may point
  * into the tree. Threads: tables are shared by all; one binding belongs to one thread.
  */
@@ -121,8 +135,11 @@ struct doc_word {
 struct doc_binder {
     struct arena *arena;
     struct doc_errors *errors;
-    void *user;         /* the one given to doc_bind() */
-    struct buffer path; /* private: where we are, "upstreams[0].models" */
+    void *user; /* the one given to doc_bind() */
+    /* Private: where we are ("upstreams[0].models"), and what happened so far. */
+    char path[200];
+    size_t path_len;
+    bool no_memory, in_fallback;
 };
 
 /* Writes the value for `node` to `out` (which is zeroed). False after doc_fail(). */
@@ -146,11 +163,11 @@ struct doc_type {
     bool single;           /* LIST: a lone item is read as a list of one */
     size_t where;          /* OBJECT: DOC_AT() of a `const struct doc_node *` set to the map itself,
                               for errors found later; 0 = none */
-    size_t tag;            /* ONE_OF: DOC_AT() of an int set to the number of the form; 0 = none */
+    size_t tag;            /* ONE_OF: DOC_AT() of an int set to the number of the form, or to -1
+                              when the key is absent and has no fallback; 0 = none */
     doc_parse_fn parse;    /* CUSTOM: MUST */
     doc_check_fn check;    /* any kind: MAY; runs after a value (not a fallback) was bound well */
-    const char
-        *pattern; /* STRING, for editors only: a regular expression; what counts is `check` */
+    const char *pattern;   /* STRING: a regular expression for editors; what counts is `check` */
     const char *json_schema; /* CUSTOM: its JSON Schema as text; NULL = anything */
 };
 
