@@ -326,7 +326,7 @@ enum base_err engine_tokenize(const struct engine_tokenizer *tok, struct slice t
                               bool add_special, bool parse_special, struct engine_tokens *tokens,
                               struct base_error *reterr);
 
-/* Where the bytes of a rendered template came from: those from the end of the run before (or 0) up to
+/* Where the bytes of a rendered template came from: those from the end of the run before (or 0) to
  * `end` stand in the template itself (`literal`), or came in with a message. */
 struct engine_run {
     size_t end;
@@ -340,7 +340,7 @@ enum base_err engine_tokenize_rendered(const struct engine_tokenizer *tok, struc
                                        const struct engine_run *runs, size_t run_count,
                                        struct engine_tokens *tokens, struct base_error *reterr);
 
-/* The raw bytes of the tokens; may begin or end inside a UTF-8 sequence. Control tokens give nothing
+/* Raw bytes of the tokens; may begin or end inside a UTF-8 sequence. Control tokens give nothing
  * unless `show_special`. */
 enum base_err engine_detokenize(const struct engine_tokenizer *tok, const uint32_t *tokens,
                                 size_t count, bool show_special, struct buffer *out);
@@ -405,7 +405,7 @@ struct engine_mask {
 };
 
 /*
- * The chain, each step left out at its neutral value: log-probabilities of the raw logits are taken;
+ * The chain, a step left out at its neutral value: log-probabilities of the raw logits are taken;
  * bias; mask; penalties (repetition over prompt and answer: a positive logit is divided, a negative
  * one multiplied; presence and frequency over the answer, subtracted). Then temperature 0 takes the
  * largest logit, of equals the lower id; any other divides the logits, so that the cuts see what is

@@ -73,7 +73,8 @@ enum chat_part_type {
 struct chat_part {
     enum chat_part_type type;
     enum chat_cache_hint cache;
-    struct slice text; /* TEXT, REFUSAL, REASONING (absent when redacted), TOOL_RESULT given as a string */
+    struct slice text; /* TEXT, REFUSAL, REASONING (absent when redacted), TOOL_RESULT given as a
+                          string */
     union {
         struct { /* IMAGE, AUDIO, DOCUMENT: exactly one of data, url, file_id */
             struct slice media_type; /* "image/png"; absent for a plain URL */
@@ -184,7 +185,7 @@ struct chat_request {
     enum chat_effort effort;
     struct chat_number thinking_budget; /* tokens (Anthropic) */
 
-    struct slice user;     /* end-user id of the app (user / safety_identifier / metadata.user_id) */
+    struct slice user;     /* end-user id (user / safety_identifier / metadata.user_id) */
     struct slice user_key; /* under which name it came: "user" or "safety_identifier" */
     const struct json_node *metadata;
 
@@ -201,7 +202,8 @@ struct chat_place {
     int32_t part;    /* index into its parts, or -1 */
     enum chat_role role;
     bool is_prose;   /* text that a human or a model wrote: messages, tool results */
-    bool is_opaque;  /* cannot be read as text: base64 media, signatures, URLs of media, OTHER parts */
+    bool is_opaque;  /* cannot be read as text: base64 media, signatures, OTHER parts; and what
+                        stands for content elsewhere: URLs and file ids of media */
     const char *field; /* static: "content", "tool_calls.arguments", "metadata", "stop", "key"... */
 };
 

@@ -3,8 +3,8 @@
  *
  * Order: STARTED, then TEXT / REASONING / TOOL_CALL / REFUSAL deltas in any mix, at most one
  * FINISHED per choice, USAGE (at the end, or more than once when a provider repeats it: the later
- * replaces the earlier field by field), then exactly one of DONE or ERROR. A stream that ends without
- * FINISHED is an ERROR (UPSTREAM_TRUNCATED), never a DONE.
+ * replaces the earlier field by field), then exactly one of DONE or ERROR. A stream that ends
+ * without FINISHED is an ERROR (UPSTREAM_TRUNCATED), never a DONE.
  *
  * All slices are borrowed for the duration of the callback only.
  */

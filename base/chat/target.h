@@ -70,7 +70,7 @@ struct target_ops {
 /* Kinds embed this as their first member. */
 struct target {
     const struct target_ops *ops;
-    struct slice name; /* "demo", "openai/gpt-x": as in config and headers; lives as long as the target */
+    struct slice name; /* "demo", "openai/gpt-x": as in config and headers; lives as the target */
 };
 
 #endif

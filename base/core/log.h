@@ -4,7 +4,8 @@
  *     log_event(LOG_WARN, "reload refused", LOG_STR("file", path), LOG_INT("line", 12), LOG_END);
  *
  * Every value from outside is escaped (control characters, bidi marks, U+2028/2029, bad UTF-8) and
- * cut at 512 bytes, so a log line cannot be forged. Never pass a prompt, a key or a finding's value.
+ * cut at 512 bytes, so a log line cannot be forged. Never pass a prompt, a key or a finding's
+ * value.
  * Libraries below gateway log at debug only; gateway logs once per event, with the request id.
  * Any thread; each line is one write(2).
  */
