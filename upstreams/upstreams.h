@@ -55,7 +55,7 @@
  *
  * Errors of start(), before any byte left: POLICY_VIOLATION (the door: no permit, or one for other
  * bytes, another destination, or expired), UPSTREAM_CONNECT (every replica's breaker is open),
- * OVERLOADED (max_concurrent reached), SHUTTING_DOWN, NO_MEMORY.
+ * OVERLOADED (max_concurrent reached), NO_MEMORY.
  *
  * Errors as events: the UPSTREAM_* codes; CONTEXT_LENGTH and UPSTREAM_REJECTED when the provider
  * refused this request; POLICY_VIOLATION when a name resolved to an address that is not allowed.
@@ -160,7 +160,7 @@ struct upstream_config {
      * CLOUD, to loopback or private ones. */
     const struct slice *addresses;
     size_t address_count;
-    struct slice ca_file; /* PEM to verify against instead of the system's; absent = the system's */
+    struct slice ca_file; /* PEM to verify against, not the system's; absent = the system's */
     const struct upstream_model_config *models;
     size_t model_count;
     /* 0 = Hearth's default (10 s, 120 s, 60 s, 30 min). The stricter of these and a call's own
@@ -239,6 +239,10 @@ enum base_err upstream_target_new(struct upstream_pool *pool, struct upstream *u
                                   size_t model, struct target **ret_target,
                                   struct base_error *reterr) BASE_MUST_USE;
 void upstream_target_free(struct target *target); /* NULL allowed */
+/* True for targets made by upstream_target_new(); the functions below take only those. */
+bool upstream_is_target(const struct target *target);
+struct upstream *upstream_target_upstream(const struct target *target); /* borrowed */
+size_t upstream_target_model(const struct target *target);
 
 /* What a permit names and the door compares: the target's name, its base URLs one a line, zone and
  * clearance. Valid as long as the target. */
