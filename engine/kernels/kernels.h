@@ -1,0 +1,116 @@
+/*
+ * Kernels: the arithmetic, once per instruction set.
+ *
+ *     const struct engine_kernels *k = engine_kernels();      // chosen once per process
+ *     k->rms_norm(x, weight, n, eps, y);
+ *
+ * Each set is a static library of its own (portable.c, avx2.c, avx512.c) whose only visible symbol
+ * is its table, so that no vector instruction can be reached on a processor that lacks it. cpu.c
+ * chooses. An entry of `matmul` may be missing (run == NULL) in no set: a format without a kernel
+ * of its own is computed through its `dequantise`.
+ *
+ * A result never depends on how many tokens or rows are computed together: for each pair of row and
+ * token every set adds in one order. Sets differ among themselves by rounding, and for Q8_0 by the
+ * 8-bit packing of activations where `act` says so.
+ *
+ * Arrays of floats are aligned to 4 bytes, packed activations to 64; nothing else is asked for.
+ */
+#ifndef ENGINE_KERNELS_KERNELS_H
+#define ENGINE_KERNELS_KERNELS_H
+
+#include "engine/format.h"
+
+/* Tokens in a page of the KV cache: keys of a page lie transposed, [head_dim][ENGINE_PAGE]. */
+#define ENGINE_PAGE 32
+
+/* Rows that a matmul turns into floats at a time; its scratch holds so many rows. */
+#define ENGINE_SCRATCH_ROWS 4
+
+/* How the activations of a matmul are given. */
+enum engine_act {
+    ENGINE_ACT_F32,
+    ENGINE_ACT_Q8, /* see struct engine_q8_view */
+    ENGINE_ACT_COUNT
+};
+
+/*
+ * Activations in 8 bits: n signed bytes from -127 to 127, then a scale for each 32 of them, then
+ * for each 32 the sum of the bytes times -128 (what a kernel that makes weights unsigned by adding
+ * 128 starts from).
+ */
+struct engine_q8_view {
+    const int8_t *qs;
+    const float *d;
+    const int32_t *shift;
+};
+
+static inline size_t engine_act_bytes(enum engine_act act, size_t n)
+{
+    size_t bytes = act == ENGINE_ACT_F32 ? n * sizeof(float) : n + n / 32 * 2 * sizeof(float);
+    return (bytes + 63) / 64 * 64;
+}
+
+static inline struct engine_q8_view engine_q8_view(const void *packed, size_t n)
+{
+    const char *bytes = packed;
+    return (struct engine_q8_view){(const int8_t *)bytes, (const float *)(bytes + n),
+                                   (const int32_t *)(bytes + n) + n / 32};
+}
+
+/* y[t][r] = sum over c of w[r][c] * x[t][c] */
+struct engine_matmul {
+    const struct engine_format *format;
+    const uint8_t *w;
+    size_t row_bytes;
+    size_t cols;
+    const void *x;  /* as the kernel's `act` says */
+    size_t x_bytes; /* from one token to the next */
+    size_t tokens;
+    float *y;
+    size_t y_stride; /* floats from one token to the next */
+};
+
+/* Rows from `row` to `end` - 1. scratch: ENGINE_SCRATCH_ROWS * cols floats, the thread's own. */
+typedef void (*engine_matmul_fn)(const struct engine_matmul *job, size_t row, size_t end,
+                                 float *scratch);
+
+struct engine_matmul_kernel {
+    engine_matmul_fn run;
+    enum engine_act act;
+};
+
+struct engine_kernels {
+    const char *name;
+    struct engine_matmul_kernel matmul[ENGINE_FORMAT_COUNT];
+    /* n a multiple of 32; out: engine_act_bytes(ENGINE_ACT_Q8, n) */
+    void (*pack_q8)(const float *x, size_t n, void *out);
+    /* y = x / sqrt(mean(x^2) + eps) * weight; y may be x */
+    void (*rms_norm)(const float *x, const float *weight, size_t n, float eps, float *y);
+    /* gate = gate / (1 + exp(-gate)) * up */
+    void (*silu_mul)(float *gate, const float *up, size_t n);
+    void (*add)(float *x, const float *y, size_t n); /* x += y */
+    void (*scale)(float *x, float factor, size_t n); /* x *= factor */
+    void (*to_half)(const float *x, size_t n, uint16_t *out);
+    void (*from_half)(const uint16_t *x, size_t n, float *out);
+    /* out[j] = scale * sum over i of q[i] * k[i][j], j < ENGINE_PAGE */
+    void (*attn_scores)(const float *q, const float *k, size_t head_dim, float scale, float *out);
+    /* acc[i] += sum over j < n of p[j] * v[j][i] */
+    void (*attn_add)(const float *p, const float *v, size_t n, size_t head_dim, float *acc);
+    /* x[i] = exp(x[i] - shift), which is at most 0; returns their sum */
+    float (*exp_sum)(float *x, size_t n, float shift);
+};
+
+extern const struct engine_kernels engine_kernels_portable;
+#if defined(__x86_64__)
+extern const struct engine_kernels engine_kernels_avx2;
+extern const struct engine_kernels engine_kernels_avx512;
+#endif
+
+/* The set in use. */
+const struct engine_kernels *engine_kernels(void);
+
+/* Set by index, rising preference, NULL past the last; and whether this processor runs it. */
+const struct engine_kernels *engine_kernels_at(size_t index);
+bool engine_kernels_supported(const struct engine_kernels *kernels);
+
+#endif

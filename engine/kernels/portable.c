@@ -1,0 +1,149 @@
+/* The plain set: every other one is tested against it. */
+#include <math.h>
+
+#include "engine/kernels/kernels.h"
+
+#define LANES 8 /* partial sums, so that the compiler may use whatever the baseline has */
+
+static float dot(const float *restrict a, const float *restrict b, size_t n)
+{
+    float lanes[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] += a[i + j] * b[i + j];
+    }
+    float sum = 0;
+    for (; i < n; i++)
+        sum += a[i] * b[i];
+    for (size_t j = 0; j < LANES; j++)
+        sum += lanes[j];
+    return sum;
+}
+
+static void matmul(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    for (; row < end; row++) {
+        const uint8_t *w = job->w + row * job->row_bytes;
+        const float *weights = scratch;
+        if (job->format->id == ENGINE_FORMAT_F32)
+            weights = (const float *)(const void *)w;
+        else
+            job->format->dequantise(w, scratch, job->cols);
+        for (size_t t = 0; t < job->tokens; t++) {
+            const char *x = (const char *)job->x + t * job->x_bytes;
+            job->y[t * job->y_stride + row] =
+                dot(weights, (const float *)(const void *)x, job->cols);
+        }
+    }
+}
+
+static void pack_q8(const float *x, size_t n, void *out)
+{
+    int8_t *qs = out;
+    float *d = (float *)(void *)(qs + n);
+    int32_t *shift = (int32_t *)(void *)(d + n / 32);
+    for (size_t b = 0; b < n / 32; b++) {
+        float most = 0;
+        for (size_t i = 0; i < 32; i++)
+            most = fmaxf(most, fabsf(x[b * 32 + i]));
+        float inverse = most > 0 ? 127.0F / most : 0;
+        int sum = 0;
+        for (size_t i = 0; i < 32; i++) {
+            int q = (int)lrintf(x[b * 32 + i] * inverse);
+            qs[b * 32 + i] = (int8_t)q;
+            sum += q;
+        }
+        d[b] = most / 127.0F;
+        shift[b] = -128 * sum;
+    }
+}
+
+static void rms_norm(const float *x, const float *weight, size_t n, float eps, float *y)
+{
+    float factor = 1.0F / sqrtf(dot(x, x, n) / (float)n + eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] * factor * weight[i];
+}
+
+static void silu_mul(float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        gate[i] = gate[i] / (1.0F + expf(-gate[i])) * up[i];
+}
+
+static void add(float *x, const float *y, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] += y[i];
+}
+
+static void scale(float *x, float factor, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] *= factor;
+}
+
+static void to_half(const float *x, size_t n, uint16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = engine_float_to_half(x[i]);
+}
+
+static void from_half(const uint16_t *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = engine_half_to_float(x[i]);
+}
+
+static void attn_scores(const float *restrict q, const float *restrict k, size_t head_dim,
+                        float factor, float *restrict out)
+{
+    float sums[ENGINE_PAGE] = {0};
+    for (size_t i = 0; i < head_dim; i++) {
+        for (size_t j = 0; j < ENGINE_PAGE; j++)
+            sums[j] += q[i] * k[i * ENGINE_PAGE + j];
+    }
+    for (size_t j = 0; j < ENGINE_PAGE; j++)
+        out[j] = sums[j] * factor;
+}
+
+static void attn_add(const float *restrict p, const float *restrict v, size_t n, size_t head_dim,
+                     float *restrict acc)
+{
+    for (size_t j = 0; j < n; j++) {
+        for (size_t i = 0; i < head_dim; i++)
+            acc[i] += p[j] * v[j * head_dim + i];
+    }
+}
+
+static float exp_sum(float *x, size_t n, float shift)
+{
+    float sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf(x[i] - shift);
+        sum += x[i];
+    }
+    return sum;
+}
+
+const struct engine_kernels engine_kernels_portable = {
+    .name = "portable",
+    .matmul =
+        {
+            [ENGINE_FORMAT_F32] = {matmul, ENGINE_ACT_F32},
+            [ENGINE_FORMAT_F16] = {matmul, ENGINE_ACT_F32},
+            [ENGINE_FORMAT_BF16] = {matmul, ENGINE_ACT_F32},
+            [ENGINE_FORMAT_Q8_0] = {matmul, ENGINE_ACT_F32},
+        },
+    .pack_q8 = pack_q8,
+    .rms_norm = rms_norm,
+    .silu_mul = silu_mul,
+    .add = add,
+    .scale = scale,
+    .to_half = to_half,
+    .from_half = from_half,
+    .attn_scores = attn_scores,
+    .attn_add = attn_add,
+    .exp_sum = exp_sum,
+};

@@ -1,0 +1,303 @@
+/*
+ * What the vector sets share, written over a few operations that the including file defines for its
+ * vector of VW floats, V:
+ *     v_load v_store v_load_n v_store_n (first n lanes, rest zero) v_load_half v_load_half_n
+ *     v_store_half v_zero v_set v_add v_sub v_mul v_div v_fma (a * b + c) v_max v_min v_sum
+ * v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_n and for its tiles
+ * TOKENS, the most tokens computed at once against four rows. Everything is static: each set gets a
+ * copy of its own.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/kernels/kernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+static void convert_f16(const void *src, float *dst, size_t n)
+{
+    const uint16_t *x = src;
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(dst + i, v_load_half(x + i));
+    if (i < n)
+        v_store_n(dst + i, v_load_half_n(x + i, n - i), n - i);
+}
+
+static void convert_bf16(const void *src, float *dst, size_t n)
+{
+    const uint16_t *x = src;
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(dst + i, v_load_bf16(x + i));
+    if (i < n)
+        v_store_n(dst + i, v_load_bf16_n(x + i, n - i), n - i);
+}
+
+/* --- matmul over float activations --------------------------------------------------------- */
+
+/* R rows against T tokens; R and T are constants after inlining. One sum per pair, so that the
+ * order of additions is the same in every tile. */
+INLINE void tile_f32(const float *const *w, const float *const *x, size_t cols, size_t rows,
+                     size_t tokens, float *y, size_t y_stride)
+{
+    V sums[4][TOKENS];
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t t = 0; t < tokens; t++)
+            sums[r][t] = v_zero();
+    }
+    size_t i = 0;
+    for (; i + VW <= cols; i += VW) {
+        V in[TOKENS];
+        for (size_t t = 0; t < tokens; t++)
+            in[t] = v_load(x[t] + i);
+        for (size_t r = 0; r < rows; r++) {
+            V weight = v_load(w[r] + i);
+            for (size_t t = 0; t < tokens; t++)
+                sums[r][t] = v_fma(weight, in[t], sums[r][t]);
+        }
+    }
+    if (i < cols) {
+        for (size_t r = 0; r < rows; r++) {
+            V weight = v_load_n(w[r] + i, cols - i);
+            for (size_t t = 0; t < tokens; t++)
+                sums[r][t] = v_fma(weight, v_load_n(x[t] + i, cols - i), sums[r][t]);
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t t = 0; t < tokens; t++)
+            y[t * y_stride + r] = v_sum(sums[r][t]);
+    }
+}
+
+/* Up to four rows of floats against all tokens. */
+INLINE void rows_f32(const struct engine_matmul *job, const float *const *w, size_t rows, float *y)
+{
+    size_t t = 0;
+    const float *x[TOKENS];
+    for (; t < job->tokens; t += TOKENS) {
+        size_t count = job->tokens - t < TOKENS ? job->tokens - t : TOKENS;
+        for (size_t i = 0; i < count; i++)
+            x[i] = (const float *)(const void *)((const char *)job->x + (t + i) * job->x_bytes);
+        float *out = y + t * job->y_stride;
+        if (rows == 4 && count == TOKENS) {
+            tile_f32(w, x, job->cols, 4, TOKENS, out, job->y_stride);
+        } else if (rows == 4) {
+            for (size_t i = 0; i < count; i++)
+                tile_f32(w, x + i, job->cols, 4, 1, out + i * job->y_stride, job->y_stride);
+        } else {
+            for (size_t r = 0; r < rows; r++) {
+                for (size_t i = 0; i < count; i++)
+                    tile_f32(w + r, x + i, job->cols, 1, 1, out + i * job->y_stride + r,
+                             job->y_stride);
+            }
+        }
+    }
+}
+
+static void matmul_f32(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    (void)scratch;
+    while (row < end) {
+        size_t rows = end - row < 4 ? end - row : 4;
+        const float *w[4] = {0};
+        for (size_t r = 0; r < rows; r++)
+            w[r] = (const float *)(const void *)(job->w + (row + r) * job->row_bytes);
+        rows_f32(job, w, rows, job->y + row);
+        row += rows;
+    }
+}
+
+/* Any format: four rows turned into floats, then as above. */
+INLINE void matmul_through(const struct engine_matmul *job, size_t row, size_t end, float *scratch,
+                           void (*convert)(const void *, float *, size_t))
+{
+    while (row < end) {
+        size_t rows = end - row < 4 ? end - row : 4;
+        const float *w[4] = {0};
+        for (size_t r = 0; r < rows; r++) {
+            convert(job->w + (row + r) * job->row_bytes, scratch + r * job->cols, job->cols);
+            w[r] = scratch + r * job->cols;
+        }
+        rows_f32(job, w, rows, job->y + row);
+        row += rows;
+    }
+}
+
+static void matmul_bf16(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    matmul_through(job, row, end, scratch, convert_bf16);
+}
+
+/* Four rows of halves against one token, straight from memory. */
+static void decode_f16(const struct engine_matmul *job, size_t row)
+{
+    const float *x = job->x;
+    const uint16_t *w[4];
+    V sums[4];
+    for (size_t r = 0; r < 4; r++) {
+        w[r] = (const uint16_t *)(const void *)(job->w + (row + r) * job->row_bytes);
+        sums[r] = v_zero();
+    }
+    size_t i = 0;
+    for (; i + VW <= job->cols; i += VW) {
+        V in = v_load(x + i);
+        for (size_t r = 0; r < 4; r++)
+            sums[r] = v_fma(v_load_half(w[r] + i), in, sums[r]);
+    }
+    if (i < job->cols) {
+        V in = v_load_n(x + i, job->cols - i);
+        for (size_t r = 0; r < 4; r++)
+            sums[r] = v_fma(v_load_half_n(w[r] + i, job->cols - i), in, sums[r]);
+    }
+    for (size_t r = 0; r < 4; r++)
+        job->y[row + r] = v_sum(sums[r]);
+}
+
+static void matmul_f16(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    for (; job->tokens == 1 && row + 4 <= end; row += 4)
+        decode_f16(job, row);
+    matmul_through(job, row, end, scratch, convert_f16);
+}
+
+/* --- vectors ------------------------------------------------------------------------------ */
+
+/* Cephes' polynomial on [-ln 2 / 2, ln 2 / 2]; within 2 units of the last place of exp(). */
+INLINE V v_exp(V x)
+{
+    x = v_max(v_min(x, v_set(88.0F)), v_set(-87.0F));
+    V n = v_round(v_mul(x, v_set(1.44269504088896341F)));
+    V r = v_fma(n, v_set(-0.693359375F), x);
+    r = v_fma(n, v_set(2.12194440e-4F), r);
+    V p = v_set(1.9875691500e-4F);
+    p = v_fma(p, r, v_set(1.3981999507e-3F));
+    p = v_fma(p, r, v_set(8.3334519073e-3F));
+    p = v_fma(p, r, v_set(4.1665795894e-2F));
+    p = v_fma(p, r, v_set(1.6666665459e-1F));
+    p = v_fma(p, r, v_set(5.0000001201e-1F));
+    p = v_fma(p, v_mul(r, r), v_add(r, v_set(1.0F)));
+    return v_mul(p, v_exp2i(n));
+}
+
+static void rms_norm(const float *x, const float *weight, size_t n, float eps, float *y)
+{
+    V sum = v_zero();
+    size_t i = 0;
+    for (; i + VW <= n; i += VW) {
+        V v = v_load(x + i);
+        sum = v_fma(v, v, sum);
+    }
+    if (i < n) {
+        V v = v_load_n(x + i, n - i);
+        sum = v_fma(v, v, sum);
+    }
+    V factor = v_set(1.0F / sqrtf(v_sum(sum) / (float)n + eps));
+    for (i = 0; i + VW <= n; i += VW)
+        v_store(y + i, v_mul(v_mul(v_load(x + i), factor), v_load(weight + i)));
+    if (i < n) {
+        V v = v_mul(v_mul(v_load_n(x + i, n - i), factor), v_load_n(weight + i, n - i));
+        v_store_n(y + i, v, n - i);
+    }
+}
+
+INLINE V silu(V gate, V up)
+{
+    V one = v_set(1.0F);
+    return v_mul(v_div(gate, v_add(one, v_exp(v_sub(v_zero(), gate)))), up);
+}
+
+static void silu_mul(float *gate, const float *up, size_t n)
+{
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(gate + i, silu(v_load(gate + i), v_load(up + i)));
+    if (i < n)
+        v_store_n(gate + i, silu(v_load_n(gate + i, n - i), v_load_n(up + i, n - i)), n - i);
+}
+
+static void add(float *x, const float *y, size_t n)
+{
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(x + i, v_add(v_load(x + i), v_load(y + i)));
+    if (i < n)
+        v_store_n(x + i, v_add(v_load_n(x + i, n - i), v_load_n(y + i, n - i)), n - i);
+}
+
+static void scale(float *x, float factor, size_t n)
+{
+    V f = v_set(factor);
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(x + i, v_mul(v_load(x + i), f));
+    if (i < n)
+        v_store_n(x + i, v_mul(v_load_n(x + i, n - i), f), n - i);
+}
+
+static void from_half(const uint16_t *x, size_t n, float *out)
+{
+    convert_f16(x, out, n);
+}
+
+static void to_half(const float *x, size_t n, uint16_t *out)
+{
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store_half(out + i, v_load(x + i));
+    if (i < n) {
+        uint16_t last[VW];
+        v_store_half(last, v_load_n(x + i, n - i));
+        memcpy(out + i, last, (n - i) * sizeof(*out));
+    }
+}
+
+/* --- attention ---------------------------------------------------------------------------- */
+
+static void attn_scores(const float *q, const float *k, size_t head_dim, float factor, float *out)
+{
+    V sums[ENGINE_PAGE / VW];
+    for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
+        sums[j] = v_zero();
+    for (size_t i = 0; i < head_dim; i++) {
+        V one = v_set(q[i]);
+        for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
+            sums[j] = v_fma(one, v_load(k + i * ENGINE_PAGE + j * VW), sums[j]);
+    }
+    for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
+        v_store(out + j * VW, v_mul(sums[j], v_set(factor)));
+}
+
+static void attn_add(const float *p, const float *v, size_t n, size_t head_dim, float *acc)
+{
+    size_t i = 0;
+    for (; i + VW <= head_dim; i += VW) {
+        V sum = v_load(acc + i);
+        for (size_t j = 0; j < n; j++)
+            sum = v_fma(v_set(p[j]), v_load(v + j * head_dim + i), sum);
+        v_store(acc + i, sum);
+    }
+    if (i < head_dim) {
+        size_t rest = head_dim - i;
+        V sum = v_load_n(acc + i, rest);
+        for (size_t j = 0; j < n; j++)
+            sum = v_fma(v_set(p[j]), v_load_n(v + j * head_dim + i, rest), sum);
+        v_store_n(acc + i, sum, rest);
+    }
+}
+
+static float exp_sum(float *x, size_t n, float shift)
+{
+    V sum = v_zero(), off = v_set(shift);
+    size_t i = 0;
+    for (; i + VW <= n; i += VW) {
+        V e = v_exp(v_sub(v_load(x + i), off));
+        v_store(x + i, e);
+        sum = v_add(sum, e);
+    }
+    if (i < n) {
+        v_store_n(x + i, v_exp(v_sub(v_load_n(x + i, n - i), off)), n - i);
+        sum = v_add(sum, v_load_n(x + i, n - i));
+    }
+    return v_sum(sum);
+}

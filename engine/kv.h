@@ -1,0 +1,63 @@
+/*
+ * The KV cache: keys and values of all sequences of a session, in pages of ENGINE_PAGE tokens.
+ *
+ *     err = engine_kv_append(kv, seq, &place, reterr);      // one token more
+ *     ... the graph writes keys and values of every layer to `place` ...
+ *     engine_kv_trim(kv, seq, length);
+ *
+ * A page belongs to one or more sequences (a count of owners) and holds all layers. It is written
+ * only while it has one owner: append copies a shared last page first. Pages go back to a free list
+ * with their last owner.
+ *
+ * Within a page and layer, for each head of keys and values: keys transposed
+ * [head_dim][ENGINE_PAGE], values [ENGINE_PAGE][head_dim], in float32 or half precision. Threads:
+ * those of the session.
+ */
+#ifndef ENGINE_KV_H
+#define ENGINE_KV_H
+
+#include "engine/arch.h"
+#include "engine/engine.h"
+#include "engine/kernels/kernels.h"
+
+struct engine_kv_sequence {
+    uint32_t length; /* tokens */
+    uint32_t *pages; /* [max_pages] */
+};
+
+struct engine_kv_cache {
+    enum engine_kv type;
+    uint32_t n_layer, n_head_kv, head_dim;
+    uint32_t page_count, max_pages, sequence_count, context;
+    size_t item_bytes;    /* of one number */
+    size_t head_bytes;    /* keys (or values) of one head in one page */
+    size_t layer_bytes;   /* keys (or values) of one layer in one page */
+    size_t page_bytes;    /* keys and values of all layers in one page */
+    uint8_t *data;        /* page after page */
+    uint32_t *owners;     /* [page_count] */
+    uint32_t *free_pages; /* [page_count], a stack */
+    uint32_t free_count;
+    struct engine_kv_sequence *sequences;
+    uint32_t *tables; /* memory behind the sequences' page lists */
+};
+
+/* Sizes are bounded by the caller's memory check; NO_MEMORY. */
+enum base_err engine_kv_init(struct engine_kv_cache *kv, const struct engine_hparams *hp,
+                             enum engine_kv type, uint32_t context, uint32_t sequences,
+                             struct base_error *reterr);
+void engine_kv_done(struct engine_kv_cache *kv);
+
+/* Makes room for one more token. CONTEXT_LENGTH, LIMIT; nothing has changed then. */
+enum base_err engine_kv_append(struct engine_kv_cache *kv, uint32_t sequence,
+                               struct base_error *reterr);
+void engine_kv_trim(struct engine_kv_cache *kv, uint32_t sequence, uint32_t length);
+void engine_kv_copy(struct engine_kv_cache *kv, uint32_t from, uint32_t to, uint32_t length);
+uint32_t engine_kv_room(const struct engine_kv_cache *kv, uint32_t sequence);
+
+/* Keys and values of one head in one page. */
+void *engine_kv_keys(const struct engine_kv_cache *kv, uint32_t page, uint32_t layer,
+                     uint32_t head);
+void *engine_kv_values(const struct engine_kv_cache *kv, uint32_t page, uint32_t layer,
+                       uint32_t head);
+
+#endif

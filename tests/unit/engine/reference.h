@@ -1,0 +1,20 @@
+/*
+ * A plain reference of the llama family in double precision: straight from the definition, one
+ * token after the other, no cache, nothing shared with the engine but the reader of the container.
+ *
+ *     double *logits = reference_logits(bytes, tokens, count);    // [count][n_vocab]; free() it
+ */
+#ifndef TESTS_UNIT_ENGINE_REFERENCE_H
+#define TESTS_UNIT_ENGINE_REFERENCE_H
+
+#include "base/core/slice.h"
+
+double *reference_logits(struct slice model, const uint32_t *tokens, size_t count);
+
+/* sum((a - b)^2) / sum(b^2), b being the reference. */
+double reference_nmse(const float *a, const double *b, size_t n);
+
+/* Mean over rows of the divergence of softmax(a) from softmax(b), in nats. */
+double reference_kl(const float *a, const double *b, size_t rows, size_t n_vocab);
+
+#endif

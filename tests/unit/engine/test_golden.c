@@ -1,0 +1,133 @@
+/* Logits of tiny random models, on every kernel path, against the reference in double precision. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+#include "tests/unit/engine/reference.h"
+#include "tests/unit/engine/tiny_gguf.h"
+
+#define TOKENS 75 /* more than two pages of the cache, more than two batches of engine_logits() */
+#define VOCAB 97
+
+/* Rows that are no multiple of any vector; blocks of 32 need multiples of 32. */
+#define ODD .n_vocab = VOCAB, .n_embd = 60, .n_layer = 2, .head_dim = 10, .n_ff = 75
+#define EVEN .n_vocab = VOCAB, .n_embd = 96, .n_layer = 2, .head_dim = 32, .n_ff = 160
+
+static const struct tiny_model models[] = {
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 6, .type = 0, .seed = 1},
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 2, .type = 0, .tied = true, .seed = 2},
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 1, .type = 0, .rope_freqs = true, .seed = 3},
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 3, .type = 0, .biases = true, .seed = 4},
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 2, .type = 0, .fused_qkv = true, .seed = 5},
+    {.arch = "llama", ODD, .n_head = 4, .n_head_kv = 2, .n_rot = 6, .rope_linear = 4, .seed = 6},
+    {.arch = "qwen2", ODD, .n_head = 6, .n_head_kv = 2, .type = 0, .biases = true, .seed = 7},
+    {.arch = "qwen3", ODD, .n_head = 8, .n_head_kv = 4, .qk_norm = true, .tied = true, .seed = 8},
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 2, .type = 1, .seed = 9},
+    {.arch = "qwen2", ODD, .n_head = 6, .n_head_kv = 2, .type = 30, .fused_qkv = true, .seed = 10},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 8, .seed = 11},
+    {.arch = "llama", EVEN, .n_head = 4, .n_head_kv = 2, .type = 8, .tied = true, .seed = 12},
+    {.arch = "qwen3", EVEN, .n_head = 6, .n_head_kv = 3, .type = 8, .qk_norm = true, .seed = 13},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 3, .type = 1, .biases = true, .seed = 14},
+};
+
+struct tolerance {
+    double nmse, kl;
+};
+
+/* Types whose activations are taken in float32 are exact; Q8_0 may be packed to 8 bits. */
+static struct tolerance allowed(uint32_t type)
+{
+    if (type == 8 && strcmp(engine_cpu_name(), "portable") != 0)
+        return (struct tolerance){1.2e-3, 6e-3};
+    return (struct tolerance){1e-9, 1e-8};
+}
+
+static void some_tokens(uint32_t *tokens, size_t count)
+{
+    uint64_t seed = 99;
+    for (size_t i = 0; i < count; i++)
+        tokens[i] = (uint32_t)(tiny_random(&seed) % VOCAB);
+}
+
+static bool keep_row(void *user, size_t position, const float *logits)
+{
+    memcpy((float *)user + position * VOCAB, logits, VOCAB * sizeof(float));
+    return true;
+}
+
+static void check_model(const struct tiny_model *m, uint32_t threads)
+{
+    struct tiny_file f;
+    struct engine_model *model = NULL;
+    struct base_error detail = {0};
+    uint32_t tokens[TOKENS];
+    float *logits = calloc(TOKENS * VOCAB, sizeof(*logits));
+    assert_non_null(logits);
+    some_tokens(tokens, TOKENS);
+    struct slice bytes = tiny_model_write(m, &f);
+    if (engine_model_open_bytes(bytes, "mem", NULL, &model, &detail))
+        fail_msg("seed %d: %s", (int)m->seed, detail.message);
+    if (engine_logits(model, tokens, TOKENS, threads, keep_row, logits, &detail))
+        fail_msg("seed %d: %s", (int)m->seed, detail.message);
+    double *exact = reference_logits(bytes, tokens, TOKENS);
+    double nmse = reference_nmse(logits, exact, (size_t)TOKENS * VOCAB);
+    double kl = reference_kl(logits, exact, TOKENS, VOCAB);
+    struct tolerance most = allowed(m->type);
+    printf("%-8s %-5s type %-2u seed %-2d threads %u: nmse %.2e kl %.2e\n", engine_cpu_name(),
+           m->arch, m->type, (int)m->seed, threads, nmse, kl);
+    if (!(nmse < most.nmse) || !(kl < most.kl))
+        fail_msg("nmse %.3e (below %.1e), kl %.3e (below %.1e)", nmse, most.nmse, kl, most.kl);
+    free(exact);
+    free(logits);
+    engine_model_unref(model);
+    tiny_done(&f);
+}
+
+static void test_every_path(void **state)
+{
+    (void)state;
+    for (size_t p = 0; engine_cpu_at(p); p++) {
+        if (engine_cpu_select(engine_cpu_at(p), NULL)) {
+            printf("%s: not on this processor\n", engine_cpu_at(p));
+            continue;
+        }
+        for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++)
+            check_model(&models[i], 1 + (uint32_t)(i % 3));
+    }
+}
+
+/* The reference itself must tell a wrong model from a right one. */
+static void test_reference_sees_errors(void **state)
+{
+    (void)state;
+    struct tiny_file right, wrong;
+    uint32_t tokens[16];
+    float logits[16 * VOCAB];
+    struct tiny_model other = models[0];
+    other.arch = "qwen2"; /* the other order of rotation */
+    some_tokens(tokens, 16);
+    double *a = reference_logits(tiny_model_write(&models[0], &right), tokens, 16);
+    double *b = reference_logits(tiny_model_write(&other, &wrong), tokens, 16);
+    for (size_t i = 0; i < 16 * VOCAB; i++)
+        logits[i] = (float)b[i];
+    assert_true(reference_nmse(logits, b, 16 * VOCAB) < 1e-12);
+    assert_true(reference_nmse(logits, a, 16 * VOCAB) > 1e-3);
+    free(a);
+    free(b);
+    tiny_done(&right);
+    tiny_done(&wrong);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_path),
+        cmocka_unit_test(test_reference_sees_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
