@@ -26,20 +26,21 @@ char *buffer_reserve(struct buffer *buf, size_t len)
     if (buf->err)
         return NULL;
     size_t unread = buf->end - buf->start;
-    if (len > buf->max - unread) {
+    if (len > buf->max - unread || len > SIZE_MAX / 4) {
         buf->err = BASE_ERR_LIMIT;
         return NULL;
     }
-    if (buf->capacity - buf->end >= len && buf->data)
+    /* One byte more than asked for, because vsnprintf() also writes a NUL. */
+    if (buf->capacity - buf->end > len)
         return buf->data + buf->end;
-    if (buf->start > 0) { /* reclaim before growing */
+    if (buf->start > unread / 2) { /* otherwise a full buffer would move for each byte */
         memmove(buf->data, buf->data + buf->start, unread);
         buf->start = 0;
         buf->end = unread;
     }
-    if (buf->capacity - buf->end < len || !buf->data) {
+    if (buf->capacity - buf->end <= len) {
         size_t capacity = buf->capacity ? buf->capacity : 256;
-        while (capacity - unread < len)
+        while (capacity - buf->end <= len)
             capacity *= 2;
         char *data = realloc(buf->data, capacity);
         if (!data) {
@@ -91,7 +92,7 @@ enum base_err buffer_addf(struct buffer *buf, const char *format, ...)
     va_end(args);
     if (len < 0)
         return BASE_ERR_INTERNAL;
-    char *to = buffer_reserve(buf, (size_t)len + 1); /* vsnprintf writes a NUL too */
+    char *to = buffer_reserve(buf, (size_t)len);
     if (!to)
         return buf->err;
     va_start(args, format);

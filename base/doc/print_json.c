@@ -15,14 +15,21 @@ static void put_type(struct printer *p, const struct doc_type *type, int depth);
 static void put_snippet(struct printer *p, const char *key, const char *text, bool as_list)
 {
     const struct doc_node *node;
-    if (!text || doc_parse_snippet(text, p->scratch, &node, NULL) != BASE_OK)
+    if (!text)
         return;
+    enum base_err err = doc_parse_snippet(text, p->scratch, &node, NULL);
+    if (err) {
+        p->w.out->err = err;
+        return;
+    }
     struct buffer json;
     buffer_init(&json, DOC_MAX_BYTES);
     doc_write_json(&json, node);
     json_key(&p->w, slice_from_str(key));
     if (as_list)
         json_open_array(&p->w);
+    if (json.err)
+        p->w.out->err = json.err;
     json_put_raw(&p->w, buffer_slice(&json));
     if (as_list)
         json_close_array(&p->w);
@@ -42,6 +49,8 @@ static void put_range(struct printer *p, const struct doc_type *type, const char
 static void put_ref(struct printer *p, const struct doc_type *type)
 {
     struct slice ref = arena_printf(p->scratch, "#/$defs/%s", type->name);
+    if (slice_is_absent(ref))
+        p->w.out->err = BASE_ERR_NO_MEMORY;
     json_member_string(&p->w, "$ref", ref);
 }
 
