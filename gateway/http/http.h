@@ -189,8 +189,9 @@ enum base_err http_server_start(struct http_server *server,
  * exchanges still open after `deadline_ms` get on_shutdown. */
 void http_server_drain(struct http_server *server, int64_t deadline_ms);
 
-/* Ends the threads and waits for them. Open exchanges end as aborted: on_gone, then on_end; what
- * still holds references then must give them back before http_server_free() (any thread by now). */
+/* Ends the threads and waits for them; not from a callback. Open exchanges end as aborted: on_gone,
+ * then on_end; what still holds references then must give them back before http_server_free() (any
+ * thread by now). */
 void http_server_stop(struct http_server *server);
 void http_server_free(struct http_server *server); /* NULL allowed */
 

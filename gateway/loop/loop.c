@@ -14,7 +14,11 @@
 
 /* Delays that many timers share: libevent keeps each such group in a list instead of the heap. */
 static const int64_t common_ms[] = {EVLOOP_BEAT_MS, 5000, 10000, 15000, 60000, 75000};
-enum { COMMON_COUNT = sizeof(common_ms) / sizeof(common_ms[0]), NODES_KEPT = 1024 };
+enum {
+    COMMON_COUNT = sizeof(common_ms) / sizeof(common_ms[0]),
+    NODES_KEPT = 1024,
+    LAST_TURNS = 16
+};
 
 /* A timer or a watch while it is set; the owner's `impl` points here. */
 struct node {
@@ -357,7 +361,8 @@ void evloop_run(struct evloop *loop)
         take_beat(loop);
     }
     run_posts(loop, CLOSED);
-    run_deferred(loop);
+    for (int i = 0; loop->deferred && i < LAST_TURNS; i++)
+        run_deferred(loop);
     current = NULL;
 }
 

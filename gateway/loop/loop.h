@@ -47,7 +47,7 @@ enum base_err evloop_start(struct evloop *loop, struct base_error *reterr) BASE_
 void evloop_run(struct evloop *loop);
 
 /* From any thread (not from a signal handler): the loop ends after its current turn.
- * What was posted before is still run; later posts are refused. */
+ * What was posted before is still run, and what that defers; later posts are refused. */
 void evloop_stop(struct evloop *loop);
 
 /* Waits for the thread of evloop_start(). Nothing if there is none. */
