@@ -156,6 +156,27 @@ static const char *read_unicode(const char **at, const char *end, uint32_t *ret)
     return NULL;
 }
 
+/* Copies up to the next backslash. `*to` has as much room as is left of the input. */
+static const char *copy_run(char **to, const char *at, const char *end)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    char *out = *to;
+    while (end - at >= 8) {
+        uint64_t w, x;
+        memcpy(&w, at, 8);
+        x = w ^ (ones * '\\');
+        if ((x - ones) & ~x & highs)
+            break;
+        memcpy(out, &w, 8);
+        out += 8;
+        at += 8;
+    }
+    while (at < end && *at != '\\')
+        *out++ = *at++;
+    *to = out;
+    return at;
+}
+
 /* Decodes the escapes of a string whose extent and UTF-8 are known to be good. */
 static enum base_err decode_string(struct parser *p, struct slice raw, struct slice *ret)
 {
@@ -167,13 +188,10 @@ static enum base_err decode_string(struct parser *p, struct slice raw, struct sl
     char *to = out;
     const char *at = raw.ptr, *end = raw.ptr + raw.len;
     while (at < end) {
-        const char *slash = memchr(at, '\\', (size_t)(end - at));
-        size_t run = (size_t)((slash ? slash : end) - at);
-        memcpy(to, at, run);
-        to += run;
-        if (!slash)
+        at = copy_run(&to, at, end);
+        if (at == end)
             break;
-        at = slash + 1;
+        const char *slash = at++;
         unsigned char c = (unsigned char)*at++; /* the scan saw that there is one */
         if (c == 'u') {
             uint32_t value = 0;
