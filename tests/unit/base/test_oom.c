@@ -41,10 +41,13 @@ static enum base_err use_buffer(void *user)
     return err;
 }
 
+static size_t arena_max = 1 << 20;
+static size_t arena_needed; /* what the last run took */
+
 static enum base_err use_json(void *user)
 {
     struct slice text = slice_from_str(user);
-    struct arena *arena = arena_new(1 << 20);
+    struct arena *arena = arena_new(arena_max);
     if (!arena)
         return BASE_ERR_NO_MEMORY;
     const struct json_node *root = NULL;
@@ -61,6 +64,7 @@ static enum base_err use_json(void *user)
         err = out.err;
         buffer_done(&out);
     }
+    arena_needed = arena_used(arena);
     arena_free(arena);
     return err;
 }
@@ -98,7 +102,7 @@ static const struct doc_type table_type = {
 
 static enum base_err load_and_bind(void *user)
 {
-    struct arena *arena = arena_new(1 << 20);
+    struct arena *arena = arena_new(arena_max);
     if (!arena)
         return BASE_ERR_NO_MEMORY;
     const struct doc_node *root = NULL;
@@ -111,6 +115,7 @@ static enum base_err load_and_bind(void *user)
         err = doc_bind(root, &table_type, arena, NULL, &table, &errors);
     if (err == BASE_ERR_NO_MEMORY)
         assert_int_equal(errors.total, 0);
+    arena_needed = arena_used(arena);
     arena_free(arena);
     return err;
 }
@@ -125,6 +130,18 @@ static enum base_err print_schema(void *user)
     enum base_err err = out.err;
     buffer_done(&out);
     return err;
+}
+
+/* An arena of every size that is too small: each of its allocations fails once. */
+static void each_arena(enum base_err (*body)(void *user), void *user)
+{
+    assert_int_equal(body(user), BASE_OK);
+    size_t needed = arena_needed;
+    assert_true(needed > 100);
+    for (arena_max = 0; arena_max < needed; arena_max++)
+        assert_int_equal(body(user), BASE_ERR_NO_MEMORY);
+    assert_int_equal(body(user), BASE_OK);
+    arena_max = 1 << 20;
 }
 
 static void test_arena(void **state)
@@ -148,6 +165,7 @@ static void test_json(void **state)
         len += (size_t)snprintf(text + len, sizeof(text) - len, ",\"k%d\":[%d,\"x\\ty\"]", i, i);
     snprintf(text + len, sizeof(text) - len, "}");
     assert_true(oom_each(use_json, text) >= 5);
+    each_arena(use_json, text);
 }
 
 static void test_documents(void **state)
@@ -165,6 +183,7 @@ static void test_documents(void **state)
         assert_true(fputs(text, file) >= 0);
         assert_int_equal(fclose(file), 0);
         size_t total = oom_each(load_and_bind, path);
+        each_arena(load_and_bind, path);
         unlink(path);
         assert_true(total >= 4);
     }

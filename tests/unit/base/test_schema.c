@@ -95,7 +95,8 @@ static const struct doc_type models_type = {.kind = DOC_KIND_LIST,
 static const struct doc_field upstream_fields[] = {
     DOC_FIELD(struct upstream, name, "name", doc_type_name, .required = true, .doc = "its name"),
     DOC_FIELD(struct upstream, zone, "zone", zone_type, .fallback = "cloud", .doc = "where|it is"),
-    DOC_FIELD(struct upstream, models, "models", models_type, .doc = "what it serves"),
+    DOC_FIELD(struct upstream, models, "models", models_type,
+              .fallback = "[{name: fall, context: 7}]", .doc = "what it serves"),
     {0}};
 static bool check_upstream(struct doc_binder *b, const struct doc_node *node, const void *value)
 {
@@ -277,7 +278,8 @@ static void test_values(void **state)
             "    zone: device\n"
             "    models: solo\n"
             "  - {name: b, models: [m1, {name: m2, capability: 0.7, context: 100},\n"
-            "                       {name: m3, capability: {code: 0.9, chat: 0}}]}\n",
+            "                       {name: m3, capability: {code: 0.9, chat: 0}}]}\n"
+            "  - {name: c}\n",
             &config);
     assert_slice(config.listen, "0.0.0.0:80");
     assert_false(config.verbose);
@@ -291,7 +293,9 @@ static void test_values(void **state)
     assert_slice(config.when->text, "a");
     assert_int_equal(config.when->not_->any.count, 2);
     assert_slice(config.when->not_->any.items[1].not_->text, "c");
-    assert_int_equal(config.upstreams.count, 2);
+    assert_int_equal(config.upstreams.count, 3);
+    assert_int_equal(config.upstreams.items[2].models.items[0].context, 7);
+    assert_false(config.upstreams.items[2].models.items[0].context_given);
     const struct upstream *a = &config.upstreams.items[0], *b = &config.upstreams.items[1];
     assert_int_equal(a->zone, ZONE_DEVICE);
     assert_int_equal(a->where->line, 10);
@@ -450,8 +454,11 @@ static void test_markdown(void **state)
                           "<br>Example: `qwen3-32b` |\n");
     assert_contains(text, "| `zone` | `device`, `premises` or `cloud` | `cloud` | where\\|it is"
                           "<br>`device`: in this process<br>`cloud`: somebody else's |\n");
-    assert_contains(text, "| `models` | [model](#model) (or just its `name`) or list of "
-                          "[model](#model) (or just its `name`) |  | what it serves |\n");
+    assert_contains(
+        text,
+        "| `models` | [model](#model) (or just its `name`) or list of "
+        "[model](#model) (or just its `name`) | `[{name: fall, context: 7}]` | what it serves "
+        "|\n");
     assert_contains(text, "| `capability` | number, 0 to 1 or map of task to number, 0 to 1 |");
     assert_contains(text, "| `timeout` | duration, 0 to 3600000 ms | `30s` | how long |\n");
     buffer_done(&out);
