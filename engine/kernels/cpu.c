@@ -1,6 +1,9 @@
 /* Chooses the set of kernels, once. */
 #include <stdatomic.h>
 #include <stdlib.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "engine/engine.h"
 #include "engine/kernels/kernels.h"
@@ -13,9 +16,10 @@ static bool always(void)
 #if defined(__x86_64__)
 static bool has_avx2(void)
 {
+    unsigned a, b, c, d;
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+           __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
 
 static bool has_avx512(void)
