@@ -367,7 +367,8 @@ static void note_done(struct curl_exchange *ex, CURLcode result)
     struct curl_transport *t = transport_of(ex);
     (void)curl_multi_remove_handle(t->multi, ex->easy);
     ex->is_done = true;
-    ex->result = result;
+    /* libcurl takes a head that ends with the connection for a whole one. */
+    ex->result = result == CURLE_OK && !ex->head_whole ? CURLE_PARTIAL_FILE : result;
     if (ex->draining)
         reap(ex);
     else
