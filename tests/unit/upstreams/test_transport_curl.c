@@ -1,6 +1,6 @@
 /*
- * libcurl's transport against a server on loopback that does, connection by connection and request by
- * request, what a test tells it to. Client and server share one loop and one thread.
+ * libcurl's transport against a server on loopback that does, request by request,
+ * what a test tells it to. Client and server share one loop and one thread.
  */
 #include "upstreams/transport.h"
 
