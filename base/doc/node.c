@@ -28,15 +28,16 @@ bool doc_to_bool(const struct doc_node *node, bool *ret)
     return true;
 }
 
+bool doc_to_double(const struct doc_node *node, double *ret)
+{
+    /* As long as base/json takes a number to be: more digits are a text. */
+    return is_plain(node) && node->text.len <= 64 && slice_to_double(node->text, ret);
+}
+
 bool doc_to_i64(const struct doc_node *node, int64_t *ret)
 {
     double ignored; /* its grammar refuses 007 */
-    return is_plain(node) && slice_to_double(node->text, &ignored) && slice_to_i64(node->text, ret);
-}
-
-bool doc_to_double(const struct doc_node *node, double *ret)
-{
-    return is_plain(node) && slice_to_double(node->text, ret);
+    return doc_to_double(node, &ignored) && slice_to_i64(node->text, ret);
 }
 
 const char *doc_node_type_name(const struct doc_node *node)
