@@ -238,9 +238,10 @@ static void on_drain(void *user)
 
 void http_server_drain(struct http_server *server, int64_t deadline_ms)
 {
+    if (atomic_exchange(&server->draining, true))
+        return;
     atomic_store(&server->drain_ms, deadline_ms);
-    if (!atomic_exchange(&server->draining, true))
-        (void)loop_post(evloop_loop(server->acceptor), on_drain, server);
+    (void)loop_post(evloop_loop(server->acceptor), on_drain, server);
 }
 
 bool http_server_draining(const struct http_server *server)

@@ -20,7 +20,7 @@ struct app {
     _Atomic int bodies, gone, ended, writable, shut, paused;
     _Atomic int outcome, status; /* of the last that ended */
     _Atomic long max_queued;
-    _Atomic int begun, ids;
+    _Atomic int begun, ids, worker;
     struct http_exchange *held; /* by /hold */
 };
 
@@ -81,6 +81,12 @@ static inline void on_limited(struct http_exchange *ex)
 
 static inline void on_wait(struct http_exchange *ex)
 {
+    app_of(ex)->begun++;
+}
+
+static inline void on_where(struct http_exchange *ex)
+{
+    app_of(ex)->worker = (int)http_exchange_worker(ex);
     app_of(ex)->begun++;
 }
 
@@ -246,6 +252,7 @@ static const struct http_handler app_handlers[] = {
      .on_end = on_end},
     {.method = "GET", .path = "/hold", .on_body = on_hold, .on_gone = on_gone, .on_end = on_end},
     {.method = "GET", .path = "/break", .on_body = on_break, .on_gone = on_gone, .on_end = on_end},
+    {.method = "GET", .path = "/where", .on_body = on_where, .on_gone = on_gone},
     {.method = "GET", .path = "/lines", .on_body = on_many_lines},
 };
 
