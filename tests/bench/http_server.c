@@ -22,8 +22,9 @@ static void on_stream(struct http_exchange *ex)
 {
     (void)http_sse_start(ex, 0);
     for (int i = 0; i < 64; i++)
-        (void)http_sse_data(ex, SLICE("{\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":"
-                                      "[{\"index\":0,\"delta\":{\"content\":\" token\"}}]}"));
+        (void)http_sse_data(
+            ex, SLICE("{\"id\":\"x\",\"object\":\"chat.completion.chunk\","
+                      "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" token\"}}]}"));
     (void)http_respond_end(ex);
 }
 
