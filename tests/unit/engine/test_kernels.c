@@ -1,0 +1,395 @@
+/* Every set of kernels against sums in double precision, on sizes that fit no vector. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "engine/kernels/kernels.h"
+#include "tests/unit/engine/tiny_gguf.h"
+
+#define MAX 400
+
+static uint64_t seed = 77;
+
+static void randoms(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)tiny_normal(&seed);
+}
+
+static void *aligned(size_t bytes)
+{
+    void *p = NULL;
+    assert_int_equal(posix_memalign(&p, 64, bytes), 0);
+    memset(p, 0, bytes);
+    return p;
+}
+
+/* Error allowed in one sum: a part of the sum of the magnitudes. */
+static void near(double got, double wanted, double magnitude, double part, const char *what)
+{
+    if (!(fabs(got - wanted) <= part * magnitude + 1e-30))
+        fail_msg("%s: %.9g is not %.9g (within %.1e of %.3g)", what, got, wanted, part, magnitude);
+}
+
+typedef void (*check_fn)(const struct engine_kernels *k);
+
+static void each_set(check_fn check)
+{
+    for (size_t i = 0; engine_kernels_at(i); i++) {
+        if (engine_kernels_supported(engine_kernels_at(i)))
+            check(engine_kernels_at(i));
+        else
+            printf("%s: not on this processor\n", engine_kernels_at(i)->name);
+    }
+}
+
+/* --- matmul ------------------------------------------------------------------------------- */
+
+struct problem {
+    const struct engine_format *format;
+    size_t rows, cols, tokens;
+};
+
+/* 8-bit activations err by up to 1/254 of the block's largest; the rest by rounding alone. */
+static double part_of(enum engine_act act)
+{
+    return act == ENGINE_ACT_Q8 ? 8e-3 : 2e-6;
+}
+
+static void check_problem(const struct engine_kernels *k, const struct problem *p)
+{
+    enum engine_act act = k->matmul[p->format->id].act;
+    size_t row_bytes = (size_t)engine_format_row_bytes(p->format, p->cols);
+    size_t x_bytes = engine_act_bytes(act, p->cols);
+    float *values = aligned(p->cols * 4), *x = aligned(p->tokens * p->cols * 4);
+    uint8_t *w = aligned(p->rows * row_bytes), *packed = aligned(p->tokens * x_bytes);
+    float *scratch = aligned(ENGINE_SCRATCH_ROWS * p->cols * 4);
+    float *y = aligned(p->tokens * p->rows * 4);
+    double *exact = aligned(p->cols * sizeof(double));
+    for (size_t r = 0; r < p->rows; r++) {
+        randoms(values, p->cols);
+        tiny_pack(p->format->ggml_id, values, p->cols, w + r * row_bytes);
+    }
+    randoms(x, p->tokens * p->cols);
+    for (size_t t = 0; t < p->tokens; t++) {
+        if (act == ENGINE_ACT_Q8)
+            k->pack_q8(x + t * p->cols, p->cols, packed + t * x_bytes);
+        else
+            memcpy(packed + t * x_bytes, x + t * p->cols, p->cols * 4);
+    }
+    const struct engine_matmul job = {p->format, w,         row_bytes, p->cols, packed,
+                                      x_bytes,   p->tokens, y,         p->rows};
+    size_t middle = p->rows / 3;
+    k->matmul[p->format->id].run(&job, 0, middle, scratch);
+    k->matmul[p->format->id].run(&job, middle, p->rows, scratch);
+    for (size_t r = 0; r < p->rows; r++) {
+        tiny_unpack(p->format->ggml_id, w + r * row_bytes, p->cols, exact);
+        for (size_t t = 0; t < p->tokens; t++) {
+            double sum = 0, magnitude = 0;
+            for (size_t c = 0; c < p->cols; c++) {
+                sum += exact[c] * (double)x[t * p->cols + c];
+                magnitude += fabs(exact[c] * (double)x[t * p->cols + c]);
+            }
+            near((double)y[t * p->rows + r], sum, magnitude, part_of(act), p->format->name);
+        }
+    }
+    free(values);
+    free(x);
+    free(w);
+    free(packed);
+    free(scratch);
+    free(y);
+    free(exact);
+}
+
+static void check_matmul(const struct engine_kernels *k)
+{
+    const size_t cols[] = {1, 3, 8, 17, 31, 64, 75, 160}, rows[] = {1, 3, 4, 9, 30};
+    const size_t tokens[] = {1, 2, 3, 4, 5, 11};
+    for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
+        const struct engine_format *format = engine_format_at((enum engine_format_id)f);
+        assert_non_null(k->matmul[f].run);
+        for (size_t c = 0; c < sizeof(cols) / sizeof(cols[0]); c++) {
+            if (cols[c] % format->block != 0)
+                continue;
+            for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+                for (size_t t = 0; t < sizeof(tokens) / sizeof(tokens[0]); t++) {
+                    struct problem p = {format, rows[r], cols[c], tokens[t]};
+                    check_problem(k, &p);
+                }
+            }
+        }
+    }
+}
+
+static void test_matmul(void **state)
+{
+    (void)state;
+    each_set(check_matmul);
+}
+
+/* The extremes of signed bytes: where 8-bit products overflow first. */
+static void check_extremes(const struct engine_kernels *k)
+{
+    const struct engine_format *format = engine_format_at(ENGINE_FORMAT_Q8_0);
+    const int8_t weights[] = {-128, -127, 127, 1, 0};
+    const float inputs[] = {1, -1};
+    struct engine_q8_0 row;
+    float x[32], y, scratch[ENGINE_SCRATCH_ROWS * 32];
+    void *packed = aligned(engine_act_bytes(ENGINE_ACT_Q8, 32));
+    row.d = engine_float_to_half(0.5F);
+    for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
+        for (size_t j = 0; j < 2; j++) {
+            for (size_t c = 0; c < 32; c++) {
+                row.qs[c] = weights[i];
+                x[c] = inputs[j];
+            }
+            enum engine_act act = k->matmul[ENGINE_FORMAT_Q8_0].act;
+            k->pack_q8(x, 32, packed);
+            const struct engine_matmul job = {format,
+                                              (const uint8_t *)&row,
+                                              34,
+                                              32,
+                                              act == ENGINE_ACT_Q8 ? packed : x,
+                                              engine_act_bytes(act, 32),
+                                              1,
+                                              &y,
+                                              1};
+            k->matmul[ENGINE_FORMAT_Q8_0].run(&job, 0, 1, scratch);
+            double wanted = 16.0 * weights[i] * (double)inputs[j];
+            near((double)y, wanted, fabs(wanted), 1e-6, "extremes");
+        }
+    }
+    free(packed);
+}
+
+static void test_extremes(void **state)
+{
+    (void)state;
+    each_set(check_extremes);
+}
+
+static void check_pack(const struct engine_kernels *k)
+{
+    float x[96] = {0};
+    void *packed = aligned(engine_act_bytes(ENGINE_ACT_Q8, 96));
+    randoms(x, 64); /* the last block stays zero */
+    x[5] = -9;
+    k->pack_q8(x, 96, packed);
+    struct engine_q8_view view = engine_q8_view(packed, 96);
+    for (size_t b = 0; b < 3; b++) {
+        int sum = 0;
+        for (size_t i = b * 32; i < b * 32 + 32; i++) {
+            sum += view.qs[i];
+            assert_true(view.qs[i] >= -127);
+            near((double)view.d[b] * view.qs[i], (double)x[i], (double)view.d[b], 0.501, "pack");
+        }
+        assert_int_equal(view.shift[b], -128 * sum);
+    }
+    assert_int_equal(view.qs[5], -127);
+    assert_true(view.d[2] == 0);
+    free(packed);
+}
+
+static void test_pack(void **state)
+{
+    (void)state;
+    each_set(check_pack);
+}
+
+/* --- vectors ------------------------------------------------------------------------------ */
+
+static void check_vectors(const struct engine_kernels *k)
+{
+    float x[MAX], y[MAX], w[MAX], out[MAX + 1];
+    for (size_t n = 1; n < 70; n++) {
+        double squares = 0;
+        randoms(x, n);
+        randoms(y, n);
+        randoms(w, n);
+        for (size_t i = 0; i < n; i++)
+            squares += (double)x[i] * (double)x[i];
+        out[n] = 42;
+        k->rms_norm(x, w, n, 1e-5F, out);
+        for (size_t i = 0; i < n; i++) {
+            double wanted = (double)x[i] / sqrt(squares / (double)n + 1e-5) * (double)w[i];
+            near((double)out[i], wanted, fabs(wanted), 1e-6, "rms_norm");
+        }
+        memcpy(out, x, sizeof(x));
+        out[n] = 42;
+        k->silu_mul(out, y, n);
+        for (size_t i = 0; i < n; i++) {
+            double wanted = (double)x[i] / (1 + exp(-(double)x[i])) * (double)y[i];
+            near((double)out[i], wanted, fabs(wanted), 1e-6, "silu_mul");
+        }
+        memcpy(out, x, n * sizeof(*x));
+        k->add(out, y, n);
+        k->scale(out, 3, n);
+        for (size_t i = 0; i < n; i++)
+            assert_true(out[i] == (x[i] + y[i]) * 3);
+        assert_true(out[n] == 42);
+    }
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    each_set(check_vectors);
+}
+
+static void check_exp(const struct engine_kernels *k)
+{
+    float x[MAX + 1];
+    for (size_t n = 1; n < 40; n++) {
+        float values[MAX];
+        double sum = 0;
+        for (size_t i = 0; i < n; i++)
+            x[i] = values[i] = -(float)(tiny_random(&seed) % 80000) / 1000.0F;
+        x[n] = 42;
+        float got = k->exp_sum(x, n, 0.5F);
+        for (size_t i = 0; i < n; i++) {
+            double wanted = exp((double)(values[i] - 0.5F));
+            near((double)x[i], wanted, wanted, 4e-7, "exp");
+            sum += wanted;
+        }
+        near((double)got, sum, sum, 1e-6, "exp_sum");
+        assert_true(x[n] == 42);
+    }
+    float far[2] = {-1e30F, 0};
+    assert_true(k->exp_sum(far, 2, 0) == 1);
+    assert_true(far[0] < 1e-37F && far[1] == 1);
+}
+
+static void test_exp(void **state)
+{
+    (void)state;
+    each_set(check_exp);
+}
+
+static void check_attention(const struct engine_kernels *k)
+{
+    static float key[128 * ENGINE_PAGE], value[ENGINE_PAGE * 128];
+    float q[128], scores[ENGINE_PAGE], acc[128 + 1];
+    const size_t dims[] = {2, 10, 16, 64, 127};
+    for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
+        size_t dim = dims[d];
+        randoms(q, dim);
+        randoms(key, dim * ENGINE_PAGE);
+        randoms(value, dim * ENGINE_PAGE);
+        k->attn_scores(q, key, dim, 0.25F, scores);
+        for (size_t j = 0; j < ENGINE_PAGE; j++) {
+            double sum = 0, magnitude = 0;
+            for (size_t i = 0; i < dim; i++) {
+                sum += 0.25 * (double)q[i] * (double)key[i * ENGINE_PAGE + j];
+                magnitude += fabs((double)q[i] * (double)key[i * ENGINE_PAGE + j]);
+            }
+            near((double)scores[j], sum, magnitude, 1e-6, "attn_scores");
+        }
+        for (size_t n = 1; n <= ENGINE_PAGE; n += 5) {
+            memset(acc, 0, sizeof(acc));
+            acc[dim] = 42;
+            k->attn_add(scores, value, n, dim, acc);
+            for (size_t i = 0; i < dim; i++) {
+                double sum = 0, magnitude = 0;
+                for (size_t j = 0; j < n; j++) {
+                    sum += (double)scores[j] * (double)value[j * dim + i];
+                    magnitude += fabs((double)scores[j] * (double)value[j * dim + i]);
+                }
+                near((double)acc[i], sum, magnitude, 1e-6, "attn_add");
+            }
+            assert_true(acc[dim] == 42);
+        }
+    }
+}
+
+static void test_attention(void **state)
+{
+    (void)state;
+    each_set(check_attention);
+}
+
+/* --- halves ------------------------------------------------------------------------------- */
+
+/* All 65536 halves there and back, and numbers halfway between two. */
+static void check_halves(const struct engine_kernels *k)
+{
+    static uint16_t halves[65536], back[65536];
+    static float floats[65536];
+    for (size_t i = 0; i < 65536; i++)
+        halves[i] = (uint16_t)i;
+    k->from_half(halves, 65536, floats);
+    k->to_half(floats, 65536, back);
+    for (size_t i = 0; i < 65536; i++) {
+        double exact;
+        if ((i & 0x7C00) == 0x7C00) {
+            assert_true(i & 0x3FF ? isnan(floats[i]) : isinf(floats[i]));
+            assert_true(i & 0x3FF ? (back[i] & 0x7C00) == 0x7C00 && (back[i] & 0x3FF)
+                                  : back[i] == i);
+            continue;
+        }
+        tiny_unpack(1, (const uint8_t *)&halves[i], 1, &exact);
+        assert_true((double)floats[i] == exact);
+        assert_int_equal(back[i], i);
+    }
+    for (size_t i = 0; i < 0x7BFF; i++) {
+        float between = (floats[i] + floats[i + 1]) / 2;
+        uint16_t got;
+        k->to_half(&between, 1, &got);
+        assert_int_equal(got, i & 1 ? i + 1 : i); /* ties to even */
+        between = nextafterf(between, INFINITY);
+        k->to_half(&between, 1, &got);
+        assert_int_equal(got, i + 1);
+    }
+    const float large[3] = {65519.9F, 65520.0F, -1e9F};
+    uint16_t got[3];
+    k->to_half(large, 3, got);
+    assert_int_equal(got[0], 0x7BFF);
+    assert_int_equal(got[1], 0x7C00);
+    assert_int_equal(got[2], 0xFC00);
+}
+
+static void test_halves(void **state)
+{
+    (void)state;
+    each_set(check_halves);
+}
+
+static void test_formats(void **state)
+{
+    (void)state;
+    float values[64], out[64];
+    uint8_t bytes[64 * 4];
+    double exact[64];
+    for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
+        const struct engine_format *format = engine_format_at((enum engine_format_id)f);
+        assert_int_equal(format->id, f);
+        assert_ptr_equal(engine_format_by_ggml(format->ggml_id), format);
+        assert_string_equal(engine_format_ggml_name(format->ggml_id), format->name);
+        randoms(values, 64);
+        size_t len = tiny_pack(format->ggml_id, values, 64, bytes);
+        assert_int_equal(engine_format_row_bytes(format, 64), len);
+        format->dequantise(bytes, out, 64);
+        tiny_unpack(format->ggml_id, bytes, 64, exact);
+        for (size_t i = 0; i < 64; i++)
+            assert_true((double)out[i] == exact[i]);
+    }
+    assert_null(engine_format_by_ggml(19));
+    assert_string_equal(engine_format_ggml_name(19), "IQ1_S");
+    assert_string_equal(engine_format_ggml_name(UINT32_MAX), "?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matmul), cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_pack),   cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_exp),    cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_halves), cmocka_unit_test(test_formats),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
