@@ -333,6 +333,14 @@ struct engine_run {
     bool literal;
 };
 
+/* A list of them that grows; all zero = empty. `items` is from malloc, given back by
+ * engine_runs_done(). */
+struct engine_runs {
+    struct engine_run *items;
+    size_t count, capacity;
+};
+void engine_runs_done(struct engine_runs *runs);
+
 /* The text of a rendered chat template: special tokens are cut out of literal bytes only, so that
  * no message can contain one; the rest is tokenized as one text. Begins with the start token when
  * the model wants one and the text does not bring it. `runs` cover `text`. */
@@ -376,12 +384,16 @@ enum base_err engine_template_new(struct slice jinja, struct slice bos, struct s
                                   struct engine_template **ret_template, struct base_error *reterr);
 void engine_template_free(struct engine_template *template);
 
-/* Appends the prompt text to `out`. tools_json: a JSON array, or absent. BAD_REQUEST with the
- * template's own words when it calls raise_exception(). LIMIT bounds time and size. */
+/* Appends the prompt text to `out`, and what of it stands in the template itself to `runs` (may be
+ * NULL), for engine_tokenize_rendered(). tools_json: a JSON array, or absent. Content that is
+ * absent is none; arguments of tool calls are given as the map they are. BAD_REQUEST with the
+ * template's own words when it calls raise_exception(). LIMIT bounds time and size. The language is
+ * described in engine/jinja.h, which renders any other template too. */
 enum base_err engine_template_render(const struct engine_template *template,
                                      const struct engine_message *messages, size_t count,
                                      struct slice tools_json, bool add_generation_prompt,
-                                     struct buffer *out, struct base_error *reterr);
+                                     struct buffer *out, struct engine_runs *runs,
+                                     struct base_error *reterr);
 
 /* --- Sampler -------------------------------------------------------------------------------- */
 

@@ -440,15 +440,17 @@ int64_t local_target_count(const struct target *base, const struct chat_request 
     struct arena *arena = arena_new(256 << 20);
     struct engine_request request;
     struct engine_tokens tokens = {0};
+    struct engine_runs runs = {0};
     struct buffer prompt;
     buffer_init(&prompt, 256 << 20);
     int64_t count = -1;
     if (arena && template && !local_convert(chat, arena, &request, NULL) &&
         !engine_template_render(template, request.messages, request.message_count,
-                                request.tools_json, true, &prompt, NULL) &&
-        !engine_tokenize(engine_scheduler_tokenizer(target->sched), buffer_slice(&prompt), true,
-                         true, &tokens, NULL))
+                                request.tools_json, true, &prompt, &runs, NULL) &&
+        !engine_tokenize_rendered(engine_scheduler_tokenizer(target->sched), buffer_slice(&prompt),
+                                  runs.items, runs.count, &tokens, NULL))
         count = (int64_t)tokens.count;
+    engine_runs_done(&runs);
     engine_tokens_done(&tokens);
     buffer_done(&prompt);
     arena_free(arena);
