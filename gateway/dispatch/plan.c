@@ -1,0 +1,171 @@
+#include "gateway/dispatch/plan.h"
+
+#include "gateway/local/local.h"
+
+void plan_init(struct plan *plan, struct snapshot *snapshot, const struct chat_request *request,
+               const struct plan_who *who, struct arena *arena)
+{
+    *plan = (struct plan){
+        .snapshot = snapshot,
+        .request = request,
+        .who = who,
+        .arena = arena,
+        .min_capability = -1,
+    };
+}
+
+static enum base_err inspect(struct plan *plan, struct policy_memory *memory,
+                             const struct policy_inspection *const *sources, size_t source_count,
+                             int64_t now_wall_ns, struct base_error *reterr)
+{
+    const struct policy *policy = plan->snapshot->policy;
+    enum policy_level asked = plan->who->level_given ? plan->who->level : POLICY_LEVEL_PUBLIC;
+    if (source_count > 0) {
+        enum base_err err = policy_inspection_derive(policy, plan->request, sources, source_count,
+                                                     plan->arena, &plan->inspection, reterr);
+        if (!err)
+            policy_inspection_raise(plan->inspection, asked);
+        return err;
+    }
+    struct policy_context context = {
+        .floor = asked,
+        .remembered = policy_memory_lookup(memory, plan->who->tenant, plan->request, now_wall_ns),
+    };
+    return policy_inspect(policy, plan->request, &context, plan->arena, &plan->inspection, reterr);
+}
+
+enum base_err plan_inspect(struct plan *plan, struct policy_memory *memory,
+                           const struct policy_inspection *const *sources, size_t source_count,
+                           int64_t now_wall_ns, struct base_error *reterr)
+{
+    enum base_err err = inspect(plan, memory, sources, source_count, now_wall_ns, reterr);
+    if (err)
+        return err;
+    struct router_given given = {
+        .tenant = plan->who->tenant,
+        .key_groups = plan->who->groups,
+        .key_group_count = plan->who->group_count,
+        .headers = plan->who->headers,
+        .header_count = plan->who->header_count,
+        .level = policy_inspection_level(plan->inspection),
+        .finding_types = policy_inspection_types(plan->inspection),
+        .findings = policy_inspection_summary(plan->inspection),
+        .objective_given = plan->who->objective_given,
+        .objective = plan->who->objective,
+        .target = plan->who->target,
+        .session = plan->who->session,
+    };
+    err = router_signals_read(NULL, plan->request, &given, plan->arena, &plan->signals, reterr);
+    if (err)
+        return err;
+    err = router_rules_match(plan->snapshot->rules, &plan->signals, plan->arena, &plan->effects,
+                             reterr);
+    if (err)
+        return err;
+    policy_inspection_raise(plan->inspection, plan->effects.level);
+    return policy_memory_remember(memory, plan->who->tenant, plan->inspection, now_wall_ns);
+}
+
+static bool key_may_use(const struct plan_who *who, const struct router_target *target,
+                        struct slice model)
+{
+    const struct config_tenant *tenant = who->config;
+    if (!tenant || tenant->model_count == 0)
+        return true;
+    for (size_t i = 0; i < tenant->model_count; i++)
+        if (slice_eq(tenant->models[i], model) || slice_eq(tenant->models[i], target->name) ||
+            slice_eq(tenant->models[i], target->model))
+            return true;
+    return false;
+}
+
+/* A pipeline step may ask for targets of at least some capability: less able ones are left out by a
+ * capability of 0, so that they are only taken when nobody else may. */
+static void apply_step_bound(struct plan *plan, struct router_target *target)
+{
+    if (plan->min_capability < 0)
+        return;
+    if (target->capability.by_task[plan->signals.score.task] < plan->min_capability)
+        target->capability.by_task[plan->signals.score.task] = 0;
+}
+
+enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
+                          const struct router_session *session, struct base_error *reterr)
+{
+    const struct snapshot *snap = plan->snapshot;
+    plan->targets = arena_alloc(plan->arena, snap->target_count * sizeof(*plan->targets));
+    if (!plan->targets)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to choose a target");
+    memcpy(plan->targets, snap->facts, snap->target_count * sizeof(*plan->targets));
+    enum base_err err = router_route_find(&snap->routes, plan->targets, snap->target_count,
+                                          plan->request->model, plan->arena, &plan->route, reterr);
+    if (err)
+        return err;
+    for (size_t i = 0; i < snap->target_count; i++) {
+        plan->targets[i].allowed_for_key =
+            key_may_use(plan->who, &plan->targets[i], plan->request->model);
+        apply_step_bound(plan, &plan->targets[i]);
+        if (live)
+            live(user, plan, i, &plan->targets[i]);
+    }
+    router_facts_fill(&plan->facts, &plan->signals, &plan->effects, &plan->route, &snap->settings);
+    plan->facts.targets = plan->targets;
+    plan->facts.target_count = snap->target_count;
+    if (session)
+        plan->facts.session = *session;
+    return router_choose(&plan->facts, plan->arena, &plan->decision, reterr);
+}
+
+static void live_local(const struct plan *plan, const struct snapshot_target *t,
+                       struct router_target *facts)
+{
+    struct local_facts now;
+    local_target_facts(t->local, plan->signals.prompt_tokens, &now);
+    facts->first_token_ms = now.first_token_ms;
+    facts->tokens_per_s_milli = now.tokens_per_s_milli;
+    if (now.waiting >= now.queue_max) {
+        facts->health = ROUTER_HEALTH_FULL;
+        facts->retry_after_ms = now.first_token_ms > 1000 ? now.first_token_ms : 1000;
+    }
+}
+
+static void live_upstream(const struct snapshot_target *t, struct router_target *facts)
+{
+    struct upstream_facts now;
+    upstream_facts(t->upstream, t->model, &now);
+    facts->first_token_ms = now.first_token_ms;
+    facts->tokens_per_s_milli = now.tokens_per_s_milli;
+    if (!now.healthy) {
+        facts->health = ROUTER_HEALTH_BREAKER_OPEN;
+        facts->retry_after_ms = now.retry_after_ms;
+    } else if (now.max_concurrent > 0 && now.outstanding >= now.max_concurrent) {
+        facts->health = ROUTER_HEALTH_FULL;
+        facts->retry_after_ms = 1000;
+    }
+}
+
+void plan_live_targets(void *user, const struct plan *plan, size_t target,
+                       struct router_target *facts)
+{
+    (void)user;
+    const struct snapshot_target *t = &plan->snapshot->targets[target];
+    if (t->local)
+        live_local(plan, t, facts);
+    else if (t->upstream)
+        live_upstream(t, facts);
+}
+
+const struct chat_request *plan_request_of_text(struct arena *arena, struct slice text)
+{
+    struct chat_request *request = arena_calloc(arena, 1, sizeof(*request));
+    struct chat_message *message = arena_calloc(arena, 1, sizeof(*message));
+    struct chat_part *part = arena_calloc(arena, 1, sizeof(*part));
+    if (!request || !message || !part)
+        return NULL;
+    part->text = text;
+    *message = (struct chat_message){
+        .role = CHAT_ROLE_USER, .parts = part, .part_count = 1, .content_was_string = true};
+    *request =
+        (struct chat_request){.model = SLICE("auto"), .messages = message, .message_count = 1};
+    return request;
+}
