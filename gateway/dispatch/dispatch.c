@@ -1,0 +1,476 @@
+#include "gateway/dispatch/dispatch.h"
+
+#include "gateway/metrics/metrics.h"
+
+#include <stdlib.h>
+
+enum {
+    PERMIT_TTL_MS = 30000,
+    RETRY_MIN_MS = 200,
+    RETRY_SPREAD_MS = 200,
+    RETRY_AFTER_MAX_MS = 2000
+};
+
+/* What is tried now. */
+struct attempt {
+    struct target *target;
+    struct target_stream *stream;
+    struct policy_body *body;
+    struct policy_permit *permit;
+    struct ledger_ticket ticket;
+    struct ledger_attempt row;
+    int64_t start_ns;
+    bool open; /* has a row that is not written yet */
+};
+
+struct dispatch {
+    struct dispatch_options options;
+    struct view *view;
+    struct arena *arena; /* warnings and texts of the attempts */
+    struct attempt attempt;
+    size_t next; /* position in the decision's order */
+    bool retried;
+    bool content_seen;
+    bool paused;
+    bool in_event;
+    bool over; /* DONE or ERROR was passed on */
+    bool released;
+    bool cost_known;
+    enum ledger_status release_status;
+    struct loop_timer timer; /* the next step: another attempt, or the end */
+    struct base_error error;
+    struct dispatch_totals totals;
+};
+
+static struct loop *loop_of(const struct dispatch *d)
+{
+    return d->view->worker->loop;
+}
+
+/* ---- the end of an attempt ---- */
+
+static void price(struct dispatch *d, struct ledger_attempt *row)
+{
+    const struct snapshot_target *t = &d->view->snapshot->targets[d->totals.target];
+    if (t->local) {
+        row->cost_source = LEDGER_COST_LOCAL;
+        row->cost_nano_usd = (int64_t)((__int128)t->nano_usd_per_second * row->total_ms / 1000);
+    } else if (row->usage.reported_nano_usd >= 0) {
+        row->cost_source = LEDGER_COST_REPORTED;
+        row->cost_nano_usd = row->usage.reported_nano_usd;
+    } else {
+        row->cost_nano_usd =
+            upstream_cost_nano_usd(t->prices, &row->usage, &d->view->price_carry[d->totals.target]);
+        row->cost_source = row->cost_nano_usd < 0 ? LEDGER_COST_UNKNOWN : LEDGER_COST_COMPUTED;
+        if (t->prices)
+            row->price_date = t->prices->effective_date;
+    }
+    if (row->status == LEDGER_STATUS_NOT_SENT) { /* nothing left, nothing is owed */
+        row->cost_source = LEDGER_COST_COMPUTED;
+        row->cost_nano_usd = 0;
+    }
+}
+
+static void add_cost(struct dispatch *d, int64_t nano_usd)
+{
+    if (nano_usd < 0)
+        d->cost_known = false;
+    else if (d->cost_known)
+        d->totals.cost_nano_usd += nano_usd;
+    if (!d->cost_known)
+        d->totals.cost_nano_usd = -1;
+}
+
+static void read_report(struct dispatch *d, struct ledger_attempt *row)
+{
+    const struct attempt *a = &d->attempt;
+    if (!a->stream || !d->view->snapshot->targets[d->totals.target].upstream)
+        return;
+    struct upstream_stream_report report;
+    upstream_stream_report(a->stream, &report);
+    row->upstream_url = report.url;
+    row->provider_request_id = report.provider_request_id;
+    row->served_model = report.served_model;
+    row->http_status = report.http_status;
+    if (report.sends == 0 && row->status != LEDGER_STATUS_OK)
+        row->status = LEDGER_STATUS_NOT_SENT;
+}
+
+/* Writes the attempt's row. The stream itself is closed by close_attempt(). */
+static void settle_attempt(struct dispatch *d, enum ledger_status status, enum base_err err)
+{
+    struct attempt *a = &d->attempt;
+    if (!a->open)
+        return;
+    a->open = false;
+    a->row.status = status;
+    a->row.err = err;
+    a->row.total_ms = (loop_now_ns(loop_of(d)) - a->start_ns) / 1000000;
+    if (a->stream)
+        a->target->ops->usage(a->stream, &a->row.usage);
+    read_report(d, &a->row);
+    price(d, &a->row);
+    add_cost(d, a->row.cost_nano_usd);
+    d->totals.usage = a->row.usage;
+    struct app *app = d->view->worker->app;
+    ledger_attempt_end(app->ledger, a->ticket, &a->row);
+    metrics_attempt(app->metrics, &a->row);
+}
+
+static void close_attempt(struct dispatch *d)
+{
+    struct attempt *a = &d->attempt;
+    if (a->stream)
+        a->target->ops->release(a->stream);
+    policy_permit_free(a->permit);
+    policy_body_free(a->body);
+    *a = (struct attempt){0};
+}
+
+/* ---- the life of the whole ---- */
+
+static void destroy(struct dispatch *d)
+{
+    loop_timer_clear(loop_of(d), &d->timer);
+    close_attempt(d);
+    view_unref(d->view);
+    arena_free(d->arena);
+    free(d);
+}
+
+static void pass_on(struct dispatch *d, const struct chat_event *event)
+{
+    if (!d->released && !d->over)
+        d->options.sink.on_event(d->options.sink.user, event);
+}
+
+static void fail(struct dispatch *d)
+{
+    struct chat_event event = {
+        .type = CHAT_EVENT_ERROR, .error = &d->error, .retry_after_ms = d->totals.retry_after_ms};
+    pass_on(d, &event);
+    d->over = true;
+}
+
+static void on_step(void *user);
+
+static void step_later(struct dispatch *d, int64_t delay_ms)
+{
+    if (loop_timer_set(loop_of(d), &d->timer, delay_ms, on_step, d)) {
+        (void)base_error_set(&d->error, BASE_ERR_NO_MEMORY, "no memory to try another target");
+        fail(d);
+    }
+}
+
+/* Could another target do better? */
+static bool another_may_help(enum base_err err)
+{
+    switch (err) {
+    case BASE_ERR_UPSTREAM_REJECTED: /* what was asked for is at fault */
+    case BASE_ERR_NO_MEMORY:
+    case BASE_ERR_SHUTTING_DOWN:
+    case BASE_ERR_CANCELLED:
+        return false;
+    case BASE_ERR_CONTEXT_LENGTH:   /* another one may be larger, */
+    case BASE_ERR_UNSUPPORTED:      /* better equipped, */
+    case BASE_ERR_POLICY_VIOLATION: /* or cleared by the newest policy too */
+        return true;
+    default:
+        return base_err_info(err)->class == BASE_ERR_CLASS_UPSTREAM ||
+               base_err_info(err)->class == BASE_ERR_CLASS_LOCAL;
+    }
+}
+
+/* The only one left may have stumbled: once more, after a pause. */
+static bool worth_a_retry(const struct dispatch *d, enum base_err err)
+{
+    return !d->retried && d->totals.retry_after_ms <= RETRY_AFTER_MAX_MS &&
+           (err == BASE_ERR_UPSTREAM_CONNECT || err == BASE_ERR_UPSTREAM_STATUS ||
+            err == BASE_ERR_UPSTREAM_TRUNCATED || err == BASE_ERR_UPSTREAM_RATE_LIMIT);
+}
+
+/* The attempt failed before any content: another one, or the end. */
+static void after_failure(struct dispatch *d)
+{
+    const struct router_decision *decision = &d->options.plan->decision;
+    enum base_err err = d->error.code;
+    if (another_may_help(err) && d->next < decision->order_count) {
+        step_later(d, 0);
+    } else if (worth_a_retry(d, err) && d->next > 0) {
+        uint8_t spread = 0;
+        const struct random_source *random = d->view->worker->app->random;
+        random->fill(random->self, &spread, 1);
+        d->retried = true;
+        d->next--;
+        int64_t wait = RETRY_MIN_MS + spread * RETRY_SPREAD_MS / 255;
+        step_later(d, d->totals.retry_after_ms > wait ? d->totals.retry_after_ms : wait);
+    } else {
+        fail(d);
+    }
+}
+
+/* ---- events ---- */
+
+static void on_error(struct dispatch *d, const struct chat_event *event)
+{
+    d->error = *event->error;
+    d->totals.retry_after_ms = event->retry_after_ms;
+    settle_attempt(d, LEDGER_STATUS_ERROR, d->error.code);
+    if (d->content_seen)
+        fail(d);
+    else
+        after_failure(d);
+}
+
+static void on_event(void *user, const struct chat_event *event)
+{
+    struct dispatch *d = user;
+    if (d->released || d->over)
+        return;
+    d->in_event = true;
+    struct attempt *a = &d->attempt;
+    switch (event->type) {
+    case CHAT_EVENT_ERROR:
+        on_error(d, event);
+        break;
+    case CHAT_EVENT_DONE:
+        settle_attempt(d, LEDGER_STATUS_OK, BASE_OK);
+        pass_on(d, event);
+        d->over = true;
+        break;
+    default:
+        if (chat_event_is_content(event->type) || event->type == CHAT_EVENT_FINISHED) {
+            if (!d->content_seen)
+                a->row.ttft_ms = (loop_now_ns(loop_of(d)) - a->start_ns) / 1000000;
+            d->content_seen = true;
+        }
+        pass_on(d, event);
+    }
+    d->in_event = false;
+    if (d->released)
+        step_later(d, 0);
+}
+
+/* ---- starting an attempt ---- */
+
+/* Where the newest configuration would let it go: a permit needs both to agree. */
+static void newest_destination(const struct snapshot *newest, const struct policy_destination *now,
+                               struct policy_destination *ret)
+{
+    size_t i = snapshot_find(newest, now->name);
+    *ret = (struct policy_destination){0};
+    if (i == SIZE_MAX)
+        return;
+    *ret = (struct policy_destination){.name = newest->facts[i].name,
+                                       .id = now->id,
+                                       .zone = newest->facts[i].zone,
+                                       .clearance = newest->facts[i].clearance};
+}
+
+static enum base_err make_permit(struct dispatch *d, const struct router_target *facts,
+                                 struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    struct snapshot *newest = app_newest(d->view->worker->app);
+    struct policy_permit_wish wish = {
+        .body = a->body,
+        .newest = newest->policy,
+        .destination = {facts->name, upstream_target_destination(a->target), facts->zone,
+                        facts->clearance},
+        .request_id = d->options.request_id,
+        .attempt = d->totals.attempts,
+        .now_ns = loop_now_ns(loop_of(d)),
+        .ttl_ns = (int64_t)PERMIT_TTL_MS * 1000000,
+    };
+    newest_destination(newest, &wish.destination, &wish.newest_destination);
+    enum base_err err = policy_permit_new(&wish, &a->permit, reterr);
+    snapshot_unref(newest);
+    return err;
+}
+
+static enum base_err prepare_upstream(struct dispatch *d, const struct router_target *facts,
+                                      struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    const struct plan *plan = d->options.plan;
+    struct upstream_warnings warnings = {0};
+    enum base_err err = upstream_write_body(a->target, plan->request, plan->inspection, d->arena,
+                                            &a->body, &warnings, reterr);
+    if (err)
+        return err;
+    d->totals.warnings = warnings.items;
+    d->totals.warning_count = warnings.count;
+    if (policy_body_unlabelled(a->body) > 0)
+        metrics_count(d->view->worker->app->metrics, METRIC_UNLABELLED_BYTES,
+                      (int64_t)policy_body_unlabelled(a->body));
+    err = make_permit(d, facts, reterr);
+    if (err) {
+        metrics_count(d->view->worker->app->metrics, METRIC_EGRESS_BLOCKED, 1);
+        return err;
+    }
+    const struct policy_permit_facts *permit = policy_permit_facts(a->permit);
+    a->row.level = permit->level;
+    a->row.clearance = permit->clearance;
+    a->row.body_sha256 = permit->body_sha256;
+    a->row.body_bytes = (int64_t)permit->body_bytes;
+    a->row.policy_hash = permit->policy_hash;
+    return BASE_OK;
+}
+
+static uint64_t hash64(struct slice s, uint64_t seed)
+{
+    uint64_t h =
+        14695981039346656037u ^ seed; /* FNV-1a: opaque numbers for fairness and cache domains */
+    for (size_t i = 0; i < s.len; i++)
+        h = (h ^ (uint8_t)s.ptr[i]) * 1099511628211u;
+    return h;
+}
+
+static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    struct slice tenant = d->options.plan->who->tenant;
+    struct target_call call = {
+        .loop = loop_of(d),
+        .request = d->options.plan->request,
+        .request_id = d->options.request_id,
+        .domain =
+            hash64(tenant, 1 + (uint64_t)policy_inspection_level(d->options.plan->inspection)),
+        .flow = hash64(tenant, 0),
+        .permit = a->permit,
+        .body = a->body,
+    };
+    ledger_attempt_sending(d->view->worker->app->ledger, a->ticket);
+    enum base_err err = a->target->ops->start(a->target, &call, (struct target_sink){on_event, d},
+                                              &a->stream, reterr);
+    if (!err && d->paused)
+        a->target->ops->pause(a->stream);
+    return err;
+}
+
+static enum base_err try_target(struct dispatch *d, size_t index, struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    const struct plan *plan = d->options.plan;
+    const struct router_target *facts = &plan->facts.targets[index];
+    struct app *app = d->view->worker->app;
+    a->target = d->view->targets[index];
+    a->start_ns = loop_now_ns(loop_of(d));
+    d->totals.target = index;
+    d->totals.warning_count = 0;
+    a->row = (struct ledger_attempt){
+        .request_id = d->options.request_id,
+        .number = d->totals.attempts,
+        .step = d->options.step,
+        .target = facts->name,
+        .zone = facts->zone,
+        .level = policy_inspection_level(plan->inspection),
+        .clearance = facts->clearance,
+        .start_wall_ns = clock_wall_ns(app->clock),
+        .ttft_ms = -1,
+        .usage = CHAT_USAGE_UNKNOWN,
+        .cost_nano_usd = -1,
+        .body_bytes = -1,
+        .policy_hash = policy_hash(policy_inspection_policy(plan->inspection)),
+    };
+    enum base_err err = BASE_OK;
+    if (d->view->snapshot->targets[index].upstream)
+        err = prepare_upstream(d, facts, reterr);
+    if (err)
+        return err;
+    err = ledger_attempt_begin(app->ledger, &a->row, &a->ticket, reterr);
+    if (err)
+        return err;
+    d->totals.attempts++;
+    a->open = true;
+    err = start_stream(d, reterr);
+    if (err)
+        settle_attempt(d, LEDGER_STATUS_NOT_SENT, err);
+    return err;
+}
+
+/* The next attempt; targets that cannot even be started are passed over here. */
+static void try_next(struct dispatch *d)
+{
+    const struct router_decision *decision = &d->options.plan->decision;
+    while (d->next < decision->order_count) {
+        enum base_err err = try_target(d, decision->order[d->next++], &d->error);
+        if (!err)
+            return;
+        d->error.code = err;
+        d->totals.retry_after_ms = -1;
+        close_attempt(d);
+        if (!another_may_help(err))
+            break;
+    }
+    fail(d);
+}
+
+static void on_step(void *user)
+{
+    struct dispatch *d = user;
+    if (d->released) {
+        settle_attempt(d, d->release_status, BASE_OK);
+        destroy(d);
+        return;
+    }
+    close_attempt(d);
+    try_next(d);
+    if (d->released)
+        destroy(d);
+}
+
+enum base_err dispatch_start(const struct dispatch_options *options, struct dispatch **ret_dispatch,
+                             struct base_error *reterr)
+{
+    struct dispatch *d = calloc(1, sizeof(*d));
+    struct arena *arena = arena_new(16 << 20);
+    if (!d || !arena) {
+        free(d);
+        arena_free(arena);
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to serve the request");
+    }
+    d->options = *options;
+    d->arena = arena;
+    d->view = view_ref(options->view);
+    d->cost_known = true;
+    d->totals = (struct dispatch_totals){
+        .target = SIZE_MAX, .usage = CHAT_USAGE_UNKNOWN, .retry_after_ms = -1};
+    enum base_err err = loop_timer_set(loop_of(d), &d->timer, 0, on_step, d);
+    if (err) {
+        destroy(d);
+        return base_error_set(reterr, err, "no memory to serve the request");
+    }
+    *ret_dispatch = d;
+    return BASE_OK;
+}
+
+void dispatch_pause(struct dispatch *d)
+{
+    d->paused = true;
+    if (d->attempt.stream && !d->over)
+        d->attempt.target->ops->pause(d->attempt.stream);
+}
+
+void dispatch_resume(struct dispatch *d)
+{
+    d->paused = false;
+    if (d->attempt.stream && !d->over)
+        d->attempt.target->ops->resume(d->attempt.stream);
+}
+
+void dispatch_release(struct dispatch *d, enum ledger_status why)
+{
+    if (!d || d->released)
+        return;
+    settle_attempt(d, why, BASE_OK);
+    d->released = true;
+    d->release_status = why;
+    if (!d->in_event)
+        destroy(d);
+}
+
+const struct dispatch_totals *dispatch_totals(const struct dispatch *d)
+{
+    return &d->totals;
+}

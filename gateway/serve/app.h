@@ -1,0 +1,71 @@
+/*
+ * The process: what all requests share, and what belongs to one worker.
+ *
+ * A worker sees the configuration through its view: the snapshot and, for each target, the object
+ * that serves it on this worker's loop. A request holds its view to the end; a reload gives each
+ * worker a new one.
+ *
+ * Threads: a view and a worker belong to their loop's thread; `app` says what is shared.
+ */
+#ifndef GATEWAY_SERVE_APP_H
+#define GATEWAY_SERVE_APP_H
+
+#include "gateway/ledger/ledger.h"
+#include "gateway/serve/snapshot.h"
+#include "gateway/serve/workpool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct http_server;
+struct keys;
+struct metrics;
+struct sessions;
+struct worker;
+
+struct view {
+    int refs; /* loop thread only */
+    struct worker *worker;
+    struct snapshot *snapshot;
+    struct target *
+        *targets; /* same indexes as the snapshot's; engine models are shared, others owned */
+    int64_t *price_carry; /* what rounding left over, per target: see upstream_cost_nano_usd() */
+};
+
+struct worker {
+    struct app *app;
+    struct loop *loop;
+    unsigned index;
+    struct upstream_pool *pool;
+    struct view *view; /* the newest */
+};
+
+struct app {
+    const struct clock *clock;
+    const struct random_source *random;
+    struct engines *engines;
+    struct ledger *ledger;        /* any thread */
+    struct policy_memory *memory; /* any thread */
+    struct sessions *sessions;    /* any thread */
+    struct keys *keys;            /* any thread; NULL or empty = everybody is `default` */
+    struct metrics *metrics;      /* any thread */
+    struct workpool *workpool;    /* any thread */
+    struct http_server *server;
+    struct worker *workers;
+    unsigned worker_count;
+    int64_t start_wall_ns;
+    atomic_bool ready; /* false while starting and draining */
+
+    pthread_mutex_t newest_lock; /* guards newest */
+    struct snapshot *newest;
+};
+
+/* The newest snapshot, with a reference for the caller. Any thread. */
+struct snapshot *app_newest(struct app *app);
+
+enum base_err view_new(struct worker *worker, struct snapshot *snapshot, struct view **ret_view,
+                       struct base_error *reterr) BASE_MUST_USE;
+struct view *view_ref(struct view *view);
+void view_unref(struct view *view); /* NULL allowed */
+
+#endif
