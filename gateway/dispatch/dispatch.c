@@ -148,8 +148,10 @@ static void fail(struct dispatch *d)
 {
     struct chat_event event = {
         .type = CHAT_EVENT_ERROR, .error = &d->error, .retry_after_ms = d->totals.retry_after_ms};
-    pass_on(d, &event);
+    bool was_over = d->over;
     d->over = true;
+    if (!d->released && !was_over)
+        d->options.sink.on_event(d->options.sink.user, &event);
 }
 
 static void on_step(void *user);
@@ -275,8 +277,7 @@ static enum base_err make_permit(struct dispatch *d, const struct router_target 
     struct policy_permit_wish wish = {
         .body = a->body,
         .newest = newest->policy,
-        .destination = {facts->name, upstream_target_destination(a->target), facts->zone,
-                        facts->clearance},
+        .destination = upstream_target_destination(a->target),
         .request_id = d->options.request_id,
         .attempt = d->totals.attempts,
         .now_ns = loop_now_ns(loop_of(d)),
@@ -415,7 +416,9 @@ static void on_step(void *user)
         return;
     }
     close_attempt(d);
+    d->in_event = true; /* a failure is passed on from here: it may release us */
     try_next(d);
+    d->in_event = false;
     if (d->released)
         destroy(d);
 }
