@@ -269,8 +269,7 @@ static void newest_destination(const struct snapshot *newest, const struct polic
                                        .clearance = newest->facts[i].clearance};
 }
 
-static enum base_err make_permit(struct dispatch *d, const struct router_target *facts,
-                                 struct base_error *reterr)
+static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
     struct snapshot *newest = app_newest(d->view->worker->app);
@@ -289,8 +288,7 @@ static enum base_err make_permit(struct dispatch *d, const struct router_target 
     return err;
 }
 
-static enum base_err prepare_upstream(struct dispatch *d, const struct router_target *facts,
-                                      struct base_error *reterr)
+static enum base_err prepare_upstream(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
     const struct plan *plan = d->options.plan;
@@ -304,7 +302,7 @@ static enum base_err prepare_upstream(struct dispatch *d, const struct router_ta
     if (policy_body_unlabelled(a->body) > 0)
         metrics_count(d->view->worker->app->metrics, METRIC_UNLABELLED_BYTES,
                       (int64_t)policy_body_unlabelled(a->body));
-    err = make_permit(d, facts, reterr);
+    err = make_permit(d, reterr);
     if (err) {
         metrics_count(d->view->worker->app->metrics, METRIC_EGRESS_BLOCKED, 1);
         return err;
@@ -376,7 +374,7 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
     };
     enum base_err err = BASE_OK;
     if (d->view->snapshot->targets[index].upstream)
-        err = prepare_upstream(d, facts, reterr);
+        err = prepare_upstream(d, reterr);
     if (err)
         return err;
     err = ledger_attempt_begin(app->ledger, &a->row, &a->ticket, reterr);
@@ -437,8 +435,7 @@ enum base_err dispatch_start(const struct dispatch_options *options, struct disp
     d->arena = arena;
     d->view = view_ref(options->view);
     d->cost_known = true;
-    d->totals = (struct dispatch_totals){
-        .target = SIZE_MAX, .usage = CHAT_USAGE_UNKNOWN, .retry_after_ms = -1};
+    d->totals = DISPATCH_TOTALS_NONE;
     enum base_err err = loop_timer_set(loop_of(d), &d->timer, 0, on_step, d);
     if (err) {
         destroy(d);
@@ -462,13 +459,19 @@ void dispatch_resume(struct dispatch *d)
         d->attempt.target->ops->resume(d->attempt.stream);
 }
 
-void dispatch_release(struct dispatch *d, enum ledger_status why)
+void dispatch_release(struct dispatch *d, enum ledger_status why,
+                      struct dispatch_totals *ret_totals)
 {
     if (!d || d->released)
         return;
     settle_attempt(d, why, BASE_OK);
     d->released = true;
     d->release_status = why;
+    if (ret_totals) {
+        *ret_totals = d->totals;
+        ret_totals->warnings = NULL;
+        ret_totals->warning_count = 0;
+    }
     if (!d->in_event)
         destroy(d);
 }

@@ -3,7 +3,7 @@
  *
  *     err = dispatch_start(&options, &dispatch, &detail);
  *     ... sink.on_event(): content, FINISHED, USAGE, then one DONE or ERROR
- *     dispatch_release(dispatch);
+ *     dispatch_release(dispatch, LEDGER_STATUS_CANCELLED, &totals);
  *
  * Each attempt has its own body, permit and evidence in the ledger, recorded before its first byte
  * leaves. The next target is tried only before the first content event, and only when another
@@ -36,8 +36,6 @@ enum base_err dispatch_start(const struct dispatch_options *options, struct disp
                              struct base_error *reterr) BASE_MUST_USE;
 void dispatch_pause(struct dispatch *dispatch);
 void dispatch_resume(struct dispatch *dispatch);
-/* `why`: status of an attempt that is still under way (CLIENT_GONE, CANCELLED). NULL allowed. */
-void dispatch_release(struct dispatch *dispatch, enum ledger_status why);
 
 /* The sums so far; complete after DONE, ERROR or release. */
 struct dispatch_totals {
@@ -49,6 +47,14 @@ struct dispatch_totals {
     const struct slice *warnings; /* parameters changed or left out by the latest attempt */
     size_t warning_count;
 };
+#define DISPATCH_TOTALS_NONE                                                                       \
+    ((struct dispatch_totals){                                                                     \
+        .target = SIZE_MAX, .usage = CHAT_USAGE_UNKNOWN, .retry_after_ms = -1})
 const struct dispatch_totals *dispatch_totals(const struct dispatch *dispatch);
+
+/* `why`: status of an attempt that is still under way (CLIENT_GONE, CANCELLED). *ret_totals gets
+ * the final sums, without warnings (NULL allowed). `dispatch` NULL is allowed. */
+void dispatch_release(struct dispatch *dispatch, enum ledger_status why,
+                      struct dispatch_totals *ret_totals);
 
 #endif

@@ -1,0 +1,370 @@
+#include "gateway/api/exchange.h"
+
+#include "base/core/log.h"
+#include "gateway/dispatch/sessions.h"
+#include "gateway/metrics/metrics.h"
+
+#include <stdio.h>
+
+enum { HEAD_WAIT_MS = 10000, COLLECT_MAX_BYTES = 64 << 20, RETRY_DEFAULT_MS = 5000 };
+
+void exchange_set_state(struct exchange *ex, enum exchange_state state)
+{
+    static const unsigned char legal[EXCHANGE_STATE_COUNT] = {
+        [EXCHANGE_RECEIVING] = 1 << EXCHANGE_PREPARING | 1 << EXCHANGE_OVER,
+        [EXCHANGE_PREPARING] = 1 << EXCHANGE_WAITING | 1 << EXCHANGE_OVER,
+        [EXCHANGE_WAITING] = 1 << EXCHANGE_ANSWERING | 1 << EXCHANGE_OVER,
+        [EXCHANGE_ANSWERING] = 1 << EXCHANGE_OVER,
+    };
+    if (!(legal[ex->state] & 1 << state))
+        log_event(LOG_ERROR, "illegal step of an exchange",
+                  LOG_STR("request", http_exchange_request_id(ex->http)),
+                  LOG_INT("from", ex->state), LOG_INT("to", state), LOG_END);
+    ex->state = state;
+}
+
+const struct dispatch_totals *exchange_totals(const struct exchange *ex)
+{
+    if (ex->dispatch)
+        return dispatch_totals(ex->dispatch);
+    return ex->run ? pipeline_totals(ex->run) : &ex->totals;
+}
+
+/* ---- the end ---- */
+
+void exchange_stop_work(struct exchange *ex, enum ledger_status why)
+{
+    loop_timer_clear(ex->worker->loop, &ex->head_timer);
+    if (ex->dispatch)
+        dispatch_release(ex->dispatch, why, &ex->totals);
+    if (ex->run)
+        pipeline_release(ex->run, why, &ex->totals);
+    ex->dispatch = NULL;
+    ex->run = NULL;
+}
+
+void exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
+                   int64_t retry_after_ms)
+{
+    bool head_is_out = ex->state == EXCHANGE_ANSWERING;
+    ex->status = err == BASE_ERR_POLICY_VIOLATION ? LEDGER_STATUS_REFUSED : LEDGER_STATUS_ERROR;
+    ex->err = err;
+    exchange_set_state(ex, EXCHANGE_OVER);
+    loop_timer_clear(ex->worker->loop, &ex->head_timer);
+    if (err == BASE_ERR_POLICY_VIOLATION)
+        metrics_count(ex->app->metrics, METRIC_POLICY_REFUSED, 1);
+    if (head_is_out && ex->answer.options.stream) {
+        (void)http_sse_error(ex->http, err, detail);
+        return;
+    }
+    if (retry_after_ms < 0 && base_err_info(err)->http_status == 503 &&
+        base_err_info(err)->retryable)
+        retry_after_ms = RETRY_DEFAULT_MS;
+    (void)http_respond_error(ex->http, err, detail, retry_after_ms);
+}
+
+/* ---- choosing ---- */
+
+static void session_of(struct exchange *ex, char name[SESSIONS_NAME_MAX],
+                       struct router_session *ret)
+{
+    int64_t tokens = 0;
+    *ret = (struct router_session){0};
+    ex->session_key = sessions_key(ex->app->sessions, ex->who.tenant, ex->who.session, ex->request);
+    bool goes_on = ex->request->message_count > 1 || !slice_is_absent(ex->who.session);
+    if (!goes_on || !sessions_find(ex->app->sessions, ex->session_key,
+                                   clock_mono_ns(ex->app->clock), name, &tokens))
+        return;
+    ret->target = slice_from_str(name);
+    ret->open = true;
+    ret->cached_tokens = tokens;
+}
+
+/* Without a live choice a dry run would promise what is down. */
+static void answer_dry(struct exchange *ex)
+{
+    struct router_explanation why;
+    enum base_err err =
+        router_explain(&ex->plan.facts, &ex->plan.decision, ex->arena, &why, &ex->error);
+    if (err) {
+        exchange_fail(ex, err, &ex->error, -1);
+        return;
+    }
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, 16 << 20);
+    json_writer_init(&w, &out);
+    router_explain_json(&why, &ex->plan.signals, &w);
+    ex->status = LEDGER_STATUS_OK;
+    exchange_set_state(ex, EXCHANGE_OVER);
+    (void)http_respond(ex->http, 200, "application/json", buffer_slice(&out));
+    buffer_done(&out);
+}
+
+static enum base_err start_work(struct exchange *ex)
+{
+    struct target_sink sink = {exchange_on_event, ex};
+    struct slice id = slice_from_str(http_exchange_request_id(ex->http));
+    if (ex->pipeline) {
+        struct pipeline_options options = {.view = ex->view,
+                                           .pipeline = ex->pipeline,
+                                           .plan = &ex->plan,
+                                           .request_id = id,
+                                           .sink = sink};
+        return pipeline_start(&options, &ex->run, &ex->error);
+    }
+    struct dispatch_options options = {
+        .view = ex->view, .plan = &ex->plan, .request_id = id, .sink = sink};
+    return dispatch_start(&options, &ex->dispatch, &ex->error);
+}
+
+static void ask(struct exchange *ex)
+{
+    exchange_set_state(ex, EXCHANGE_WAITING);
+    ex->asked_ns = clock_mono_ns(ex->app->clock);
+    struct api_chat_answer_options options = {
+        .id = arena_printf(ex->arena, "chatcmpl-%s", http_exchange_request_id(ex->http)),
+        .created_s = ex->start_wall_ns / 1000000000,
+        .stream = ex->request->stream,
+        .include_usage = ex->request->include_usage,
+        .max_bytes = COLLECT_MAX_BYTES,
+    };
+    api_chat_answer_init(&ex->answer, &options);
+    ex->answer_begun = true;
+    enum base_err err = start_work(ex);
+    if (err)
+        exchange_fail(ex, err, &ex->error, -1);
+    else if (ex->request->stream)
+        (void)loop_timer_set(ex->worker->loop, &ex->head_timer, HEAD_WAIT_MS,
+                             exchange_on_head_timer, ex);
+}
+
+void exchange_prepared(struct exchange *ex)
+{
+    enum base_err err = ex->prepare_err;
+    char session_target[SESSIONS_NAME_MAX];
+    struct router_session session;
+    if (err) {
+        exchange_fail(ex, err, &ex->error, -1);
+        return;
+    }
+    ex->pipeline = snapshot_pipeline(ex->view->snapshot, ex->request->model);
+    if (ex->pipeline && !ex->dry_run) {
+        ask(ex);
+        return;
+    }
+    session_of(ex, session_target, &session);
+    session.target = arena_dup(ex->arena, session.target);
+    err = plan_choose(&ex->plan, plan_live_targets, NULL, &session, &ex->error);
+    if (err) {
+        exchange_fail(ex, err, &ex->error, -1);
+        return;
+    }
+    ex->chosen = true;
+    if (ex->dry_run) {
+        answer_dry(ex);
+    } else if (ex->plan.decision.outcome) {
+        (void)base_error_set(&ex->error, ex->plan.decision.outcome, "%.*s",
+                             SLICE_ARG(ex->plan.decision.message));
+        exchange_fail(ex, ex->plan.decision.outcome, &ex->error, ex->plan.decision.retry_after_ms);
+    } else {
+        ask(ex);
+    }
+}
+
+/* ---- the head of the request ---- */
+
+static struct slice header_of(struct exchange *ex, const char *name)
+{
+    return http_head_get(http_exchange_head(ex->http), slice_from_str(name));
+}
+
+static struct slice bearer_of(struct exchange *ex)
+{
+    struct slice value = header_of(ex, "authorization");
+    if (value.len > 7 && slice_eq_nocase(slice_sub(value, 0, 7), SLICE("bearer ")))
+        return slice_trim(slice_sub(value, 7, SIZE_MAX));
+    return SLICE_NONE;
+}
+
+static enum base_err authenticate(struct exchange *ex)
+{
+    if (!ex->app->keys || keys_is_empty(ex->app->keys)) {
+        (void)snprintf(ex->owner.tenant, sizeof(ex->owner.tenant), "default");
+    } else if (!keys_find(ex->app->keys, bearer_of(ex), &ex->owner)) {
+        metrics_count(ex->app->metrics, METRIC_AUTH_FAILURES, 1);
+        return base_error_set(&ex->error, BASE_ERR_UNAUTHENTICATED,
+                              "missing or unknown key; send it as `authorization: Bearer hk-...`");
+    }
+    ex->who.tenant = slice_from_str(ex->owner.tenant);
+    if (ex->owner.id[0])
+        ex->who.key_id = slice_from_str(ex->owner.id);
+    const struct config *config = ex->view->snapshot->config;
+    for (size_t i = 0; i < config->tenant_count; i++) {
+        const struct config_tenant *tenant = &config->tenants[i];
+        if (!slice_eq(tenant->name, ex->who.tenant))
+            continue;
+        ex->who.config = tenant;
+        ex->who.groups = tenant->groups;
+        ex->who.group_count = tenant->group_count;
+        ex->who.objective_given = tenant->objective_given;
+        ex->who.objective = tenant->objective;
+    }
+    return BASE_OK;
+}
+
+static enum base_err read_wishes(struct exchange *ex)
+{
+    struct slice level = header_of(ex, "x-hearth-sensitivity");
+    struct slice objective = header_of(ex, "x-hearth-objective");
+    struct slice target = header_of(ex, "x-hearth-target");
+    if (!slice_is_absent(level)) {
+        ex->who.level_given = policy_level_parse(level, &ex->who.level);
+        if (!ex->who.level_given)
+            return base_error_set_param(
+                &ex->error, BASE_ERR_BAD_VALUE, "x-hearth-sensitivity",
+                "x-hearth-sensitivity: expected public, internal, confidential or restricted");
+    }
+    if (!slice_is_absent(objective)) {
+        if (!router_objective_from_name(objective, &ex->who.objective))
+            return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, "x-hearth-objective",
+                                        "x-hearth-objective: expected cost, latency or quality");
+        ex->who.objective_given = true;
+    }
+    if (!slice_is_absent(target)) {
+        if (ex->who.config && !ex->who.config->may_pin)
+            return base_error_set_param(&ex->error, BASE_ERR_FORBIDDEN, "x-hearth-target",
+                                        "x-hearth-target: this key may not choose a target");
+        ex->who.target = target;
+    }
+    ex->who.session = header_of(ex, "x-hearth-session");
+    if (ex->who.session.len > 256)
+        return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, "x-hearth-session",
+                                    "x-hearth-session: longer than 256 bytes");
+    return BASE_OK;
+}
+
+static bool rules_may_see(struct slice name)
+{
+    static const char *const hidden[] = {"authorization", "cookie", "x-api-key", "api-key",
+                                         "proxy-authorization"};
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+        if (slice_eq_nocase(name, slice_from_str(hidden[i])))
+            return false;
+    return true;
+}
+
+static enum base_err read_headers(struct exchange *ex)
+{
+    const struct http_head *head = http_exchange_head(ex->http);
+    struct router_header *headers =
+        arena_calloc(ex->arena, head->field_count + 1, sizeof(*headers));
+    if (!headers)
+        return base_error_set(&ex->error, BASE_ERR_NO_MEMORY,
+                              "no memory for the request's headers");
+    for (size_t i = 0; i < head->field_count; i++)
+        if (rules_may_see(head->fields[i].name))
+            headers[ex->who.header_count++] =
+                (struct router_header){head->fields[i].name, head->fields[i].value};
+    ex->who.headers = headers;
+    return read_wishes(ex);
+}
+
+static void begin(struct http_exchange *http, bool dry_run)
+{
+    struct app *app = http_exchange_app(http);
+    struct arena *arena = http_exchange_arena(http);
+    struct exchange *ex = arena ? arena_calloc(arena, 1, sizeof(*ex)) : NULL;
+    if (!ex) {
+        (void)http_respond_error(http, BASE_ERR_NO_MEMORY, NULL, -1);
+        return;
+    }
+    ex->http = http;
+    ex->app = app;
+    ex->worker = &app->workers[http_exchange_worker(http)];
+    ex->view = view_ref(ex->worker->view);
+    ex->arena = arena;
+    ex->totals = DISPATCH_TOTALS_NONE;
+    ex->dry_run = dry_run;
+    ex->start_wall_ns = clock_wall_ns(app->clock);
+    http_exchange_set_user(http, ex);
+    enum base_err err = authenticate(ex);
+    if (!err)
+        err = read_headers(ex);
+    if (err)
+        exchange_fail(ex, err, &ex->error, -1);
+}
+
+void exchange_on_request(struct http_exchange *http)
+{
+    begin(http, false);
+}
+
+void exchange_on_request_dry(struct http_exchange *http)
+{
+    begin(http, true);
+}
+
+void exchange_on_body(struct http_exchange *http)
+{
+    struct exchange *ex = http_exchange_user(http);
+    if (ex && ex->state == EXCHANGE_RECEIVING)
+        exchange_prepare(ex);
+}
+
+void exchange_on_gone(struct http_exchange *http)
+{
+    struct exchange *ex = http_exchange_user(http);
+    if (!ex || ex->state == EXCHANGE_OVER)
+        return;
+    ex->gone_meanwhile = true;
+    ex->status = LEDGER_STATUS_CLIENT_GONE;
+    ex->err = BASE_ERR_CLIENT_GONE;
+    exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
+    exchange_set_state(ex, EXCHANGE_OVER);
+}
+
+void exchange_on_writable(struct http_exchange *http)
+{
+    struct exchange *ex = http_exchange_user(http);
+    if (!ex || !ex->paused || ex->state == EXCHANGE_OVER)
+        return;
+    ex->paused = false;
+    if (ex->dispatch)
+        dispatch_resume(ex->dispatch);
+    if (ex->run)
+        pipeline_resume(ex->run);
+}
+
+void exchange_on_shutdown(struct http_exchange *http)
+{
+    struct exchange *ex = http_exchange_user(http);
+    if (!ex || ex->state == EXCHANGE_OVER) {
+        if (!http_exchange_is_answered(http))
+            (void)http_respond_error(http, BASE_ERR_SHUTTING_DOWN, NULL, 1000);
+        return;
+    }
+    ex->gone_meanwhile = true;
+    exchange_stop_work(ex, LEDGER_STATUS_CANCELLED);
+    struct base_error detail; /* ex->error may be in use by a work thread */
+    (void)base_error_set(&detail, BASE_ERR_SHUTTING_DOWN,
+                         "the server is shutting down; try again");
+    exchange_fail(ex, BASE_ERR_SHUTTING_DOWN, &detail, 1000);
+}
+
+void exchange_on_end(struct http_exchange *http)
+{
+    struct exchange *ex = http_exchange_user(http);
+    if (!ex)
+        return;
+    struct ledger_request row;
+    exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
+    exchange_row(ex, &row);
+    if (!ex->dry_run) {
+        ledger_request_end(ex->app->ledger, &row);
+        metrics_request(ex->app->metrics, &row);
+    }
+    if (ex->answer_begun)
+        api_chat_answer_done(&ex->answer);
+    view_unref(ex->view);
+}

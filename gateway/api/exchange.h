@@ -1,0 +1,99 @@
+/*
+ * One request for an answer, from its head to its row in the ledger. Private to gateway/api.
+ *
+ *     head -> RECEIVING -> body -> PREPARING -> WAITING -> ANSWERING -> OVER
+ *
+ * RECEIVING   who asks is known; the body arrives
+ * PREPARING   parsed, inspected, scored, matched against the rules: here, or on a work thread when
+ * it is large WAITING     a target was chosen and asked; nothing has been shown yet, the next one
+ * may still be tried ANSWERING   the head is out OVER        nothing more will be sent
+ *
+ * exchange_set_state() is the only writer of `state`. All on the loop's thread, but for the
+ * preparation of large bodies, during which nobody else touches the exchange.
+ */
+#ifndef GATEWAY_API_EXCHANGE_H
+#define GATEWAY_API_EXCHANGE_H
+
+#include "gateway/api/chat_answer.h"
+#include "gateway/dispatch/dispatch.h"
+#include "gateway/http/http.h"
+#include "gateway/keys/keys.h"
+#include "gateway/pipeline/pipeline.h"
+
+enum exchange_state {
+    EXCHANGE_RECEIVING,
+    EXCHANGE_PREPARING,
+    EXCHANGE_WAITING,
+    EXCHANGE_ANSWERING,
+    EXCHANGE_OVER,
+    EXCHANGE_STATE_COUNT
+};
+
+struct exchange {
+    struct http_exchange *http;
+    struct app *app;
+    struct worker *worker;
+    struct view *view; /* from the head to the end */
+    struct arena *arena;
+    enum exchange_state state;
+    bool dry_run; /* /v1/route: the decision is the answer */
+
+    struct keys_owner owner;
+    struct plan_who who;
+    const struct chat_request *request; /* NULL until parsed */
+    struct plan plan;
+    bool inspected, chosen;
+    bool preparing_elsewhere; /* on a work thread */
+    bool gone_meanwhile;      /* the client left while it was */
+    enum base_err prepare_err;
+    struct base_error error; /* why it failed */
+
+    const struct config_pipeline *pipeline; /* NULL = a plain request */
+    struct dispatch *dispatch;
+    struct pipeline_run *run;
+    struct dispatch_totals totals; /* of both, once they are released */
+    uint64_t session_key;
+    struct api_chat_answer answer;
+    bool answer_begun;
+    bool head_late; /* sent before the target was known */
+    bool paused;
+    bool finished; /* DONE has come */
+    struct loop_timer head_timer;
+
+    int64_t start_wall_ns;
+    int64_t first_content_ns, asked_ns;
+    enum ledger_status status;
+    enum base_err err;
+};
+
+void exchange_set_state(struct exchange *ex, enum exchange_state state);
+
+/* exchange_prepare.c: parse, inspect, score, rules; then exchange_prepared(). */
+void exchange_prepare(struct exchange *ex);
+/* exchange.c */
+void exchange_prepared(struct exchange *ex);
+/* Ends the exchange with an error, in whatever form the answer has by now. */
+void exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
+                   int64_t retry_after_ms);
+
+/* exchange_answer.c: events to bytes. */
+void exchange_on_event(void *user, const struct chat_event *event);
+void exchange_on_head_timer(void *user);
+void exchange_row(const struct exchange *ex, struct ledger_request *ret);
+
+/* Releases dispatch or pipeline; keeps their totals. */
+void exchange_stop_work(struct exchange *ex, enum ledger_status why);
+
+/* Totals of the dispatch or the pipeline, running or over. */
+const struct dispatch_totals *exchange_totals(const struct exchange *ex);
+
+/* The handlers: see handlers.c. */
+void exchange_on_request(struct http_exchange *http);
+void exchange_on_request_dry(struct http_exchange *http);
+void exchange_on_body(struct http_exchange *http);
+void exchange_on_gone(struct http_exchange *http);
+void exchange_on_writable(struct http_exchange *http);
+void exchange_on_shutdown(struct http_exchange *http);
+void exchange_on_end(struct http_exchange *http);
+
+#endif

@@ -1,0 +1,336 @@
+/* From events to what the client sees, and to the row that stays. */
+#include "gateway/api/exchange.h"
+
+#include "gateway/dispatch/sessions.h"
+
+enum { KEEPALIVE_MS = 15000 };
+
+/* The plan whose choice answers: that of the pipeline's latest step, or the request's own. */
+static const struct plan *answering_plan(const struct exchange *ex)
+{
+    return ex->run ? pipeline_plan(ex->run) : &ex->plan;
+}
+
+static const struct router_target *answering_target(const struct exchange *ex)
+{
+    const struct plan *plan = answering_plan(ex);
+    size_t index = exchange_totals(ex)->target;
+    return plan && index < plan->facts.target_count ? &plan->facts.targets[index] : NULL;
+}
+
+/* ---- headers ---- */
+
+static void add_list(struct exchange *ex, const char *name, const struct slice *items, size_t count,
+                     const char *separator)
+{
+    struct buffer text;
+    buffer_init(&text, 4096);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buffer_add_str(&text, separator);
+        buffer_add_slice(&text, items[i]);
+    }
+    if (count > 0 && !text.err)
+        (void)http_add_header(ex->http, name, buffer_slice(&text));
+    buffer_done(&text);
+}
+
+static void add_rules(struct exchange *ex)
+{
+    const struct router_effects *effects = &ex->plan.effects;
+    struct slice *names = arena_calloc(ex->arena, effects->match_count + 1, sizeof(*names));
+    if (!names)
+        return;
+    for (size_t i = 0; i < effects->match_count; i++)
+        names[i] = effects->matched[i].rule;
+    add_list(ex, "x-hearth-rules", names, effects->match_count, ",");
+}
+
+static void add_headers(struct exchange *ex)
+{
+    const struct router_target *target = answering_target(ex);
+    const struct dispatch_totals *totals = exchange_totals(ex);
+    add_list(ex, "x-hearth-warnings", totals->warnings, totals->warning_count, "; ");
+    if (!ex->view->snapshot->config->headers_full)
+        return;
+    if (target && !ex->head_late) {
+        (void)http_add_header(ex->http, "x-hearth-target", target->name);
+        (void)http_add_header(ex->http, "x-hearth-zone",
+                              slice_from_str(policy_zone_name(target->zone)));
+    }
+    enum policy_level level = policy_inspection_level(ex->plan.inspection);
+    (void)http_add_header(ex->http, "x-hearth-sensitivity",
+                          slice_from_str(policy_level_name(level)));
+    const struct router_score *score = &ex->plan.signals.score;
+    if (score->unknown)
+        (void)http_add_header(ex->http, "x-hearth-complexity", SLICE("unknown"));
+    else
+        (void)http_add_headerf(ex->http, "x-hearth-complexity", "%.3f", score->complexity);
+    add_rules(ex);
+}
+
+/* ---- sending ---- */
+
+static void send_out(struct exchange *ex)
+{
+    struct slice bytes = buffer_slice(&ex->answer.out);
+    if (bytes.len == 0)
+        return;
+    enum base_err err = http_send(ex->http, bytes);
+    buffer_clear(&ex->answer.out);
+    if (err != BASE_ERR_AGAIN || ex->paused || ex->finished)
+        return;
+    ex->paused = true;
+    if (ex->dispatch)
+        dispatch_pause(ex->dispatch);
+    if (ex->run)
+        pipeline_pause(ex->run);
+}
+
+static void start_stream(struct exchange *ex)
+{
+    loop_timer_clear(ex->worker->loop, &ex->head_timer);
+    add_headers(ex);
+    exchange_set_state(ex, EXCHANGE_ANSWERING);
+    (void)http_sse_start(ex->http, KEEPALIVE_MS);
+}
+
+/* Nothing to show for a long time: proxies in between would give up. */
+void exchange_on_head_timer(void *user)
+{
+    struct exchange *ex = user;
+    if (ex->state != EXCHANGE_WAITING)
+        return;
+    ex->head_late = true;
+    start_stream(ex);
+}
+
+/* ---- events ---- */
+
+static void first_content(struct exchange *ex)
+{
+    if (ex->first_content_ns)
+        return;
+    ex->first_content_ns = clock_mono_ns(ex->app->clock);
+    const struct router_target *target = answering_target(ex);
+    struct slice name = target ? target->name : SLICE("unknown");
+    api_chat_answer_set_model(&ex->answer, arena_dup(ex->arena, name));
+    if (ex->request->stream && ex->state == EXCHANGE_WAITING)
+        start_stream(ex);
+}
+
+static enum base_err remember(struct exchange *ex)
+{
+    enum base_err err = BASE_OK;
+    for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
+        err = policy_memory_remember_answer(ex->app->memory, ex->who.tenant, ex->plan.inspection,
+                                            api_chat_answer_text(&ex->answer, i),
+                                            api_chat_answer_calls(&ex->answer, i, 0),
+                                            clock_wall_ns(ex->app->clock));
+    return err;
+}
+
+static void keep_session(struct exchange *ex)
+{
+    const struct router_target *target = answering_target(ex);
+    if (target && !ex->pipeline)
+        sessions_keep(ex->app->sessions, ex->session_key, target->name,
+                      ex->plan.signals.prompt_tokens, clock_mono_ns(ex->app->clock));
+}
+
+static void answer_whole(struct exchange *ex)
+{
+    add_headers(ex);
+    int64_t cost = exchange_totals(ex)->cost_nano_usd;
+    if (cost >= 0 && ex->view->snapshot->config->headers_full)
+        (void)http_add_headerf(ex->http, "x-hearth-cost-usd", "%lld.%09lld",
+                               (long long)(cost / 1000000000), (long long)(cost % 1000000000));
+    exchange_set_state(ex, EXCHANGE_ANSWERING);
+    (void)http_respond(ex->http, 200, "application/json", buffer_slice(&ex->answer.out));
+}
+
+static void on_done(struct exchange *ex)
+{
+    first_content(ex); /* an answer may be empty */
+    ex->finished = true;
+    enum base_err err = remember(ex);
+    if (err) {
+        (void)base_error_set(&ex->error, err,
+                             "the answer's label could not be kept, so it cannot be given");
+        exchange_stop_work(ex, LEDGER_STATUS_OK);
+        exchange_fail(ex, err, &ex->error, -1);
+        return;
+    }
+    keep_session(ex);
+    const struct router_target *target = answering_target(ex);
+    struct api_chat_account account = {
+        .nano_usd = exchange_totals(ex)->cost_nano_usd,
+        .target = target ? target->name : SLICE_NONE,
+        .zone = target ? slice_from_str(policy_zone_name(target->zone)) : SLICE_NONE,
+        .late = ex->head_late,
+    };
+    ex->status = LEDGER_STATUS_OK;
+    if (api_chat_answer_end(&ex->answer, &account)) {
+        exchange_stop_work(ex, LEDGER_STATUS_OK);
+        exchange_fail(ex, BASE_ERR_NO_MEMORY, NULL, -1);
+        return;
+    }
+    if (ex->request->stream) {
+        send_out(ex);
+        (void)http_respond_end(ex->http);
+    } else {
+        answer_whole(ex);
+    }
+    exchange_stop_work(ex, LEDGER_STATUS_OK);
+    exchange_set_state(ex, EXCHANGE_OVER);
+}
+
+static void on_error(struct exchange *ex, const struct chat_event *event)
+{
+    ex->error = *event->error;
+    ex->finished = true;
+    enum base_err err = ex->error.code;
+    if (ex->first_content_ns && remember(ex)) /* what was shown may come back in the next turn */
+        err = BASE_ERR_IO;
+    exchange_stop_work(ex, LEDGER_STATUS_ERROR);
+    exchange_fail(ex, err, &ex->error, event->retry_after_ms);
+}
+
+void exchange_on_event(void *user, const struct chat_event *event)
+{
+    struct exchange *ex = user;
+    if (ex->state == EXCHANGE_OVER)
+        return;
+    switch (event->type) {
+    case CHAT_EVENT_STARTED:
+        return;
+    case CHAT_EVENT_DONE:
+        on_done(ex);
+        return;
+    case CHAT_EVENT_ERROR:
+        on_error(ex, event);
+        return;
+    default:
+        break;
+    }
+    if (event->type != CHAT_EVENT_USAGE)
+        first_content(ex);
+    enum base_err err = api_chat_answer_event(&ex->answer, event);
+    if (err) {
+        (void)base_error_set(&ex->error, err, "the answer is larger than Hearth passes on");
+        exchange_stop_work(ex, LEDGER_STATUS_ERROR);
+        exchange_fail(ex, err, &ex->error, -1);
+        return;
+    }
+    if (ex->state == EXCHANGE_ANSWERING && ex->request->stream)
+        send_out(ex);
+}
+
+/* ---- the row ---- */
+
+static int64_t avoided(const struct exchange *ex)
+{
+    const struct dispatch_totals *totals = exchange_totals(ex);
+    if (!ex->chosen || totals->cost_nano_usd < 0 || ex->status != LEDGER_STATUS_OK)
+        return -1;
+    int64_t dearest = -1;
+    for (size_t i = 0; i < ex->plan.decision.candidate_count; i++) {
+        const struct router_candidate *c = &ex->plan.decision.candidates[i];
+        if (c->able && c->cost_nano_usd > dearest)
+            dearest = c->cost_nano_usd;
+    }
+    return dearest < 0 ? -1 : dearest > totals->cost_nano_usd ? dearest - totals->cost_nano_usd : 0;
+}
+
+static struct slice rules_of(const struct exchange *ex)
+{
+    struct slice list = SLICE_NONE;
+    for (size_t i = 0; i < ex->plan.effects.match_count; i++)
+        list = arena_printf(ex->arena, "%.*s%s%.*s", SLICE_ARG(list), i ? "," : "",
+                            SLICE_ARG(ex->plan.effects.matched[i].rule));
+    return list;
+}
+
+static struct slice to_arena(const struct exchange *ex, struct buffer *json)
+{
+    struct slice ret = json->err ? SLICE_NONE : arena_dup(ex->arena, buffer_slice(json));
+    buffer_done(json);
+    return ret;
+}
+
+static void add_decision(const struct exchange *ex, struct ledger_request *row)
+{
+    struct buffer facts, decision;
+    struct json_writer w;
+    buffer_init(&facts, 1 << 20);
+    json_writer_init(&w, &facts);
+    router_facts_write(&ex->plan.facts, &w);
+    row->facts = to_arena(ex, &facts);
+    /* Nearest changes are found when somebody asks: they follow from the facts. */
+    struct router_explanation why = {.facts = &ex->plan.facts, .decision = &ex->plan.decision};
+    buffer_init(&decision, 1 << 20);
+    json_writer_init(&w, &decision);
+    router_explain_json(&why, NULL, &w);
+    row->decision = to_arena(ex, &decision);
+}
+
+static void add_times(const struct exchange *ex, struct ledger_request *row)
+{
+    const struct http_result *result = http_exchange_result(ex->http);
+    int64_t begin = result->begin_ns;
+    row->http_status = result->status;
+    row->ttft_ms = ex->first_content_ns ? (ex->first_content_ns - begin) / 1000000 : -1;
+    row->total_ms =
+        ((result->end_ns ? result->end_ns : clock_mono_ns(ex->app->clock)) - begin) / 1000000;
+    row->overhead_us =
+        ex->asked_ns && result->complete_ns ? (ex->asked_ns - result->complete_ns) / 1000 : -1;
+    if (ex->status == LEDGER_STATUS_OK && result->outcome != HTTP_OUTCOME_SENT)
+        row->status = LEDGER_STATUS_CLIENT_GONE; /* answered, but nobody took it */
+}
+
+void exchange_row(const struct exchange *ex, struct ledger_request *row)
+{
+    const struct dispatch_totals *totals = exchange_totals(ex);
+    *row = (struct ledger_request){
+        .id = slice_from_str(http_exchange_request_id(ex->http)),
+        .tenant = ex->who.tenant,
+        .key_id = ex->who.key_id,
+        .session = ex->who.session,
+        .dialect = SLICE("chat"),
+        .zone = -1,
+        .level = -1,
+        .complexity = -1,
+        .start_wall_ns = ex->start_wall_ns,
+        .status = ex->status,
+        .err = ex->err,
+        .attempts = totals->attempts,
+        .usage = totals->usage,
+        .cost_nano_usd = totals->cost_nano_usd,
+        .cost_avoided_nano_usd = avoided(ex),
+        .policy_hash = policy_hash(ex->view->snapshot->policy),
+    };
+    add_times(ex, row);
+    if (ex->request) {
+        row->model = ex->request->model;
+        row->stream = ex->request->stream;
+    }
+    if (ex->inspected) {
+        row->level = (int)policy_inspection_level(ex->plan.inspection);
+        row->findings = policy_inspection_summary(ex->plan.inspection);
+        row->rules = rules_of(ex);
+        row->complexity = ex->plan.signals.score.complexity;
+        row->unknown = ex->plan.signals.score.unknown != ROUTER_KNOWN;
+        row->task = slice_from_str(router_task_name(ex->plan.signals.score.task));
+        row->scorer_version = ex->plan.signals.score.version;
+    }
+    if (ex->pipeline)
+        row->route = ex->pipeline->name;
+    if (ex->chosen) {
+        row->route = ex->plan.route.name;
+        add_decision(ex, row);
+    }
+    if (totals->target < ex->view->snapshot->target_count && ex->status == LEDGER_STATUS_OK) {
+        row->target = ex->view->snapshot->facts[totals->target].name;
+        row->zone = (int)ex->view->snapshot->facts[totals->target].zone;
+    }
+}

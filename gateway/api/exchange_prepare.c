@@ -1,0 +1,63 @@
+/* From the body to everything that is known before the choice. */
+#include "gateway/api/exchange.h"
+
+#include "gateway/api/chat_parse.h"
+
+/* Bodies up to this size are handled on the loop: well below a millisecond each. */
+enum { INLINE_BYTES_MAX = 64 * 1024 };
+
+static enum base_err prepare(struct exchange *ex)
+{
+    const struct json_node *root;
+    struct slice body = http_exchange_body(ex->http);
+    enum base_err err = json_parse(body, &json_limits_request, ex->arena, &root, &ex->error);
+    if (err)
+        return err;
+    const struct chat_request *request;
+    err = api_chat_parse(root, ex->arena, &request, &ex->error);
+    if (err)
+        return err;
+    ex->request = request;
+    plan_init(&ex->plan, ex->view->snapshot, request, &ex->who, ex->arena);
+    err = plan_inspect(&ex->plan, ex->app->memory, NULL, 0, clock_wall_ns(ex->app->clock),
+                       &ex->error);
+    ex->inspected = !err;
+    return err;
+}
+
+static void back_on_loop(void *user)
+{
+    struct exchange *ex = user;
+    struct http_exchange *http = ex->http;
+    ex->preparing_elsewhere = false;
+    if (!ex->gone_meanwhile)
+        exchange_prepared(ex);
+    http_exchange_unref(http);
+}
+
+static void prepare_elsewhere(void *user)
+{
+    struct exchange *ex = user;
+    ex->prepare_err = prepare(ex);
+    (void)loop_post(ex->worker->loop, back_on_loop,
+                    ex); /* false: the process is ending, and so is the loop */
+}
+
+void exchange_prepare(struct exchange *ex)
+{
+    exchange_set_state(ex, EXCHANGE_PREPARING);
+    if (http_exchange_body(ex->http).len > INLINE_BYTES_MAX) {
+        ex->preparing_elsewhere = true;
+        http_exchange_ref(ex->http);
+        if (workpool_submit(ex->app->workpool, prepare_elsewhere, ex))
+            return;
+        http_exchange_unref(ex->http);
+        ex->preparing_elsewhere = false;
+        ex->prepare_err = base_error_set(&ex->error, BASE_ERR_OVERLOADED,
+                                         "too many large requests are being inspected");
+        exchange_prepared(ex);
+        return;
+    }
+    ex->prepare_err = prepare(ex);
+    exchange_prepared(ex);
+}
