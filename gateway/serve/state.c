@@ -1,0 +1,210 @@
+#include "gateway/serve/state.h"
+
+#include "base/core/clock.h"
+#include "base/core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct state {
+    char folder[PATH_MAX - 64];
+    char path[PATH_MAX];
+    int lock_fd;
+    int labels_fd;
+};
+
+static enum base_err io_error(struct base_error *reterr, const char *path, const char *what)
+{
+    return base_error_set(reterr, BASE_ERR_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+const char *state_folder(const struct state *state)
+{
+    return state->folder;
+}
+
+const char *state_path(struct state *state, const char *name)
+{
+    (void)snprintf(state->path, sizeof(state->path), "%s/%s", state->folder, name);
+    return state->path;
+}
+
+static enum base_err lock(struct state *state, struct base_error *reterr)
+{
+    const char *path = state_path(state, "lock");
+    state->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (state->lock_fd < 0)
+        return io_error(reterr, path, "cannot be opened");
+    if (flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return BASE_OK;
+    if (errno != EWOULDBLOCK)
+        return io_error(reterr, path, "cannot be locked");
+    return base_error_set(
+        reterr, BASE_ERR_IN_USE,
+        "%s: another Hearth is using this state folder; stop it, or give `state:` another folder",
+        state->folder);
+}
+
+enum base_err state_open(struct slice folder, struct state **ret_state, struct base_error *reterr)
+{
+    struct state *state = calloc(1, sizeof(*state));
+    if (!state)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to open the state folder");
+    state->lock_fd = state->labels_fd = -1;
+    enum base_err err = BASE_OK;
+    if (folder.len == 0 || folder.len >= sizeof(state->folder))
+        err = base_error_set(reterr, BASE_ERR_BAD_CONFIG, "state: expected a folder's path");
+    else
+        (void)snprintf(state->folder, sizeof(state->folder), "%.*s", SLICE_ARG(folder));
+    if (!err && mkdir(state->folder, 0700) != 0 && errno != EEXIST)
+        err = io_error(reterr, state->folder, "cannot be made");
+    if (!err)
+        err = lock(state, reterr);
+    if (err) {
+        state_close(state);
+        return err;
+    }
+    *ret_state = state;
+    return BASE_OK;
+}
+
+void state_close(struct state *state)
+{
+    if (!state)
+        return;
+    if (state->lock_fd >= 0)
+        (void)close(state->lock_fd);
+    free(state);
+}
+
+/* ---- the label memory's files ---- */
+
+static enum base_err read_key(struct state *state, uint8_t key[32], struct base_error *reterr)
+{
+    const char *path = state_path(state, "labels.key");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t got = read(fd, key, 32);
+        (void)close(fd);
+        if (got == 32)
+            return BASE_OK;
+        return base_error_set(reterr, BASE_ERR_BAD_FILE,
+                              "%s: expected 32 bytes; without it, labels given before are not "
+                              "recognised: restore it, "
+                              "or remove it and labels.log",
+                              path);
+    }
+    if (errno != ENOENT)
+        return io_error(reterr, path, "cannot be read");
+    const struct random_source *random = random_system();
+    random->fill(random->self, key, 32);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool good = fd >= 0 && write(fd, key, 32) == 32 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return good ? BASE_OK : io_error(reterr, path, "cannot be written");
+}
+
+/* A record is one write(2), so a process that is killed leaves whole records. */
+static enum base_err append_to(int fd, const uint8_t *record)
+{
+    ssize_t put = write(fd, record, POLICY_MEMORY_RECORD_BYTES);
+    return put == POLICY_MEMORY_RECORD_BYTES ? BASE_OK : BASE_ERR_IO;
+}
+
+static enum base_err append_live(void *user, const uint8_t *record)
+{
+    const struct state *state = user;
+    return append_to(state->labels_fd, record);
+}
+
+static enum base_err append_saved(void *user, const uint8_t *record)
+{
+    return append_to(*(const int *)user, record);
+}
+
+static enum base_err load(struct state *state, struct policy_memory *memory, int64_t now_ns,
+                          struct base_error *reterr)
+{
+    const char *path = state_path(state, "labels.log");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? BASE_OK : io_error(reterr, path, "cannot be read");
+    static char chunk[POLICY_MEMORY_RECORD_BYTES * 2048];
+    size_t len = 0, skipped = 0, torn = 0;
+    ssize_t got;
+    enum base_err err = BASE_OK;
+    while (!err && (got = read(fd, chunk + len, sizeof(chunk) - len)) > 0) {
+        len += (size_t)got;
+        size_t whole = len / POLICY_MEMORY_RECORD_BYTES * POLICY_MEMORY_RECORD_BYTES;
+        err = policy_memory_load(memory, slice_of(chunk, whole), now_ns, &torn);
+        skipped += torn;
+        memmove(chunk, chunk + whole, len - whole);
+        len -= whole;
+    }
+    (void)close(fd);
+    if (skipped)
+        log_event(LOG_WARN, "records of the label memory were damaged and skipped",
+                  LOG_INT("records", skipped), LOG_END);
+    return err ? base_error_set(reterr, err, "%s: cannot be loaded", path) : BASE_OK;
+}
+
+/* Replaces the log by one without repetitions; appending goes on in the new one. */
+static enum base_err rewrite(struct state *state, struct policy_memory *memory, int64_t now_ns,
+                             struct base_error *reterr)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s", state_path(state, "labels.log"));
+    const char *fresh = state_path(state, "labels.log.new");
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return io_error(reterr, fresh, "cannot be written");
+    enum base_err err = policy_memory_save(memory, now_ns, append_saved, &fd);
+    if (err || fsync(fd) != 0 || rename(fresh, path) != 0) {
+        (void)close(fd);
+        return io_error(reterr, fresh, "cannot be written");
+    }
+    state->labels_fd = fd;
+    return BASE_OK;
+}
+
+enum base_err state_memory_open(struct state *state, const struct config *config,
+                                struct policy_memory **ret_memory, struct base_error *reterr)
+{
+    struct policy_memory_config mc = {
+        .max_entries = config->memory_entries,
+        .ttl_ns = config->memory_ttl_ms * 1000000,
+        .append = append_live,
+        .user = state,
+    };
+    int64_t now_ns = clock_wall_ns(clock_system());
+    struct policy_memory *memory = NULL;
+    enum base_err err = read_key(state, mc.key, reterr);
+    if (!err)
+        err = policy_memory_new(&mc, &memory, reterr);
+    explicit_bzero(mc.key, sizeof(mc.key));
+    if (!err)
+        err = load(state, memory, now_ns, reterr);
+    if (!err)
+        err = rewrite(state, memory, now_ns, reterr);
+    if (err) {
+        policy_memory_free(memory);
+        return err;
+    }
+    *ret_memory = memory;
+    return BASE_OK;
+}
+
+void state_memory_close(struct state *state, struct policy_memory *memory)
+{
+    policy_memory_free(memory);
+    if (state->labels_fd >= 0)
+        (void)close(state->labels_fd);
+    state->labels_fd = -1;
+}
