@@ -58,6 +58,8 @@ struct app {
 
     pthread_mutex_t newest_lock; /* guards newest */
     struct snapshot *newest;
+    pthread_mutex_t reload_lock;          /* one reload at a time */
+    bool listen_override, state_override; /* given on the command line: the file's are ignored */
 };
 
 /* The newest snapshot, with a reference for the caller. Any thread. */

@@ -1,0 +1,93 @@
+#include "gateway/serve/serve.h"
+
+#include "gateway/dispatch/plan.h"
+
+#include <stdio.h>
+
+enum { TEST_ARENA_MAX = 64 << 20 };
+
+static void complain(const struct snapshot *snap, const struct config_test *test,
+                     struct config_errors *errors, const char *expected, const char *found)
+{
+    struct slice file =
+        slice_is_absent(snap->config->path) ? SLICE("built-in configuration") : snap->config->path;
+    buffer_addf(&errors->text, "%.*s:%u: test failed: expected %s, got %s\n", SLICE_ARG(file),
+                test->line, expected, found);
+    errors->count++;
+}
+
+/* Zone, target and level of the plan against what the test expects; true = as expected. */
+static bool check_place(const struct config_test *test, const struct plan *plan,
+                        const struct snapshot *snap, struct config_errors *errors)
+{
+    size_t before = errors->count;
+    enum policy_level level = policy_inspection_level(plan->inspection);
+    if (test->level >= 0 && level != (enum policy_level)test->level)
+        complain(snap, test, errors, policy_level_name((enum policy_level)test->level),
+                 policy_level_name(level));
+    bool is_served = plan->decision.outcome == BASE_OK;
+    if (!is_served) {
+        if (test->zones || !slice_is_absent(test->target))
+            complain(snap, test, errors, "a target", "a refusal");
+        return errors->count == before;
+    }
+    const struct router_target *chosen = &plan->facts.targets[plan->decision.order[0]];
+    const char *zone = policy_zone_name(chosen->zone);
+    char name[128];
+    (void)snprintf(name, sizeof(name), "%.*s", SLICE_ARG(chosen->name));
+    if (test->zones && !(test->zones & 1u << chosen->zone))
+        complain(snap, test, errors, "another zone", zone);
+    if (test->not_zones & 1u << chosen->zone)
+        complain(snap, test, errors, "not this zone", zone);
+    if (!slice_is_absent(test->target) && !slice_eq(test->target, chosen->name))
+        complain(snap, test, errors, "another target", name);
+    if (!slice_is_absent(test->not_target) && slice_eq(test->not_target, chosen->name))
+        complain(snap, test, errors, "not this target", name);
+    return errors->count == before;
+}
+
+static bool check_complexity(const struct config_test *test, const struct plan *plan)
+{
+    double complexity = plan->signals.score.complexity;
+    return !(test->complexity_over >= 0 && complexity <= test->complexity_over) &&
+           !(test->complexity_under >= 0 && complexity >= test->complexity_under);
+}
+
+static enum base_err run_one(struct snapshot *snap, const struct config_test *test,
+                             struct config_errors *errors, size_t *soft)
+{
+    static const struct plan_who nobody = {.tenant = {"default", 7}};
+    struct arena *arena = arena_new(TEST_ARENA_MAX);
+    const struct chat_request *request = arena ? plan_request_of_text(arena, test->say) : NULL;
+    struct plan plan;
+    enum base_err err = request ? BASE_OK : BASE_ERR_NO_MEMORY;
+    if (!err) {
+        plan_init(&plan, snap, request, &nobody, arena);
+        err = plan_inspect(&plan, NULL, NULL, 0, 0, NULL);
+    }
+    if (!err)
+        err = plan_choose(&plan, NULL, NULL, NULL, NULL);
+    if (!err && !check_place(test, &plan, snap, errors))
+        err = BASE_ERR_BAD_CONFIG;
+    if (!err && !check_complexity(test, &plan)) {
+        char found[64];
+        (void)snprintf(found, sizeof(found), "complexity %.2f", plan.signals.score.complexity);
+        complain(snap, test, errors, "another complexity", found);
+        (*soft)++;
+    }
+    arena_free(arena);
+    return err;
+}
+
+enum base_err serve_config_tests(struct snapshot *snapshot, struct config_errors *errors,
+                                 size_t *ret_soft)
+{
+    enum base_err worst = BASE_OK;
+    *ret_soft = 0;
+    for (size_t i = 0; i < snapshot->config->test_count; i++) {
+        enum base_err err = run_one(snapshot, &snapshot->config->tests[i], errors, ret_soft);
+        if (err)
+            worst = err;
+    }
+    return worst;
+}
