@@ -347,8 +347,7 @@ void exchange_on_shutdown(struct http_exchange *http)
     ex->gone_meanwhile = true;
     exchange_stop_work(ex, LEDGER_STATUS_CANCELLED);
     struct base_error detail; /* ex->error may be in use by a work thread */
-    (void)base_error_set(&detail, BASE_ERR_SHUTTING_DOWN,
-                         "the server is shutting down; try again");
+    (void)base_error_set(&detail, BASE_ERR_SHUTTING_DOWN, "the server is shutting down; try again");
     exchange_fail(ex, BASE_ERR_SHUTTING_DOWN, &detail, 1000);
 }
 
