@@ -28,7 +28,7 @@ struct keys {
     const struct clock *clock;
     const struct random_source *random;
     struct entry *entries; /* sorted by hash */
-    size_t count, live;
+    size_t count;
 };
 
 /* ---- lookup ---- */
@@ -43,7 +43,8 @@ bool keys_is_empty(const struct keys *keys)
 {
     struct keys *k = (struct keys *)(uintptr_t)keys;
     pthread_rwlock_rdlock(&k->lock);
-    bool empty = k->live == 0;
+    bool empty =
+        k->count == 0; /* revoked ones count: taking away the last key must not open the door */
     pthread_rwlock_unlock(&k->lock);
     return empty;
 }
@@ -195,7 +196,6 @@ static enum base_err parse(struct keys *keys, struct slice text, struct base_err
                                  keys->count + 1);
             break;
         }
-        keys->live += !keys->entries[keys->count].revoked;
         keys->count++;
     }
     if (!err && !keys->entries)
@@ -329,7 +329,6 @@ static enum base_err insert(struct keys *keys, const struct entry *entry, struct
         return err;
     }
     free(before);
-    keys->live++;
     return BASE_OK;
 }
 
@@ -370,8 +369,6 @@ enum base_err keys_revoke(struct keys *keys, struct slice id, struct base_error 
         err = save(keys, reterr);
         if (err)
             e->revoked = was;
-        else if (!was)
-            keys->live--;
         break;
     }
     pthread_rwlock_unlock(&keys->lock);
