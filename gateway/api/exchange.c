@@ -101,21 +101,38 @@ static void answer_dry(struct exchange *ex)
     buffer_done(&out);
 }
 
+static void on_work_end(void *user)
+{
+    http_exchange_unref(user);
+}
+
+/* The exchange's arena must stay until the work has let go of it. */
 static enum base_err start_work(struct exchange *ex)
 {
     struct target_sink sink = {exchange_on_event, ex};
     struct slice id = slice_from_str(http_exchange_request_id(ex->http));
+    enum base_err err;
     if (ex->pipeline) {
         struct pipeline_options options = {.view = ex->view,
                                            .pipeline = ex->pipeline,
                                            .plan = &ex->plan,
                                            .request_id = id,
-                                           .sink = sink};
-        return pipeline_start(&options, &ex->run, &ex->error);
+                                           .sink = sink,
+                                           .on_end = on_work_end,
+                                           .end_user = ex->http};
+        err = pipeline_start(&options, &ex->run, &ex->error);
+    } else {
+        struct dispatch_options options = {.view = ex->view,
+                                           .plan = &ex->plan,
+                                           .request_id = id,
+                                           .sink = sink,
+                                           .on_end = on_work_end,
+                                           .end_user = ex->http};
+        err = dispatch_start(&options, &ex->dispatch, &ex->error);
     }
-    struct dispatch_options options = {
-        .view = ex->view, .plan = &ex->plan, .request_id = id, .sink = sink};
-    return dispatch_start(&options, &ex->dispatch, &ex->error);
+    if (!err)
+        http_exchange_ref(ex->http);
+    return err;
 }
 
 static void ask(struct exchange *ex)

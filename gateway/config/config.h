@@ -82,11 +82,11 @@ struct config_model {
 /* One step of a pipeline: a prompt for a target, whose answer is a variable for later steps. */
 struct config_step {
     struct slice id;
-    struct slice prompt;   /* template; may use input and ids of earlier steps */
-    struct slice system;   /* template; absent = none */
-    struct slice target;   /* "auto", a route or a target */
-    double max_complexity; /* target: {max_complexity: X}: only targets of at least that capability
-                              count; -1 = not given */
+    struct slice prompt;        /* template; may use input and ids of earlier steps */
+    struct slice system;        /* template; absent = none */
+    struct slice target;        /* "auto", a route or a target */
+    double max_complexity;      /* target: {max_complexity: X}: this step is never harder than
+                              that; -1 = not given */
     const struct slice *one_of; /* output: {enum: [...]}: the answer must be one of these */
     size_t one_of_count;
     struct slice when_step, when_value; /* when: {STEP: VALUE}; absent = always */

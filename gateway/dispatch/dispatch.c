@@ -135,7 +135,11 @@ static void destroy(struct dispatch *d)
     close_attempt(d);
     view_unref(d->view);
     arena_free(d->arena);
+    void (*on_end)(void *user) = d->released ? d->options.on_end : NULL;
+    void *end_user = d->options.end_user;
     free(d);
+    if (on_end)
+        on_end(end_user);
 }
 
 static void pass_on(struct dispatch *d, const struct chat_event *event)
@@ -278,7 +282,7 @@ static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
         .newest = newest->policy,
         .destination = upstream_target_destination(a->target),
         .request_id = d->options.request_id,
-        .attempt = d->totals.attempts,
+        .attempt = d->options.first_attempt + d->totals.attempts,
         .now_ns = loop_now_ns(loop_of(d)),
         .ttl_ns = (int64_t)PERMIT_TTL_MS * 1000000,
     };
@@ -359,7 +363,7 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
     d->totals.warning_count = 0;
     a->row = (struct ledger_attempt){
         .request_id = d->options.request_id,
-        .number = d->totals.attempts,
+        .number = d->options.first_attempt + d->totals.attempts,
         .step = d->options.step,
         .target = facts->name,
         .zone = facts->zone,

@@ -28,8 +28,13 @@ struct dispatch_options {
     struct view *view;       /* a reference is taken */
     const struct plan *plan; /* chosen, outcome OK */
     struct slice request_id;
-    struct slice step; /* of a pipeline; absent = none */
+    struct slice step;      /* of a pipeline; absent = none */
+    uint32_t first_attempt; /* number of the first attempt: how many earlier steps have made */
     struct target_sink sink;
+    /* The last call of all, after release: what plan and request live in may go now. Not before
+     * dispatch_release() has been called; perhaps inside it, perhaps on a later turn of the loop. */
+    void (*on_end)(void *user);
+    void *end_user;
 };
 
 enum base_err dispatch_start(const struct dispatch_options *options, struct dispatch **ret_dispatch,

@@ -10,7 +10,7 @@ void plan_init(struct plan *plan, struct snapshot *snapshot, const struct chat_r
         .request = request,
         .who = who,
         .arena = arena,
-        .min_capability = -1,
+        .max_complexity = -1,
     };
 }
 
@@ -79,16 +79,6 @@ static bool key_may_use(const struct plan_who *who, const struct router_target *
     return false;
 }
 
-/* A pipeline step may ask for targets of at least some capability: less able ones are left out by a
- * capability of 0, so that they are only taken when nobody else may. */
-static void apply_step_bound(struct plan *plan, struct router_target *target)
-{
-    if (plan->min_capability < 0)
-        return;
-    if (target->capability.by_task[plan->signals.score.task] < plan->min_capability)
-        target->capability.by_task[plan->signals.score.task] = 0;
-}
-
 enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
                           const struct router_session *session, struct base_error *reterr)
 {
@@ -104,11 +94,12 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
     for (size_t i = 0; i < snap->target_count; i++) {
         plan->targets[i].allowed_for_key =
             key_may_use(plan->who, &plan->targets[i], plan->request->model);
-        apply_step_bound(plan, &plan->targets[i]);
         if (live)
             live(user, plan, i, &plan->targets[i]);
     }
     router_facts_fill(&plan->facts, &plan->signals, &plan->effects, &plan->route, &snap->settings);
+    if (plan->max_complexity >= 0 && plan->facts.complexity > plan->max_complexity)
+        plan->facts.complexity = plan->max_complexity;
     plan->facts.targets = plan->targets;
     plan->facts.target_count = snap->target_count;
     if (session)

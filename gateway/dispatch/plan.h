@@ -48,7 +48,7 @@ struct plan {
     struct router_facts facts;
     struct router_target *targets; /* a copy of the snapshot's, with what holds at this moment */
     struct router_decision decision;
-    double min_capability; /* a pipeline step's max_complexity: only targets at least this able; -1
+    double max_complexity; /* a pipeline step says that it is never harder than this; -1
                               = none */
 };
 

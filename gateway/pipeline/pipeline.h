@@ -29,6 +29,8 @@ struct pipeline_options {
         *plan; /* of the client's request, inspected; its label holds for every step */
     struct slice request_id;
     struct target_sink sink;
+    void (*on_end)(void *user); /* as in struct dispatch_options */
+    void *end_user;
 };
 
 enum base_err pipeline_start(const struct pipeline_options *options, struct pipeline_run **ret_run,
