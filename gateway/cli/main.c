@@ -1,0 +1,116 @@
+#include "gateway/cli/cli.h"
+
+#include <stdio.h>
+
+static const struct cli_command commands[] = {
+    {"serve", "", "run the gateway", "hearth serve --config hearth.yaml", cli_serve},
+    {"status", "", "what a running Hearth is doing", "hearth status", cli_status},
+    {"chat", "[\"PROMPT\"]", "talk to it, or ask one thing",
+     "hearth chat \"Is this positive or negative: great coffee!\"", cli_chat},
+    {"route", "[TEXT]", "where a request would go, and why; sends nothing",
+     "hearth route --config deploy/examples/hybrid.yaml \"Prove that there are infinitely many "
+     "primes\"",
+     cli_route},
+    {"explain", "ID", "why a past request went where it went", "hearth explain req_019a --verify",
+     cli_explain},
+    {"report", "", "cost, latency and where requests went", "hearth report --by target --since 7d",
+     cli_report},
+    {"check", "FILE", "check a configuration without running it",
+     "hearth check hearth.yaml --matrix", cli_check},
+    {"schema", "", "the configuration's JSON Schema, for editors",
+     "hearth schema > hearth.schema.json", cli_schema},
+    {"reload", "", "make a running Hearth read its configuration again", "hearth reload",
+     cli_reload},
+    {"keys", "add TENANT | list | revoke ID", "keys of those who may ask",
+     "hearth keys add interns --label laptop", cli_keys},
+    {"scan", "[TEXT]", "what is private in a text", "hearth scan --jsonl texts.jsonl", cli_scan},
+    {"score", "[TEXT]", "how complex a request is",
+     "hearth score \"Translate this into French: good morning\"", cli_score},
+    {"tokenize", "MODEL [TEXT]", "text to token ids", "hearth tokenize deploy/demo.gguf \"Hello\"",
+     cli_tokenize},
+    {"logits", "MODEL", "logits of every position, for comparisons",
+     "hearth logits deploy/demo.gguf --tokens ids.json --out logits.f32", cli_logits},
+    {"bench", "MODEL", "how fast a model runs here",
+     "hearth bench deploy/demo.gguf -p 128 -n 64 -t 2", cli_bench},
+};
+
+static void print_help(FILE *to)
+{
+    (void)fprintf(to,
+                  "Hearth %s: one OpenAI-compatible endpoint, served from this machine, from the "
+                  "premises or from the\n"
+                  "cloud: from the cheapest that is able, and never from one that may not see the "
+                  "request.\n\n"
+                  "usage: hearth COMMAND [OPTIONS]\n\n",
+                  HEARTH_VERSION);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    (void)fprintf(
+        to,
+        "\n`hearth COMMAND --help` shows options and an example. Start here:\n\n  hearth serve\n"
+        "  curl -s http://127.0.0.1:8080/v1/chat/completions -d '{\"model\":\"auto\",\"messages\":"
+        "[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n");
+}
+
+/* Edit distance, capped: for "did you mean". */
+static unsigned distance(const char *a, const char *b)
+{
+    unsigned row[32];
+    size_t n = strlen(b);
+    if (n >= 31)
+        return 99;
+    for (unsigned k = 0; k <= n; k++)
+        row[k] = k;
+    for (unsigned i = 1; a[i - 1]; i++) {
+        unsigned before = row[0];
+        row[0] = i;
+        for (unsigned k = 1; k <= n; k++) {
+            unsigned kept = row[k];
+            unsigned best = before + (a[i - 1] != b[k - 1]);
+            if (row[k] + 1 < best)
+                best = row[k] + 1;
+            if (row[k - 1] + 1 < best)
+                best = row[k - 1] + 1;
+            row[k] = best;
+            before = kept;
+        }
+    }
+    return row[n];
+}
+
+static int unknown_command(const char *name)
+{
+    const struct cli_command *nearest = &commands[0];
+    for (size_t i = 1; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (distance(name, commands[i].name) < distance(name, nearest->name))
+            nearest = &commands[i];
+    if (distance(name, nearest->name) <= 2)
+        (void)fprintf(stderr, "hearth: unknown command `%.64s`; did you mean `%s`?\n", name,
+                      nearest->name);
+    else
+        (void)fprintf(stderr, "hearth: unknown command `%.64s`; `hearth --help` lists them\n",
+                      name);
+    return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void)printf("hearth %s%s\n", HEARTH_VERSION,
+                     policy_permit_check_enabled() ? "" : " (TEST BUILD WITHOUT EGRESS PERMITS)");
+        return CLI_OK;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(&commands[i], argc - 2, argv + 2);
+    return unknown_command(argv[1]);
+}
