@@ -1,0 +1,204 @@
+/* chat: with a running Hearth, so that its policy and ledger apply. */
+#include "gateway/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { INPUT_MAX_BYTES = 16 << 20 };
+
+struct turn {
+    struct slice role, text;
+};
+
+struct conversation {
+    const char *address, *model, *key;
+    struct arena *arena;
+    struct turn *turns;
+    size_t count, capacity;
+    bool show_route;
+};
+
+static bool add_turn(struct conversation *c, struct slice role, struct slice text)
+{
+    void *grown = c->turns;
+    if (!arena_grow(c->arena, &grown, c->count, &c->capacity, sizeof(*c->turns)))
+        return false;
+    c->turns = grown;
+    c->turns[c->count++] = (struct turn){role, arena_dup(c->arena, text)};
+    return true;
+}
+
+static void write_body(const struct conversation *c, struct buffer *out)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_open_object(&w);
+    json_member_str(&w, "model", c->model);
+    json_member_bool(&w, "stream", true);
+    json_key(&w, SLICE("messages"));
+    json_open_array(&w);
+    for (size_t i = 0; i < c->count; i++) {
+        json_open_object(&w);
+        json_member_string(&w, "role", c->turns[i].role);
+        json_member_string(&w, "content", c->turns[i].text);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+}
+
+/* What has come of one answer. */
+struct listening {
+    struct buffer line; /* an unfinished line of the stream */
+    struct buffer said;
+    struct slice error; /* of a stream that broke */
+    char error_text[256];
+};
+
+static void take_event(struct listening *l, struct slice data)
+{
+    struct arena *arena = arena_new(64 << 20);
+    const struct json_node *root;
+    if (arena && !json_parse(data, &json_limits_event, arena, &root, NULL)) {
+        const struct json_node *delta =
+            json_get(json_at(json_get(root, SLICE("choices")), 0), SLICE("delta"));
+        struct slice text = json_string(json_get(delta, SLICE("content")));
+        struct slice error =
+            json_string(json_get(json_get(root, SLICE("error")), SLICE("message")));
+        if (text.len) {
+            cli_print(text);
+            (void)fflush(stdout);
+            buffer_add_slice(&l->said, text);
+        }
+        if (error.len) {
+            (void)snprintf(l->error_text, sizeof(l->error_text), "%.*s", SLICE_ARG(error));
+            l->error = slice_from_str(l->error_text);
+        }
+    }
+    arena_free(arena);
+}
+
+static void on_piece(void *user, struct slice piece)
+{
+    struct listening *l = user;
+    buffer_add_slice(&l->line, piece);
+    for (;;) {
+        struct slice all = buffer_slice(&l->line);
+        size_t end = slice_find(all, SLICE("\n"));
+        if (end == SIZE_MAX)
+            return;
+        struct slice line = slice_trim(slice_sub(all, 0, end));
+        if (slice_starts_with(line, SLICE("data: ")) && !slice_ends_with(line, SLICE("[DONE]")))
+            take_event(l, slice_sub(line, 6, SIZE_MAX));
+        buffer_consume(&l->line, end + 1);
+    }
+}
+
+static void print_route(struct slice head)
+{
+    static const char *const wanted[] = {
+        "x-hearth-target: ", "x-hearth-zone: ", "x-hearth-sensitivity: ", "x-hearth-complexity: ",
+        "x-hearth-rules: "};
+    (void)fprintf(stderr, "[");
+    const char *between = "";
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        size_t at = slice_find(head, slice_from_str(wanted[i]));
+        if (at == SIZE_MAX)
+            continue;
+        struct slice value = slice_sub(head, at + strlen(wanted[i]), SIZE_MAX);
+        size_t end = slice_find(value, SLICE("\r\n"));
+        (void)fprintf(stderr, "%s%.*s%.*s", between, (int)strlen(wanted[i]) - 9, wanted[i] + 9,
+                      SLICE_ARG(slice_sub(value, 0, end)));
+        between = ", ";
+    }
+    (void)fprintf(stderr, "]\n");
+}
+
+static int ask(struct conversation *c, struct slice prompt)
+{
+    struct buffer body;
+    struct cli_reply reply;
+    struct base_error detail;
+    struct listening l = {0};
+    if (!add_turn(c, SLICE("user"), prompt))
+        return cli_failf("the conversation is too long");
+    buffer_init(&body, SIZE_MAX / 2);
+    buffer_init(&l.line, 64 << 20);
+    buffer_init(&l.said, 64 << 20);
+    write_body(c, &body);
+    int exit_code = CLI_OK;
+    if (!cli_request(c->address, "POST", "/v1/chat/completions", c->key, buffer_slice(&body),
+                     on_piece, &l, &reply, &detail)) {
+        exit_code = cli_fail(&detail);
+    } else if (reply.status != 200) {
+        struct arena *arena = arena_new(64 << 20);
+        const struct json_node *root = NULL;
+        if (arena &&
+            json_parse(buffer_slice(&reply.body), &json_limits_request, arena, &root, NULL))
+            root = NULL;
+        struct slice message =
+            json_string(json_get(json_get(root, SLICE("error")), SLICE("message")));
+        exit_code = cli_failf("%d: %.*s", reply.status, SLICE_ARG(message));
+        arena_free(arena);
+    } else {
+        (void)printf("\n");
+        if (l.error.len)
+            exit_code = cli_failf("the answer broke off: %.*s", SLICE_ARG(l.error));
+        if (c->show_route)
+            print_route(buffer_slice(&reply.head));
+        if (!add_turn(c, SLICE("assistant"), buffer_slice(&l.said)))
+            exit_code = cli_failf("the conversation is too long");
+    }
+    cli_reply_done(&reply);
+    buffer_done(&body);
+    buffer_done(&l.line);
+    buffer_done(&l.said);
+    return exit_code;
+}
+
+static int converse(struct conversation *c)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    int exit_code = CLI_OK;
+    bool terminal = isatty(0);
+    if (terminal)
+        (void)fprintf(stderr, "Ctrl-D ends the conversation.\n");
+    for (;;) {
+        if (terminal)
+            (void)fprintf(stderr, "> ");
+        ssize_t len = getline(&line, &capacity, stdin);
+        if (len < 0)
+            break;
+        struct slice prompt = slice_trim(slice_of(line, (size_t)len));
+        if (prompt.len > 0)
+            exit_code = ask(c, prompt);
+    }
+    free(line);
+    return exit_code;
+}
+
+int cli_chat(const struct cli_command *command, int argc, char **argv)
+{
+    const char *route = NULL;
+    struct conversation c = {
+        .address = "127.0.0.1:8080", .model = "auto", .key = getenv("HEARTH_API_KEY")};
+    const struct cli_option table[] = {
+        {"--address", "HOST:PORT", "of the running Hearth (127.0.0.1:8080)", &c.address},
+        {"--model", "NAME", "a model, route or pipeline (auto)", &c.model},
+        {"--route", NULL, "say after each answer where it came from", &route},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
+        return exit_code;
+    c.show_route = route != NULL;
+    c.arena = arena_new(INPUT_MAX_BYTES);
+    if (!c.arena)
+        return cli_failf("no memory");
+    exit_code = count == 1 ? ask(&c, slice_from_str(rest[0])) : converse(&c);
+    arena_free(c.arena);
+    return exit_code;
+}

@@ -1,0 +1,339 @@
+/* route, scan, score, check, schema: what would be decided, without sending anything. */
+#include "gateway/cli/cli.h"
+
+#include "gateway/api/chat_parse.h"
+#include "gateway/dispatch/plan.h"
+#include "gateway/pipeline/pipeline.h"
+#include "gateway/serve/serve.h"
+
+#include <stdio.h>
+
+/* ---- route ---- */
+
+static const struct plan_who somebody = {.tenant = {"default", 7}};
+
+static enum base_err decide(struct snapshot *snap, const struct chat_request *request,
+                            struct arena *arena, struct plan *plan, struct router_explanation *why,
+                            struct base_error *reterr)
+{
+    plan_init(plan, snap, request, &somebody, arena);
+    enum base_err err = plan_inspect(plan, NULL, NULL, 0, 0, reterr);
+    if (!err)
+        err = plan_choose(plan, NULL, NULL, NULL, reterr);
+    if (!err)
+        err = router_explain(&plan->facts, &plan->decision, arena, why, reterr);
+    return err;
+}
+
+static enum base_err route_line(void *user, const struct cli_line *line, struct base_error *reterr)
+{
+    struct snapshot *snap = user;
+    const struct chat_request *request = NULL;
+    enum base_err err = BASE_OK;
+    if (json_get(line->root, SLICE("messages"))) {
+        /* A chat request may name no model here: it is the routing that is asked about. */
+        err = api_chat_parse(line->root, line->arena, &request, reterr);
+    } else if (!slice_is_absent(line->text)) {
+        request = plan_request_of_text(line->arena, line->text);
+    } else {
+        err = base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text`, `prompt` or `messages`");
+    }
+    if (!err && !request)
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory");
+    struct plan plan;
+    struct router_explanation why;
+    if (!err)
+        err = decide(snap, request, line->arena, &plan, &why, reterr);
+    if (err)
+        return err;
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, 64 << 20);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    json_key(&w, SLICE("id"));
+    json_put_raw(&w, line->id);
+    json_key(&w, SLICE("decision"));
+    router_explain_json(&why, &plan.signals, &w);
+    json_close_object(&w);
+    buffer_add_char(&out, '\n');
+    cli_print_buffer(&out);
+    return BASE_OK;
+}
+
+static int route_text(struct snapshot *snap, struct slice text, bool json)
+{
+    struct base_error detail;
+    struct arena *arena = arena_new(1u << 30);
+    const struct chat_request *request = arena ? plan_request_of_text(arena, text) : NULL;
+    struct plan plan;
+    struct router_explanation why;
+    enum base_err err = request ? decide(snap, request, arena, &plan, &why, &detail)
+                                : base_error_set(&detail, BASE_ERR_NO_MEMORY, "no memory");
+    int exit_code = CLI_OK;
+    if (err) {
+        exit_code = cli_fail(&detail);
+    } else {
+        struct buffer out;
+        struct json_writer w;
+        buffer_init(&out, 64 << 20);
+        json_writer_init(&w, &out);
+        if (json)
+            router_explain_json(&why, &plan.signals, &w);
+        else
+            router_explain_text(&why, &plan.signals, &out);
+        if (json)
+            buffer_add_char(&out, '\n');
+        cli_print_buffer(&out);
+        exit_code = plan.decision.outcome ? CLI_NO : CLI_OK;
+    }
+    arena_free(arena);
+    return exit_code;
+}
+
+int cli_route(const struct cli_command *command, int argc, char **argv)
+{
+    const char *config = NULL, *jsonl = NULL, *json = NULL;
+    const struct cli_option table[] = {
+        {"--config", "FILE", "the configuration to decide with; without one: the defaults",
+         &config},
+        {"--jsonl", "FILE", "one request a line: {\"id\",\"text\"} or a chat request; - is stdin",
+         &jsonl},
+        {"--json", NULL, "the decision as JSON", &json},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
+        return exit_code;
+    if ((count == 1) == (jsonl != NULL))
+        return cli_usage(command, "expected either a text or --jsonl FILE");
+    struct snapshot *snap = cli_snapshot(config, &exit_code);
+    if (!snap)
+        return exit_code;
+    struct base_error detail;
+    if (jsonl)
+        exit_code = cli_each_line(jsonl, route_line, snap, &detail) ? cli_fail(&detail) : CLI_OK;
+    else
+        exit_code = route_text(snap, slice_from_str(rest[0]), json != NULL);
+    snapshot_unref(snap);
+    return exit_code;
+}
+
+/* ---- scan ---- */
+
+static void write_scan(struct buffer *out, struct slice id, const struct policy_scan *scan)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_open_object(&w);
+    json_key(&w, SLICE("id"));
+    json_put_raw(&w, id);
+    json_member_str(&w, "level", policy_level_name(scan->level));
+    json_member_bool(&w, "private", policy_level_is_private(scan->level));
+    json_key(&w, SLICE("spans"));
+    json_open_array(&w);
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct policy_finding *f = &scan->findings[i];
+        json_open_object(&w);
+        json_member_i64(&w, "start", (int64_t)f->offset);
+        json_member_i64(&w, "end", (int64_t)(f->offset + f->length));
+        json_member_str(&w, "type", policy_finding_name(f->type));
+        json_member_double(&w, "score", (double)f->confidence);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    buffer_add_char(out, '\n');
+}
+
+static enum base_err scan_line(void *user, const struct cli_line *line, struct base_error *reterr)
+{
+    struct snapshot *snap = user;
+    struct policy_scan scan;
+    if (slice_is_absent(line->text))
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text` or `prompt`");
+    enum base_err err = policy_scan_text(snap->policy, line->text, line->arena, &scan, reterr);
+    if (err)
+        return err;
+    struct buffer out;
+    buffer_init(&out, 64 << 20);
+    write_scan(&out, line->id, &scan);
+    cli_print_buffer(&out);
+    return BASE_OK;
+}
+
+static int scan_text(struct snapshot *snap, struct slice text)
+{
+    struct base_error detail;
+    struct policy_scan scan;
+    struct arena *arena = arena_new(1u << 30);
+    enum base_err err = arena ? policy_scan_text(snap->policy, text, arena, &scan, &detail)
+                              : base_error_set(&detail, BASE_ERR_NO_MEMORY, "no memory");
+    if (err) {
+        arena_free(arena);
+        return cli_fail(&detail);
+    }
+    (void)printf("level: %s%s\n", policy_level_name(scan.level),
+                 policy_level_is_private(scan.level) ? " (private: stays where it is cleared)"
+                                                     : "");
+    if (scan.count > 0)
+        (void)printf("\n%8s %8s  %-16s %-13s %s\n", "FROM", "TO", "TYPE", "LEVEL", "SURE");
+    for (size_t i = 0; i < scan.count; i++) {
+        const struct policy_finding *f = &scan.findings[i];
+        (void)printf("%8zu %8zu  %-16s %-13s %.2f\n", f->offset, f->offset + f->length,
+                     policy_finding_name(f->type), policy_level_name(f->level),
+                     (double)f->confidence);
+    }
+    arena_free(arena);
+    return CLI_OK;
+}
+
+int cli_scan(const struct cli_command *command, int argc, char **argv)
+{
+    const char *config = NULL, *jsonl = NULL;
+    const struct cli_option table[] = {
+        {"--config", "FILE", "levels, dictionaries and patterns of this configuration", &config},
+        {"--jsonl", "FILE", "one text a line: {\"id\",\"text\"}; - is stdin", &jsonl},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
+        return exit_code;
+    if ((count == 1) == (jsonl != NULL))
+        return cli_usage(command, "expected either a text or --jsonl FILE");
+    struct snapshot *snap = cli_snapshot(config, &exit_code);
+    if (!snap)
+        return exit_code;
+    struct base_error detail;
+    if (jsonl)
+        exit_code = cli_each_line(jsonl, scan_line, snap, &detail) ? cli_fail(&detail) : CLI_OK;
+    else
+        exit_code = scan_text(snap, slice_from_str(rest[0]));
+    snapshot_unref(snap);
+    return exit_code;
+}
+
+/* ---- score ---- */
+
+static enum base_err score_line(void *user, const struct cli_line *line, struct base_error *reterr)
+{
+    (void)user;
+    struct router_score score;
+    if (slice_is_absent(line->text))
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text` or `prompt`");
+    router_score_text(NULL, line->text, &score);
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, 1 << 20);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    json_key(&w, SLICE("id"));
+    json_put_raw(&w, line->id);
+    json_member_double(&w, "score", score.complexity);
+    json_member_str(&w, "task", router_task_name(score.task));
+    json_member_bool(&w, "unknown", score.unknown != ROUTER_KNOWN);
+    json_close_object(&w);
+    buffer_add_char(&out, '\n');
+    cli_print_buffer(&out);
+    return BASE_OK;
+}
+
+int cli_score(const struct cli_command *command, int argc, char **argv)
+{
+    const char *jsonl = NULL;
+    const struct cli_option table[] = {
+        {"--jsonl", "FILE", "one text a line: {\"id\",\"text\"}; - is stdin", &jsonl},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
+        return exit_code;
+    if ((count == 1) == (jsonl != NULL))
+        return cli_usage(command, "expected either a text or --jsonl FILE");
+    struct base_error detail;
+    if (jsonl)
+        return cli_each_line(jsonl, score_line, NULL, &detail) ? cli_fail(&detail) : CLI_OK;
+    struct router_score score;
+    router_score_text(NULL, slice_from_str(rest[0]), &score);
+    if (score.unknown)
+        (void)printf("complexity: unknown (%s); the configuration's `unknown` says what it gets\n",
+                     router_unknown_name(score.unknown));
+    else
+        (void)printf("complexity: %.3f (harder than %.0f %% of the reference set)\n",
+                     score.complexity, score.complexity * 100);
+    (void)printf("task: %s (%.0f %% sure)\nscorer: %.*s\n", router_task_name(score.task),
+                 score.task_confidence * 100, SLICE_ARG(score.version));
+    return CLI_OK;
+}
+
+/* ---- check and schema ---- */
+
+int cli_check(const struct cli_command *command, int argc, char **argv)
+{
+    const char *matrix = NULL, *config = NULL;
+    const struct cli_option table[] = {
+        {"--matrix", NULL, "for each route and level, the targets it can reach", &matrix},
+        {"--config", "FILE", "the same as the argument", &config},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
+        return exit_code;
+    if (count == 1)
+        config = rest[0];
+    if (!config)
+        return cli_usage(command, "expected the file to check");
+    struct snapshot *snap = cli_snapshot(config, &exit_code);
+    if (!snap)
+        return exit_code;
+    struct config_errors errors = {.count = 0};
+    struct base_error detail;
+    size_t soft = 0;
+    buffer_init(&errors.text, 1 << 20);
+    enum base_err err = serve_config_tests(snap, &errors, &soft);
+    for (size_t i = 0; !err && i < snap->config->pipeline_count; i++) {
+        err = pipeline_check(&snap->config->pipelines[i], &detail);
+        if (err)
+            buffer_addf(&errors.text, "%s: %s\n", config, detail.message);
+    }
+    struct slice complaints = buffer_slice(&errors.text);
+    (void)fwrite(complaints.ptr, 1, complaints.len, stderr);
+    buffer_done(&errors.text);
+    if (!err && matrix) {
+        struct buffer out;
+        buffer_init(&out, 16 << 20);
+        router_matrix_text(&snap->matrix, snap->facts, &out);
+        cli_print_buffer(&out);
+    } else if (!err) {
+        (void)printf("%s: good (%zu targets, %zu rules, %zu tests)\n", config, snap->target_count,
+                     snap->config->rule_count, snap->config->test_count);
+    }
+    snapshot_unref(snap);
+    return err ? CLI_USAGE : CLI_OK;
+}
+
+int cli_schema(const struct cli_command *command, int argc, char **argv)
+{
+    const char *markdown = NULL;
+    const struct cli_option table[] = {
+        {"--markdown", NULL, "the configuration reference instead (docs/configuration.md)",
+         &markdown},
+        {0},
+    };
+    const char *rest[1];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 0, &count, &exit_code))
+        return exit_code;
+    struct buffer out;
+    buffer_init(&out, 16 << 20);
+    if (markdown)
+        config_reference_markdown(&out);
+    else
+        config_schema_json(&out);
+    cli_print_buffer(&out);
+    return CLI_OK;
+}
