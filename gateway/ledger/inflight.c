@@ -1,0 +1,182 @@
+#include "gateway/ledger/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct ledger_inflight {
+    struct ledger_slot *slots; /* mapped */
+    uint32_t count;
+    bool sync;
+    int fd;
+    pthread_mutex_t lock; /* guards the free list and the counter */
+    uint32_t *free_list;
+    uint32_t free_count;
+    uint64_t next_generation;
+};
+
+_Static_assert(sizeof(struct ledger_slot) % 8 == 0, "slots stay aligned in the mapped file");
+
+static enum base_err map(struct ledger_inflight *t, const char *path, struct base_error *reterr)
+{
+    size_t size = t->count * sizeof(struct ledger_slot);
+    t->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (t->fd < 0 || ftruncate(t->fd, (off_t)size) != 0)
+        return base_error_set(reterr, BASE_ERR_IO, "%s: %s", path, strerror(errno));
+    /* Blocks now rather than a SIGBUS later, when the disk is full. */
+    int full = posix_fallocate(t->fd, 0, (off_t)size);
+    if (full != 0)
+        return base_error_set(reterr, BASE_ERR_IO, "%s: %s", path, strerror(full));
+    void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
+    if (bytes == MAP_FAILED)
+        return base_error_set(reterr, BASE_ERR_IO, "%s: cannot be mapped: %s", path,
+                              strerror(errno));
+    t->slots = bytes;
+    return BASE_OK;
+}
+
+/* Text of a slot may be anything, if the file was: it is cut at its end. */
+static void terminate(struct ledger_slot *slot)
+{
+    slot->request_id[sizeof(slot->request_id) - 1] = '\0';
+    slot->step[sizeof(slot->step) - 1] = '\0';
+    slot->target[sizeof(slot->target) - 1] = '\0';
+}
+
+enum base_err ledger_inflight_open(const char *path, uint32_t slots, bool sync,
+                                   void (*on_left)(void *user, const struct ledger_slot *slot),
+                                   void *user, struct ledger_inflight **ret_table,
+                                   struct base_error *reterr)
+{
+    struct ledger_inflight *t = calloc(1, sizeof(*t));
+    uint32_t *list = calloc(slots, sizeof(*list));
+    if (!t || !list) {
+        free(t);
+        free(list);
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the in-flight table");
+    }
+    *t = (struct ledger_inflight){
+        .count = slots, .sync = sync, .fd = -1, .free_list = list, .next_generation = 1};
+    pthread_mutex_init(&t->lock, NULL);
+    enum base_err err = map(t, path, reterr);
+    if (err) {
+        ledger_inflight_close(t);
+        return err;
+    }
+    for (uint32_t i = slots; i-- > 0;) {
+        struct ledger_slot *slot = &t->slots[i];
+        if (slot->state == LEDGER_SLOT_RECORDED || slot->state == LEDGER_SLOT_SENDING) {
+            terminate(slot);
+            if (on_left)
+                on_left(user, slot);
+        }
+        t->free_list[t->free_count++] = i;
+    }
+    *ret_table = t;
+    return BASE_OK;
+}
+
+void ledger_inflight_close(struct ledger_inflight *t)
+{
+    if (!t)
+        return;
+    if (t->slots)
+        (void)munmap(t->slots, t->count * sizeof(struct ledger_slot));
+    if (t->fd >= 0)
+        (void)close(t->fd);
+    pthread_mutex_destroy(&t->lock);
+    free(t->free_list);
+    free(t);
+}
+
+void ledger_inflight_clear(struct ledger_inflight *t)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->slots[i].state != LEDGER_SLOT_FREE)
+            t->slots[i].state = LEDGER_SLOT_FREE;
+}
+
+static void copy_text(char *to, size_t size, struct slice from)
+{
+    (void)snprintf(to, size, "%.*s", SLICE_ARG(from));
+}
+
+static void fill(struct ledger_slot *slot, const struct ledger_attempt *a, uint64_t generation)
+{
+    slot->generation = generation;
+    slot->start_wall_ns = a->start_wall_ns;
+    slot->body_bytes = a->body_bytes;
+    slot->number = a->number;
+    slot->zone = (uint8_t)a->zone;
+    slot->level = (uint8_t)a->level;
+    slot->clearance = (uint8_t)a->clearance;
+    slot->has_body = a->body_sha256 != NULL;
+    if (a->body_sha256)
+        memcpy(slot->body_sha256, a->body_sha256, sizeof(slot->body_sha256));
+    if (a->policy_hash)
+        memcpy(slot->policy_hash, a->policy_hash, sizeof(slot->policy_hash));
+    copy_text(slot->request_id, sizeof(slot->request_id), a->request_id);
+    copy_text(slot->step, sizeof(slot->step), a->step);
+    copy_text(slot->target, sizeof(slot->target), a->target);
+}
+
+static enum base_err sync_slot(const struct ledger_slot *slot, struct base_error *reterr)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)slot & ~(page - 1);
+    if (msync((void *)from, (uintptr_t)(slot + 1) - from, MS_SYNC) == 0)
+        return BASE_OK;
+    return base_error_set(reterr, BASE_ERR_IO, "the in-flight table cannot be synced: %s",
+                          strerror(errno));
+}
+
+enum base_err ledger_inflight_begin(struct ledger_inflight *t, const struct ledger_attempt *attempt,
+                                    struct ledger_ticket *ret_ticket, struct base_error *reterr)
+{
+    pthread_mutex_lock(&t->lock);
+    bool is_full = t->free_count == 0;
+    uint32_t index = is_full ? 0 : t->free_list[--t->free_count];
+    uint64_t generation = t->next_generation++;
+    pthread_mutex_unlock(&t->lock);
+    if (is_full)
+        return base_error_set(reterr, BASE_ERR_OVERLOADED,
+                              "too many attempts are under way or wait for the ledger");
+    struct ledger_slot *slot = &t->slots[index];
+    struct ledger_ticket ticket = {index, generation};
+    fill(slot, attempt, generation);
+    __atomic_store_n(&slot->state, LEDGER_SLOT_RECORDED, __ATOMIC_RELEASE);
+    enum base_err err = t->sync ? sync_slot(slot, reterr) : BASE_OK;
+    if (err)
+        ledger_inflight_free(t, ticket);
+    else
+        *ret_ticket = ticket;
+    return err;
+}
+
+void ledger_inflight_sending(struct ledger_inflight *t, struct ledger_ticket ticket)
+{
+    if (ticket.generation)
+        __atomic_store_n(&t->slots[ticket.slot].state, LEDGER_SLOT_SENDING, __ATOMIC_RELEASE);
+}
+
+void ledger_inflight_free(struct ledger_inflight *t, struct ledger_ticket ticket)
+{
+    if (!ticket.generation)
+        return;
+    __atomic_store_n(&t->slots[ticket.slot].state, LEDGER_SLOT_FREE, __ATOMIC_RELEASE);
+    pthread_mutex_lock(&t->lock);
+    t->free_list[t->free_count++] = ticket.slot;
+    pthread_mutex_unlock(&t->lock);
+}
+
+uint32_t ledger_inflight_used(const struct ledger_inflight *table)
+{
+    struct ledger_inflight *t = (struct ledger_inflight *)(uintptr_t)table;
+    pthread_mutex_lock(&t->lock);
+    uint32_t used = t->count - t->free_count;
+    pthread_mutex_unlock(&t->lock);
+    return used;
+}

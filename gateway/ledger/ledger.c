@@ -1,0 +1,437 @@
+#include "gateway/ledger/internal.h"
+
+#include "base/core/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+enum { QUEUE_DEFAULT = 65536, INFLIGHT_DEFAULT = 16384, RETRY_MS = 1000, GROUP_MS = 2 };
+
+struct ledger {
+    struct ledger_options options;
+    char folder[4096];
+    struct ledger_inflight *inflight;
+    struct ledger_db *db; /* the writer's alone once the thread runs */
+    pthread_t thread;
+    bool has_thread;
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t wake, written;
+    struct ledger_row *head, *tail;
+    size_t waiting; /* rows not yet committed, those in the writer's hands included */
+    bool ending;
+
+    atomic_ullong rows_written, rows_lost, recovered;
+    atomic_llong last_commit_us;
+    atomic_bool failing;
+};
+
+const char *ledger_status_name(enum ledger_status status)
+{
+    static const char *const names[LEDGER_STATUS_COUNT] = {
+        "ok", "error", "client_gone", "cancelled", "refused", "not_sent", "unknown"};
+    return status < LEDGER_STATUS_COUNT ? names[status] : "unknown";
+}
+
+/* ---- rows ---- */
+
+struct packer {
+    char *to;
+    size_t len;
+};
+
+/* First pass: to NULL, only counts. */
+static void pack(struct packer *p, struct slice *s)
+{
+    if (p->to && s->ptr) {
+        if (s->len)
+            memcpy(p->to + p->len, s->ptr, s->len);
+        s->ptr = p->to + p->len;
+    }
+    p->len += s->len;
+}
+
+static void pack_hash(struct packer *p, const uint8_t **hash)
+{
+    if (!*hash)
+        return;
+    if (p->to) {
+        memcpy(p->to + p->len, *hash, 32);
+        *hash = (const uint8_t *)p->to + p->len;
+    }
+    p->len += 32;
+}
+
+static void pack_attempt(struct packer *p, struct ledger_attempt *a)
+{
+    struct slice *slices[] = {
+        &a->request_id,          &a->step,         &a->target,    &a->upstream_url,
+        &a->provider_request_id, &a->served_model, &a->price_date};
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+        pack(p, slices[i]);
+    pack_hash(p, &a->body_sha256);
+    pack_hash(p, &a->policy_hash);
+}
+
+static void pack_request(struct packer *p, struct ledger_request *r)
+{
+    struct slice *slices[] = {&r->id,    &r->tenant,         &r->key_id, &r->session,  &r->dialect,
+                              &r->model, &r->route,          &r->target, &r->findings, &r->rules,
+                              &r->task,  &r->scorer_version, &r->facts,  &r->decision};
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+        pack(p, slices[i]);
+    pack_hash(p, &r->policy_hash);
+}
+
+static struct ledger_row *row_of_attempt(const struct ledger_attempt *attempt)
+{
+    struct ledger_attempt copy = *attempt;
+    struct packer p = {0};
+    pack_attempt(&p, &copy);
+    struct ledger_row *row = malloc(sizeof(*row) + p.len);
+    if (!row)
+        return NULL;
+    *row = (struct ledger_row){.is_attempt = true, .u.attempt = *attempt};
+    p = (struct packer){row->bytes, 0};
+    pack_attempt(&p, &row->u.attempt);
+    return row;
+}
+
+static struct ledger_row *row_of_request(const struct ledger_request *request)
+{
+    struct ledger_request copy = *request;
+    struct packer p = {0};
+    pack_request(&p, &copy);
+    struct ledger_row *row = malloc(sizeof(*row) + p.len);
+    if (!row)
+        return NULL;
+    *row = (struct ledger_row){.u.request = *request};
+    p = (struct packer){row->bytes, 0};
+    pack_request(&p, &row->u.request);
+    return row;
+}
+
+/* ---- the queue ---- */
+
+static void lose(struct ledger *ledger, struct ledger_ticket ticket)
+{
+    if (atomic_fetch_add(&ledger->rows_lost, 1) == 0)
+        log_event(LOG_ERROR,
+                  "ledger rows are being lost: the writer cannot keep up or cannot write", LOG_END);
+    ledger_inflight_free(ledger->inflight, ticket);
+}
+
+static void enqueue(struct ledger *ledger, struct ledger_row *row, struct ledger_ticket ticket)
+{
+    if (!row) {
+        lose(ledger, ticket);
+        return;
+    }
+    row->ticket = ticket;
+    pthread_mutex_lock(&ledger->lock);
+    bool has_room = ledger->waiting < ledger->options.queue_max;
+    if (has_room) {
+        if (ledger->tail)
+            ledger->tail->next = row;
+        else
+            ledger->head = row;
+        ledger->tail = row;
+        ledger->waiting++;
+        pthread_cond_signal(&ledger->wake);
+    }
+    pthread_mutex_unlock(&ledger->lock);
+    if (!has_room) {
+        free(row);
+        lose(ledger, ticket);
+    }
+}
+
+/* ---- the writer ---- */
+
+static void settle(struct ledger *ledger, struct ledger_row *rows)
+{
+    size_t count = 0;
+    while (rows) {
+        struct ledger_row *next = rows->next;
+        ledger_inflight_free(ledger->inflight, rows->ticket);
+        free(rows);
+        rows = next;
+        count++;
+    }
+    atomic_fetch_add(&ledger->rows_written, count);
+    pthread_mutex_lock(&ledger->lock);
+    ledger->waiting -= count;
+    pthread_cond_broadcast(&ledger->written);
+    pthread_mutex_unlock(&ledger->lock);
+}
+
+static enum base_err open_month(struct ledger *ledger, struct base_error *reterr)
+{
+    int64_t now = clock_wall_ns(ledger->options.clock);
+    if (ledger->db && !ledger_db_is_old(ledger->db, now))
+        return BASE_OK;
+    struct ledger_db *fresh;
+    enum base_err err = ledger_db_open(ledger->folder, now, &fresh, reterr);
+    if (err)
+        return err;
+    ledger_db_close(ledger->db);
+    ledger->db = fresh;
+    return BASE_OK;
+}
+
+static bool write_group(struct ledger *ledger, struct ledger_row *rows)
+{
+    struct base_error detail;
+    int64_t start = clock_mono_ns(ledger->options.clock);
+    enum base_err err = open_month(ledger, &detail);
+    if (!err)
+        err = ledger_db_write(ledger->db, rows, &detail);
+    bool was_failing = atomic_exchange(&ledger->failing, err != BASE_OK);
+    if (err && !was_failing)
+        log_event(LOG_ERROR, "the ledger cannot be written; rows wait in memory",
+                  LOG_STR("reason", detail.message), LOG_END);
+    if (!err && was_failing)
+        log_event(LOG_INFO, "the ledger can be written again", LOG_END);
+    if (err)
+        return false;
+    atomic_store(&ledger->last_commit_us, (clock_mono_ns(ledger->options.clock) - start) / 1000);
+    settle(ledger, rows);
+    return true;
+}
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+/* Takes all that waits; NULL when the ledger ends and nothing is left. */
+static struct ledger_row *take(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->lock);
+    while (!ledger->head && !ledger->ending)
+        pthread_cond_wait(&ledger->wake, &ledger->lock);
+    bool linger = ledger->head && !ledger->ending;
+    pthread_mutex_unlock(&ledger->lock);
+    if (linger)
+        sleep_ms(GROUP_MS); /* others come meanwhile: one sync for all of them */
+    pthread_mutex_lock(&ledger->lock);
+    struct ledger_row *rows = ledger->head;
+    ledger->head = ledger->tail = NULL;
+    pthread_mutex_unlock(&ledger->lock);
+    return rows;
+}
+
+static void *writer(void *user)
+{
+    struct ledger *ledger = user;
+    struct ledger_row *rows;
+    while ((rows = take(ledger)) != NULL) {
+        int tries = 0;
+        while (!write_group(ledger, rows)) {
+            pthread_mutex_lock(&ledger->lock);
+            bool give_up = ledger->ending && ++tries > 3;
+            pthread_mutex_unlock(&ledger->lock);
+            if (give_up) { /* the attempts stay in the in-flight table, for the next start */
+                while (rows) {
+                    struct ledger_row *next = rows->next;
+                    free(rows);
+                    rows = next;
+                    atomic_fetch_add(&ledger->rows_lost, 1);
+                }
+                return NULL;
+            }
+            sleep_ms(RETRY_MS);
+        }
+    }
+    return NULL;
+}
+
+/* ---- leftovers ---- */
+
+static void on_left(void *user, const struct ledger_slot *slot)
+{
+    struct ledger *ledger = user;
+    struct ledger_attempt attempt = {
+        .request_id = slice_from_str(slot->request_id),
+        .number = slot->number,
+        .step = slot->step[0] ? slice_from_str(slot->step) : SLICE_NONE,
+        .target = slice_from_str(slot->target),
+        .zone = slot->zone < POLICY_ZONE_COUNT ? (enum policy_zone)slot->zone : POLICY_ZONE_CLOUD,
+        .level = slot->level < POLICY_LEVEL_COUNT ? (enum policy_level)slot->level
+                                                  : POLICY_LEVEL_RESTRICTED,
+        .clearance = slot->clearance < POLICY_LEVEL_COUNT ? (enum policy_level)slot->clearance
+                                                          : POLICY_LEVEL_PUBLIC,
+        .start_wall_ns = slot->start_wall_ns,
+        .ttft_ms = -1,
+        .total_ms = -1,
+        .status =
+            slot->state == LEDGER_SLOT_SENDING ? LEDGER_STATUS_UNKNOWN : LEDGER_STATUS_NOT_SENT,
+        .usage = CHAT_USAGE_UNKNOWN,
+        .cost_nano_usd = slot->state == LEDGER_SLOT_SENDING ? -1 : 0,
+        .cost_source =
+            slot->state == LEDGER_SLOT_SENDING ? LEDGER_COST_UNKNOWN : LEDGER_COST_COMPUTED,
+        .body_sha256 = slot->has_body ? slot->body_sha256 : NULL,
+        .body_bytes = slot->body_bytes,
+        .policy_hash = slot->policy_hash,
+    };
+    atomic_fetch_add(&ledger->recovered, 1);
+    enqueue(ledger, row_of_attempt(&attempt), (struct ledger_ticket){0});
+}
+
+/* Rows of leftovers are committed before the slots are used again, so that a second crash loses none. */
+static enum base_err recover(struct ledger *ledger, const char *table_path, uint32_t slots,
+                             struct base_error *reterr)
+{
+    enum base_err err = ledger_inflight_open(table_path, slots, ledger->options.audit_strict,
+                                             on_left, ledger, &ledger->inflight, reterr);
+    struct ledger_row *rows = ledger->head;
+    ledger->head = ledger->tail = NULL;
+    if (!err && rows) {
+        err = ledger_db_write(ledger->db, rows, reterr);
+        log_event(LOG_WARN, "attempts of a process that ended unexpectedly were recorded",
+                  LOG_INT("attempts", atomic_load(&ledger->recovered)), LOG_END);
+    }
+    if (!err) {
+        settle(ledger, rows);
+        ledger_inflight_clear(ledger->inflight);
+    }
+    return err;
+}
+
+/* ---- life ---- */
+
+static enum base_err start_writer(struct ledger *ledger, struct base_error *reterr)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&ledger->thread, NULL, writer, ledger);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        return base_error_set(reterr, BASE_ERR_LIMIT, "the ledger's thread cannot be started: %s",
+                              strerror(failed));
+    ledger->has_thread = true;
+    return BASE_OK;
+}
+
+enum base_err ledger_open(const struct ledger_options *options, struct ledger **ret_ledger,
+                          struct base_error *reterr)
+{
+    struct ledger *ledger = calloc(1, sizeof(*ledger));
+    if (!ledger)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the ledger");
+    ledger->options = *options;
+    if (!ledger->options.queue_max)
+        ledger->options.queue_max = QUEUE_DEFAULT;
+    if (!ledger->options.clock)
+        ledger->options.clock = clock_system();
+    pthread_mutex_init(&ledger->lock, NULL);
+    pthread_cond_init(&ledger->wake, NULL);
+    pthread_cond_init(&ledger->written, NULL);
+    char table[4200];
+    (void)snprintf(ledger->folder, sizeof(ledger->folder), "%s/ledger", options->state_dir);
+    (void)snprintf(table, sizeof(table), "%s/inflight", ledger->folder);
+    enum base_err err = BASE_OK;
+    if (mkdir(ledger->folder, 0700) != 0 && errno != EEXIST)
+        err = base_error_set(reterr, BASE_ERR_IO, "%s: %s", ledger->folder, strerror(errno));
+    if (!err)
+        err = open_month(ledger, reterr);
+    if (!err)
+        err = recover(ledger, table,
+                      options->inflight_max ? options->inflight_max : INFLIGHT_DEFAULT, reterr);
+    if (!err)
+        err = start_writer(ledger, reterr);
+    if (err) {
+        ledger_close(ledger);
+        return err;
+    }
+    *ret_ledger = ledger;
+    return BASE_OK;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+    if (!ledger)
+        return;
+    pthread_mutex_lock(&ledger->lock);
+    ledger->ending = true;
+    pthread_cond_broadcast(&ledger->wake);
+    pthread_mutex_unlock(&ledger->lock);
+    if (ledger->has_thread)
+        pthread_join(ledger->thread, NULL);
+    ledger_db_close(ledger->db);
+    ledger_inflight_close(ledger->inflight);
+    pthread_cond_destroy(&ledger->wake);
+    pthread_cond_destroy(&ledger->written);
+    pthread_mutex_destroy(&ledger->lock);
+    free(ledger);
+}
+
+enum base_err ledger_attempt_begin(struct ledger *ledger, const struct ledger_attempt *attempt,
+                                   struct ledger_ticket *ret_ticket, struct base_error *reterr)
+{
+    if (ledger->options.strict &&
+        (atomic_load(&ledger->failing) || atomic_load(&ledger->rows_lost) > 0))
+        return base_error_set(
+            reterr, BASE_ERR_IO,
+            "the ledger cannot be written, and `ledger: strict` forbids serving without it");
+    return ledger_inflight_begin(ledger->inflight, attempt, ret_ticket, reterr);
+}
+
+void ledger_attempt_sending(struct ledger *ledger, struct ledger_ticket ticket)
+{
+    ledger_inflight_sending(ledger->inflight, ticket);
+}
+
+void ledger_attempt_end(struct ledger *ledger, struct ledger_ticket ticket,
+                        const struct ledger_attempt *attempt)
+{
+    enqueue(ledger, row_of_attempt(attempt), ticket);
+}
+
+void ledger_request_end(struct ledger *ledger, const struct ledger_request *request)
+{
+    enqueue(ledger, row_of_request(request), (struct ledger_ticket){0});
+}
+
+bool ledger_flush(struct ledger *ledger, int64_t timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int result = 0;
+    pthread_mutex_lock(&ledger->lock);
+    while (ledger->waiting > 0 && result == 0)
+        result = pthread_cond_timedwait(&ledger->written, &ledger->lock, &until);
+    bool done = ledger->waiting == 0;
+    pthread_mutex_unlock(&ledger->lock);
+    return done;
+}
+
+void ledger_stats(const struct ledger *ledger, struct ledger_stats *ret)
+{
+    struct ledger *l = (struct ledger *)(uintptr_t)ledger;
+    pthread_mutex_lock(&l->lock);
+    size_t waiting = l->waiting;
+    pthread_mutex_unlock(&l->lock);
+    *ret = (struct ledger_stats){
+        .rows_written = atomic_load(&l->rows_written),
+        .rows_waiting = waiting,
+        .rows_lost = atomic_load(&l->rows_lost),
+        .inflight = ledger_inflight_used(l->inflight),
+        .recovered = atomic_load(&l->recovered),
+        .last_commit_us = atomic_load(&l->last_commit_us),
+        .failing = atomic_load(&l->failing),
+    };
+}
