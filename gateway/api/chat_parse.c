@@ -622,7 +622,7 @@ static enum base_err read_effort(struct reader *r, const struct json_node *node)
 {
     static const char *const names[CHAT_EFFORT_COUNT] = {NULL,     "none", "minimal", "low",
                                                          "medium", "high", "xhigh",   "max"};
-    struct slice name;
+    struct slice name = SLICE_NONE;
     enum base_err err = want_string(r, node, &name);
     if (err)
         return err;

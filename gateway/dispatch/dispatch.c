@@ -54,7 +54,8 @@ static void price(struct dispatch *d, struct ledger_attempt *row)
     const struct snapshot_target *t = &d->view->snapshot->targets[d->totals.target];
     if (t->local) {
         row->cost_source = LEDGER_COST_LOCAL;
-        row->cost_nano_usd = (int64_t)((__int128)t->nano_usd_per_second * row->total_ms / 1000);
+        row->cost_nano_usd = t->nano_usd_per_second * (row->total_ms / 1000) +
+                             t->nano_usd_per_second * (row->total_ms % 1000) / 1000;
     } else if (row->usage.reported_nano_usd >= 0) {
         row->cost_source = LEDGER_COST_REPORTED;
         row->cost_nano_usd = row->usage.reported_nano_usd;

@@ -433,8 +433,8 @@ static enum base_err build_paths(struct build *b, struct router_path **ret, size
 
 static enum base_err check_paths(struct build *b)
 {
-    struct router_path *paths;
-    size_t count;
+    struct router_path *paths = NULL;
+    size_t count = 0;
     enum base_err err = build_paths(b, &paths, &count);
     if (err)
         return err;
