@@ -1,5 +1,6 @@
 /*
- * The configuration file as it stands in YAML: what the tables of schema.c bind to, and config.c turns
+ * The configuration file as it stands in YAML: what the tables of schema.c bind to, and config.c
+ * turns
  * into struct config. Private to gateway/config.
  */
 #ifndef GATEWAY_CONFIG_FILE_H

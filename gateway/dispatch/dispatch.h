@@ -32,7 +32,8 @@ struct dispatch_options {
     uint32_t first_attempt; /* number of the first attempt: how many earlier steps have made */
     struct target_sink sink;
     /* The last call of all, after release: what plan and request live in may go now. Not before
-     * dispatch_release() has been called; perhaps inside it, perhaps on a later turn of the loop. */
+     * dispatch_release() has been called; perhaps inside it, perhaps on a later turn of the
+     * loop. */
     void (*on_end)(void *user);
     void *end_user;
 };

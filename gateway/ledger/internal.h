@@ -27,7 +27,8 @@ struct ledger_slot {
 
 struct ledger_inflight;
 
-/* Maps `path`, made if needed. Slots left by a process before are handed to on_left; they count as free, but
+/* Maps `path`, made if needed. Slots left by a process before are handed to on_left; they count
+ * as free, but
  * stay in the file until ledger_inflight_clear() or their next use. */
 enum base_err ledger_inflight_open(const char *path, uint32_t slots, bool sync,
                                    void (*on_left)(void *user, const struct ledger_slot *slot),

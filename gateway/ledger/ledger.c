@@ -284,7 +284,8 @@ static void on_left(void *user, const struct ledger_slot *slot)
     enqueue(ledger, row_of_attempt(&attempt), (struct ledger_ticket){0});
 }
 
-/* Rows of leftovers are committed before the slots are used again, so that a second crash loses none. */
+/* Rows of leftovers are committed before the slots are used again, so that a second crash loses
+ * none. */
 static enum base_err recover(struct ledger *ledger, const char *table_path, uint32_t slots,
                              struct base_error *reterr)
 {

@@ -358,7 +358,8 @@ int serve_run(const struct serve_options *options)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    (void)sigaction(SIGPIPE, &ignore, NULL);
 
     int exit_code = load_config(p, options) ? 2 : 0;
     if (exit_code == 0) {

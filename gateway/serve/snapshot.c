@@ -515,10 +515,36 @@ size_t snapshot_find(const struct snapshot *snapshot, struct slice name)
     return SIZE_MAX;
 }
 
+static bool fits(struct slice pattern, struct slice name)
+{
+    return pattern.len > 0 && pattern.ptr[pattern.len - 1] == '*' &&
+           slice_starts_with(name, slice_sub(pattern, 0, pattern.len - 1));
+}
+
+static bool is_target(const struct snapshot *snapshot, struct slice name)
+{
+    for (size_t i = 0; i < snapshot->target_count; i++)
+        if (slice_eq(snapshot->facts[i].name, name) || slice_eq(snapshot->facts[i].model, name))
+            return true;
+    return false;
+}
+
+const struct config_model *snapshot_model(const struct snapshot *snapshot, struct slice name)
+{
+    const struct config *c = snapshot->config;
+    const struct config_model *best = model_find(c, name);
+    if (best || is_target(snapshot, name))
+        return best;
+    for (size_t i = 0; i < c->model_count; i++)
+        if (fits(c->models[i].name, name) && (!best || c->models[i].name.len > best->name.len))
+            best = &c->models[i];
+    return best;
+}
+
 const struct config_pipeline *snapshot_pipeline(const struct snapshot *snapshot, struct slice model)
 {
     const struct config *c = snapshot->config;
-    const struct config_model *m = model_find(c, model);
+    const struct config_model *m = snapshot_model(snapshot, model);
     for (size_t hops = 0; m && !slice_is_absent(m->route) && hops <= c->model_count; hops++)
         m = model_find(c, m->route);
     if (!m || slice_is_absent(m->pipeline))

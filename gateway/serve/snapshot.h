@@ -66,7 +66,11 @@ void snapshot_unref(struct snapshot *snapshot); /* NULL allowed */
 /* Target by name; SIZE_MAX when there is none. */
 size_t snapshot_find(const struct snapshot *snapshot, struct slice name);
 
-/* "pipeline" of a model name that clients ask for; NULL when it is none. */
+/* The entry of `models` for a name that clients ask for: the name itself, else the longest pattern
+ * ("gpt-*") that fits, unless a target has that very name. NULL when there is none. */
+const struct config_model *snapshot_model(const struct snapshot *snapshot, struct slice name);
+
+/* The pipeline that answers to a name; NULL when none does. */
 const struct config_pipeline *snapshot_pipeline(const struct snapshot *snapshot,
                                                 struct slice model);
 
