@@ -74,11 +74,129 @@ static void dequantise_q8_0(const void *src, float *dst, size_t n)
     }
 }
 
+static void dequantise_q4_0(const void *src, float *dst, size_t n)
+{
+    const struct engine_q4_0 *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32) {
+        float d = engine_half_to_float(b->d);
+        for (size_t i = 0; i < 16; i++) {
+            dst[i] = d * (float)((b->qs[i] & 15) - 8);
+            dst[i + 16] = d * (float)((b->qs[i] >> 4) - 8);
+        }
+    }
+}
+
+static void dequantise_q4_1(const void *src, float *dst, size_t n)
+{
+    const struct engine_q4_1 *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32) {
+        float d = engine_half_to_float(b->d), m = engine_half_to_float(b->m);
+        for (size_t i = 0; i < 16; i++) {
+            dst[i] = d * (float)(b->qs[i] & 15) + m;
+            dst[i + 16] = d * (float)(b->qs[i] >> 4) + m;
+        }
+    }
+}
+
+/* Number i of a block of 5 bits. */
+static int five_bits(const uint8_t *qs, const uint8_t *qh, size_t i)
+{
+    int low = i < 16 ? qs[i] & 15 : qs[i - 16] >> 4;
+    return low | (qh[i / 8] >> (i % 8) & 1) << 4;
+}
+
+static void dequantise_q5_0(const void *src, float *dst, size_t n)
+{
+    const struct engine_q5_0 *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32) {
+        float d = engine_half_to_float(b->d);
+        for (size_t i = 0; i < 32; i++)
+            dst[i] = d * (float)(five_bits(b->qs, b->qh, i) - 16);
+    }
+}
+
+static void dequantise_q5_1(const void *src, float *dst, size_t n)
+{
+    const struct engine_q5_1 *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32) {
+        float d = engine_half_to_float(b->d), m = engine_half_to_float(b->m);
+        for (size_t i = 0; i < 32; i++)
+            dst[i] = d * (float)five_bits(b->qs, b->qh, i) + m;
+    }
+}
+
+/* Scale and min of part j (of 8) in the 12 bytes of Q4_K and Q5_K: the first four have bytes of
+ * their own, the rest have four bits in the last bytes and two at the top of the first. */
+static void part_scales(const uint8_t *s, size_t j, float *scale, float *min)
+{
+    int a = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+    int b = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4;
+    *scale = (float)a;
+    *min = (float)b;
+}
+
+/* Parts of 32 with nibbles at `qs` and, unless NULL, fifth bits at `qh`. */
+static void dequantise_parts(uint16_t d, uint16_t dmin, const uint8_t *scales, const uint8_t *qh,
+                             const uint8_t *qs, float *dst)
+{
+    float all = engine_half_to_float(d), all_min = engine_half_to_float(dmin);
+    for (size_t j = 0; j < 8; j++) {
+        float scale, min;
+        part_scales(scales, j, &scale, &min);
+        const uint8_t *bytes = qs + j / 2 * 32;
+        for (size_t i = 0; i < 32; i++) {
+            int q = j % 2 ? bytes[i] >> 4 : bytes[i] & 15;
+            if (qh)
+                q |= (qh[i] >> j & 1) << 4;
+            dst[j * 32 + i] = all * scale * (float)q - all_min * min;
+        }
+    }
+}
+
+static void dequantise_q4_k(const void *src, float *dst, size_t n)
+{
+    const struct engine_q4_k *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256)
+        dequantise_parts(b->d, b->dmin, b->scales, NULL, b->qs, dst);
+}
+
+static void dequantise_q5_k(const void *src, float *dst, size_t n)
+{
+    const struct engine_q5_k *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256)
+        dequantise_parts(b->d, b->dmin, b->scales, b->qh, b->qs, dst);
+}
+
+/* Two halves of 128; in each, four runs of 32 share 64 bytes of low nibbles and 32 of pairs. */
+static void dequantise_q6_k(const void *src, float *dst, size_t n)
+{
+    const struct engine_q6_k *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256) {
+        float d = engine_half_to_float(b->d);
+        for (size_t part = 0; part < 8; part++) {
+            size_t half = part / 4, run = part % 4;
+            const uint8_t *ql = b->ql + half * 64 + run % 2 * 32, *qh = b->qh + half * 32;
+            for (size_t i = 0; i < 32; i++) {
+                int low = run < 2 ? ql[i] & 15 : ql[i] >> 4;
+                int q = (low | (qh[i] >> 2 * run & 3) << 4) - 32;
+                dst[part * 32 + i] = d * (float)b->scales[part * 2 + i / 16] * (float)q;
+            }
+        }
+    }
+}
+
 static const struct engine_format formats[ENGINE_FORMAT_COUNT] = {
     [ENGINE_FORMAT_F32] = {ENGINE_FORMAT_F32, "F32", 0, 1, 4, dequantise_f32},
     [ENGINE_FORMAT_F16] = {ENGINE_FORMAT_F16, "F16", 1, 1, 2, dequantise_f16},
     [ENGINE_FORMAT_BF16] = {ENGINE_FORMAT_BF16, "BF16", 30, 1, 2, dequantise_bf16},
     [ENGINE_FORMAT_Q8_0] = {ENGINE_FORMAT_Q8_0, "Q8_0", 8, 32, 34, dequantise_q8_0},
+    [ENGINE_FORMAT_Q4_0] = {ENGINE_FORMAT_Q4_0, "Q4_0", 2, 32, 18, dequantise_q4_0},
+    [ENGINE_FORMAT_Q4_1] = {ENGINE_FORMAT_Q4_1, "Q4_1", 3, 32, 20, dequantise_q4_1},
+    [ENGINE_FORMAT_Q5_0] = {ENGINE_FORMAT_Q5_0, "Q5_0", 6, 32, 22, dequantise_q5_0},
+    [ENGINE_FORMAT_Q5_1] = {ENGINE_FORMAT_Q5_1, "Q5_1", 7, 32, 24, dequantise_q5_1},
+    [ENGINE_FORMAT_Q4_K] = {ENGINE_FORMAT_Q4_K, "Q4_K", 12, 256, 144, dequantise_q4_k},
+    [ENGINE_FORMAT_Q5_K] = {ENGINE_FORMAT_Q5_K, "Q5_K", 13, 256, 176, dequantise_q5_k},
+    [ENGINE_FORMAT_Q6_K] = {ENGINE_FORMAT_Q6_K, "Q6_K", 14, 256, 210, dequantise_q6_k},
 };
 
 /* All types of the container, for messages. */

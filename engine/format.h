@@ -19,6 +19,13 @@ enum engine_format_id {
     ENGINE_FORMAT_F16,
     ENGINE_FORMAT_BF16,
     ENGINE_FORMAT_Q8_0,
+    ENGINE_FORMAT_Q4_0,
+    ENGINE_FORMAT_Q4_1,
+    ENGINE_FORMAT_Q5_0,
+    ENGINE_FORMAT_Q5_1,
+    ENGINE_FORMAT_Q4_K,
+    ENGINE_FORMAT_Q5_K,
+    ENGINE_FORMAT_Q6_K,
     ENGINE_FORMAT_COUNT
 };
 
@@ -39,6 +46,52 @@ struct engine_q8_0 {
     int8_t qs[ENGINE_Q8_0_BLOCK];
 };
 _Static_assert(sizeof(struct engine_q8_0) == 34, "layout of the file");
+
+/*
+ * Blocks of 32 with 4 or 5 bits: number i of the first half stands in the low nibble of byte i,
+ * number i + 16 in the high one; fifth bits in `qh`, in order. Q4_0: d (q - 8); Q5_0: d (q - 16);
+ * the others d q + m.
+ */
+struct engine_q4_0 {
+    uint16_t d;
+    uint8_t qs[16];
+};
+struct engine_q4_1 {
+    uint16_t d, m;
+    uint8_t qs[16];
+};
+struct engine_q5_0 {
+    uint16_t d;
+    uint8_t qh[4], qs[16];
+};
+struct engine_q5_1 {
+    uint16_t d, m;
+    uint8_t qh[4], qs[16];
+};
+
+/*
+ * Blocks of 256. Q4_K and Q5_K: eight parts of 32, each d * scale * q - dmin * min with scale
+ * and min in 6 bits, packed in `scales`; nibbles in four runs of 32 bytes, low ones first; fifth
+ * bits in qh[i], bit by part. Q6_K: sixteen parts of 16, each d * scale * (q - 32).
+ */
+struct engine_q4_k {
+    uint16_t d, dmin;
+    uint8_t scales[12], qs[128];
+};
+struct engine_q5_k {
+    uint16_t d, dmin;
+    uint8_t scales[12], qh[32], qs[128];
+};
+struct engine_q6_k {
+    uint8_t ql[128], qh[64];
+    int8_t scales[16];
+    uint16_t d;
+};
+_Static_assert(sizeof(struct engine_q4_0) == 18 && sizeof(struct engine_q4_1) == 20 &&
+                   sizeof(struct engine_q5_0) == 22 && sizeof(struct engine_q5_1) == 24 &&
+                   sizeof(struct engine_q4_k) == 144 && sizeof(struct engine_q5_k) == 176 &&
+                   sizeof(struct engine_q6_k) == 210,
+               "layouts of the file");
 
 /* Row by number in the file; NULL when this engine does not compute it. */
 const struct engine_format *engine_format_by_ggml(uint32_t ggml_id);

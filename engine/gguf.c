@@ -198,7 +198,7 @@ static enum base_err read_tensor(struct gguf *file, struct cursor *c, struct ggu
     if (!t->format)
         return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
                               "%s: tensor '%.*s' has type %u (%s), which this engine does not "
-                              "compute; use a file with F32, F16, BF16 or Q8_0 weights",
+                              "compute",
                               file->name, SLICE_ARG(slice_sub(t->name, 0, 100)), (unsigned)type,
                               engine_format_ggml_name((uint32_t)type));
     const char *wrong = size_tensor(t);

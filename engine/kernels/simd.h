@@ -129,6 +129,11 @@ static void matmul_bf16(const struct engine_matmul *job, size_t row, size_t end,
     matmul_through(job, row, end, scratch, convert_bf16);
 }
 
+static void matmul_any(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    matmul_through(job, row, end, scratch, job->format->dequantise);
+}
+
 /* Four rows of halves against one token, straight from memory. */
 static void decode_f16(const struct engine_matmul *job, size_t row)
 {

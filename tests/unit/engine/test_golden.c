@@ -16,6 +16,7 @@
 
 /* Rows that are no multiple of any vector; blocks of 32 need multiples of 32. */
 #define ODD .n_vocab = VOCAB, .n_embd = 60, .n_layer = 2, .head_dim = 10, .n_ff = 75
+#define WIDE .n_vocab = VOCAB, .n_embd = 256, .n_layer = 1, .head_dim = 64, .n_ff = 512
 #define EVEN .n_vocab = VOCAB, .n_embd = 96, .n_layer = 2, .head_dim = 32, .n_ff = 160
 
 static const struct tiny_model models[] = {
@@ -33,6 +34,13 @@ static const struct tiny_model models[] = {
     {.arch = "llama", EVEN, .n_head = 4, .n_head_kv = 2, .type = 8, .tied = true, .seed = 12},
     {.arch = "qwen3", EVEN, .n_head = 6, .n_head_kv = 3, .type = 8, .qk_norm = true, .seed = 13},
     {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 3, .type = 1, .biases = true, .seed = 14},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 2, .seed = 15},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 3, .seed = 16},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 6, .seed = 17},
+    {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 7, .seed = 18},
+    {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 12, .seed = 19},
+    {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 13, .seed = 20},
+    {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 14, .seed = 21},
 };
 
 struct tolerance {

@@ -109,7 +109,7 @@ static void check_problem(const struct engine_kernels *k, const struct problem *
 
 static void check_matmul(const struct engine_kernels *k)
 {
-    const size_t cols[] = {1, 3, 8, 17, 31, 64, 75, 160}, rows[] = {1, 3, 4, 9, 30};
+    const size_t cols[] = {1, 3, 8, 17, 31, 64, 75, 160, 256}, rows[] = {1, 3, 4, 9, 30};
     const size_t tokens[] = {1, 2, 3, 4, 5, 11};
     for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
         const struct engine_format *format = engine_format_at((enum engine_format_id)f);
@@ -362,21 +362,23 @@ static void test_halves(void **state)
 static void test_formats(void **state)
 {
     (void)state;
-    float values[64], out[64];
-    uint8_t bytes[64 * 4];
-    double exact[64];
+    float values[512], out[512];
+    uint8_t bytes[512 * 4];
+    double exact[512];
     for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
         const struct engine_format *format = engine_format_at((enum engine_format_id)f);
         assert_int_equal(format->id, f);
         assert_ptr_equal(engine_format_by_ggml(format->ggml_id), format);
         assert_string_equal(engine_format_ggml_name(format->ggml_id), format->name);
-        randoms(values, 64);
-        size_t len = tiny_pack(format->ggml_id, values, 64, bytes);
-        assert_int_equal(engine_format_row_bytes(format, 64), len);
-        format->dequantise(bytes, out, 64);
-        tiny_unpack(format->ggml_id, bytes, 64, exact);
-        for (size_t i = 0; i < 64; i++)
-            assert_true((double)out[i] == exact[i]);
+        randoms(values, 512);
+        size_t len = tiny_pack(format->ggml_id, values, 512, bytes);
+        assert_int_equal(engine_format_row_bytes(format, 512), len);
+        format->dequantise(bytes, out, 512);
+        tiny_unpack(format->ggml_id, bytes, 512, exact);
+        for (size_t i = 0; i < 512; i++)
+            near((double)out[i], exact[i], fabs(exact[i]) + 1, 2e-6, format->name);
+        for (size_t i = 0; i < 512; i++) /* the test's own packing is sound */
+            near(exact[i], (double)values[i], 1, 0.35, format->name);
     }
     assert_null(engine_format_by_ggml(19));
     assert_string_equal(engine_format_ggml_name(19), "IQ1_S");

@@ -207,10 +207,144 @@ static size_t pack_q8_0(const float *values, size_t n, uint8_t *out)
     return n / 32 * 34;
 }
 
+/* Least and largest of n values. */
+static void bounds(const float *values, size_t n, double *least, double *largest)
+{
+    *least = *largest = (double)values[0];
+    for (size_t i = 1; i < n; i++) {
+        *least = fmin(*least, (double)values[i]);
+        *largest = fmax(*largest, (double)values[i]);
+    }
+}
+
+static int level(double x, int low, int high)
+{
+    return x != x ? low : (int)fmax(low, fmin(high, round(x)));
+}
+
+/* Q4_0, Q4_1, Q5_0, Q5_1: 32 numbers, `bits` each, with or without a minimum. */
+static size_t pack_32(const float *values, size_t n, unsigned bits, bool with_min, uint8_t *out)
+{
+    uint8_t *start = out;
+    int most = (1 << bits) - 1;
+    for (; n >= 32; n -= 32, values += 32) {
+        double least, largest, d, m;
+        bounds(values, 32, &least, &largest);
+        uint16_t hd = half_of(with_min ? (largest - least) / most
+                                       : fmax(-least, largest) / (double)(most / 2)),
+                 hm = half_of(least);
+        d = half_value(hd);
+        m = with_min ? half_value(hm) : -d * (double)((most + 1) / 2);
+        memcpy(out, &hd, 2);
+        memcpy(out + 2, &hm, 2);
+        out += with_min ? 4 : 2;
+        uint8_t *high = out, *low = out + (bits == 5 ? 4 : 0);
+        memset(high, 0, bits == 5 ? 20 : 16);
+        for (size_t i = 0; i < 32; i++) {
+            int q = level(((double)values[i] - m) / d, 0, most);
+            low[i % 16] |= (uint8_t)((q & 15) << (i < 16 ? 0 : 4));
+            if (q > 15)
+                high[i / 8] |= (uint8_t)(1 << i % 8);
+        }
+        out = low + 16;
+    }
+    return (size_t)(out - start);
+}
+
+/* Q4_K and Q5_K. */
+static size_t pack_k(const float *values, size_t n, unsigned bits, uint8_t *out)
+{
+    uint8_t *start = out;
+    int most = (1 << bits) - 1;
+    for (; n >= 256; n -= 256, values += 256) {
+        double scale[8], min[8], d, dmin, top = 0, top_min = 0;
+        for (size_t j = 0; j < 8; j++) {
+            double least, largest;
+            bounds(values + j * 32, 32, &least, &largest);
+            min[j] = fmax(0, -least);
+            scale[j] = (largest + min[j]) / most;
+            top = fmax(top, scale[j]);
+            top_min = fmax(top_min, min[j]);
+        }
+        uint16_t hd = half_of(top / 63), hm = half_of(top_min / 63);
+        d = half_value(hd);
+        dmin = half_value(hm);
+        memcpy(out, &hd, 2);
+        memcpy(out + 2, &hm, 2);
+        uint8_t *s = out + 4, *high = out + 16, *low = high + (bits == 5 ? 32 : 0);
+        memset(s, 0, (size_t)(low + 128 - s));
+        for (size_t j = 0; j < 8; j++) {
+            int a = level(scale[j] / d, 0, 63), b = level(min[j] / dmin, 0, 63);
+            if (j < 4) {
+                s[j] |= (uint8_t)a;
+                s[j + 4] |= (uint8_t)b;
+            } else {
+                s[j + 4] = (uint8_t)((a & 15) | (b & 15) << 4);
+                s[j - 4] |= (uint8_t)(a >> 4 << 6);
+                s[j] |= (uint8_t)(b >> 4 << 6);
+            }
+            for (size_t i = 0; i < 32; i++) {
+                int q = level(((double)values[j * 32 + i] + dmin * b) / (d * a), 0, most);
+                low[j / 2 * 32 + i] |= (uint8_t)((q & 15) << (j % 2 * 4));
+                if (q > 15)
+                    high[i] |= (uint8_t)(1 << j);
+            }
+        }
+        out = low + 128;
+    }
+    return (size_t)(out - start);
+}
+
+static size_t pack_q6_k(const float *values, size_t n, uint8_t *out)
+{
+    uint8_t *start = out;
+    for (; n >= 256; n -= 256, values += 256, out += 210) {
+        double scale[16], top = 0;
+        for (size_t j = 0; j < 16; j++) {
+            double least, largest;
+            bounds(values + j * 16, 16, &least, &largest);
+            scale[j] = fmax(-least, largest) / 31 * (j % 3 == 0 ? -1 : 1); /* both signs */
+            top = fmax(top, fabs(scale[j]));
+        }
+        uint16_t hd = half_of(top / 127);
+        memset(out, 0, 208);
+        memcpy(out + 208, &hd, 2);
+        for (size_t j = 0; j < 16; j++) {
+            int8_t a = (int8_t)level(scale[j] / half_value(hd), -127, 127);
+            memcpy(out + 192 + j, &a, 1);
+            for (size_t i = j * 16; i < j * 16 + 16; i++) {
+                int q = level((double)values[i] / (half_value(hd) * a), -32, 31) + 32;
+                size_t run = i % 128 / 32, at = i / 128 * 64 + run % 2 * 32 + i % 32;
+                out[at] |= (uint8_t)((q & 15) << (run / 2 * 4));
+                out[128 + i / 128 * 32 + i % 32] |= (uint8_t)((q >> 4) << (run * 2));
+            }
+        }
+    }
+    return (size_t)(out - start);
+}
+
 size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out)
 {
-    if (type == 8)
+    switch (type) {
+    case 2:
+        return pack_32(values, n, 4, false, out);
+    case 3:
+        return pack_32(values, n, 4, true, out);
+    case 6:
+        return pack_32(values, n, 5, false, out);
+    case 7:
+        return pack_32(values, n, 5, true, out);
+    case 8:
         return pack_q8_0(values, n, out);
+    case 12:
+        return pack_k(values, n, 4, out);
+    case 13:
+        return pack_k(values, n, 5, out);
+    case 14:
+        return pack_q6_k(values, n, out);
+    default:
+        break;
+    }
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], 4);
@@ -223,31 +357,94 @@ size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out)
     return n * (type == 0 ? 4 : 2);
 }
 
+static double half_at(const uint8_t *bytes)
+{
+    uint16_t half;
+    memcpy(&half, bytes, 2);
+    return half_value(half);
+}
+
+/* Number i of a row of Q4_0, Q4_1, Q5_0 or Q5_1. */
+static double number_32(const uint8_t *row, size_t i, unsigned bits, bool with_min)
+{
+    size_t head = with_min ? 4 : 2, block = head + (bits == 5 ? 4 : 0) + 16, at = i % 32;
+    const uint8_t *b = row + i / 32 * block, *nibbles = b + block - 16;
+    int q = nibbles[at % 16] >> (at < 16 ? 0 : 4) & 15;
+    if (bits == 5)
+        q += 16 * (b[head + at / 8] >> at % 8 & 1);
+    if (with_min)
+        return half_at(b) * q + half_at(b + 2);
+    return half_at(b) * (q - (bits == 5 ? 16 : 8));
+}
+
+/* Number i of a row of Q4_K or Q5_K. */
+static double number_k(const uint8_t *row, size_t i, unsigned bits)
+{
+    const uint8_t *b = row + i / 256 * (bits == 5 ? 176 : 144), *s = b + 4;
+    size_t at = i % 256, part = at / 32;
+    int scale = s[part] & 63, min = s[(part + 4) % 12] & 63;
+    if (part >= 4) {
+        scale = s[part + 4] % 16 + s[part - 4] / 64 * 16;
+        min = s[part + 4] / 16 + s[part] / 64 * 16;
+    }
+    int q = b[(bits == 5 ? 48 : 16) + part / 2 * 32 + at % 32] >> (part % 2 * 4) & 15;
+    if (bits == 5)
+        q += 16 * (b[16 + at % 32] >> part & 1);
+    return half_at(b) * scale * q - half_at(b + 2) * min;
+}
+
+static double number_q6_k(const uint8_t *row, size_t i)
+{
+    const uint8_t *b = row + i / 256 * 210;
+    size_t at = i % 256, half = at / 128, run = at % 128 / 32;
+    int8_t scale;
+    memcpy(&scale, b + 192 + at / 16, 1);
+    int low = b[half * 64 + run % 2 * 32 + at % 32] >> (run / 2 * 4) & 15;
+    int high = b[128 + half * 32 + at % 32] >> (run * 2) & 3;
+    return half_at(b + 208) * scale * (low + 16 * high - 32);
+}
+
+static double number(uint32_t type, const uint8_t *row, size_t i)
+{
+    uint32_t bits = 0;
+    float value;
+    int8_t q;
+    switch (type) {
+    case 0:
+        memcpy(&value, row + i * 4, 4);
+        return (double)value;
+    case 1:
+        return half_at(row + i * 2);
+    case 2:
+        return number_32(row, i, 4, false);
+    case 3:
+        return number_32(row, i, 4, true);
+    case 6:
+        return number_32(row, i, 5, false);
+    case 7:
+        return number_32(row, i, 5, true);
+    case 8:
+        memcpy(&q, row + i / 32 * 34 + 2 + i % 32, 1);
+        return half_at(row + i / 32 * 34) * q;
+    case 12:
+        return number_k(row, i, 4);
+    case 13:
+        return number_k(row, i, 5);
+    case 14:
+        return number_q6_k(row, i);
+    case 30:
+        bits = (uint32_t)row[i * 2] << 16 | (uint32_t)row[i * 2 + 1] << 24;
+        memcpy(&value, &bits, 4);
+        return (double)value;
+    default:
+        abort();
+    }
+}
+
 void tiny_unpack(uint32_t type, const uint8_t *bytes, size_t n, double *out)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint16_t half;
-        uint32_t bits = 0;
-        float value;
-        int8_t q;
-        if (type == 8) {
-            memcpy(&half, bytes + i / 32 * 34, 2);
-            memcpy(&q, bytes + i / 32 * 34 + 2 + i % 32, 1);
-            out[i] = half_value(half) * q;
-            continue;
-        }
-        memcpy(&half, bytes + i * (type == 0 ? 4 : 2), 2);
-        if (type == 1) {
-            out[i] = half_value(half);
-            continue;
-        }
-        if (type == 0)
-            memcpy(&bits, bytes + i * 4, 4);
-        else
-            bits = (uint32_t)half << 16;
-        memcpy(&value, &bits, 4);
-        out[i] = (double)value;
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = number(type, bytes, i);
 }
 
 /* --- models ------------------------------------------------------------------------------- */

@@ -51,7 +51,7 @@ struct tiny_model {
     uint32_t n_vocab, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
     uint32_t n_rot;   /* 0 = head_dim */
     uint32_t context; /* 0 = 512 */
-    uint32_t type;    /* ggml number of the matrices: 0, 1, 8, 30 */
+    uint32_t type;    /* ggml number of the matrices */
     bool tied, biases, rope_freqs, fused_qkv, qk_norm;
     float rope_linear; /* 0 = none */
     uint64_t seed;
