@@ -217,10 +217,16 @@ enum base_err http_add_header(struct http_exchange *ex, const char *name, struct
             return BASE_ERR_BAD_VALUE;
     if (!exchange_may_answer(ex) || is_servers_own(token))
         return BASE_ERR_INTERNAL;
+    size_t before = buffer_len(&ex->extra);
     (void)buffer_add_slice(&ex->extra, token);
     (void)buffer_add(&ex->extra, ": ", 2);
     (void)buffer_add_slice(&ex->extra, value);
-    return buffer_add(&ex->extra, "\r\n", 2);
+    enum base_err err = buffer_add(&ex->extra, "\r\n", 2);
+    if (err) { /* not half a line */
+        buffer_truncate(&ex->extra, before);
+        ex->extra.err = BASE_OK;
+    }
+    return err;
 }
 
 enum base_err http_add_headerf(struct http_exchange *ex, const char *name, const char *format, ...)
@@ -274,6 +280,8 @@ enum base_err http_respond_error(struct http_exchange *ex, enum base_err err,
     if (ex->state == EXCHANGE_OVER)
         return BASE_ERR_CLIENT_GONE;
     enum base_err failed = add_retry_facts(ex, err, retry_after_ms);
+    if (failed == BASE_ERR_NO_MEMORY || failed == BASE_ERR_LIMIT)
+        http_exchange_abort(ex);
     if (failed)
         return failed;
     struct buffer body;

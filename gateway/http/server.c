@@ -84,6 +84,13 @@ static void fill_defaults(struct http_options *options)
 
 /* ---- making and freeing ---- */
 
+static void on_worker_end(void *user)
+{
+    struct worker *worker = user;
+    while (worker->conns)
+        conn_close_now(worker->conns);
+}
+
 static enum base_err make_loops(struct http_server *server, struct base_error *reterr)
 {
     enum base_err err = evloop_new("acceptor", &server->acceptor, reterr);
@@ -101,6 +108,7 @@ static enum base_err make_loops(struct http_server *server, struct base_error *r
         err = evloop_new(name, &worker->loop, reterr);
         if (err)
             return err;
+        evloop_at_end(worker->loop, on_worker_end, worker);
         server->worker_count++;
     }
     return BASE_OK;
@@ -249,13 +257,6 @@ bool http_server_draining(const struct http_server *server)
     return atomic_load_explicit(&server->draining, memory_order_relaxed);
 }
 
-static void on_worker_stop(void *user)
-{
-    struct worker *worker = user;
-    while (worker->conns)
-        conn_close_now(worker->conns);
-}
-
 void http_server_stop(struct http_server *server)
 {
     if (server->stopped)
@@ -267,11 +268,8 @@ void http_server_stop(struct http_server *server)
     }
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        struct worker *worker = &server->workers[i];
-        (void)loop_post(evloop_loop(worker->loop), on_worker_stop, worker);
-        evloop_stop(worker->loop);
-    }
+    for (unsigned i = 0; i < server->worker_count; i++)
+        evloop_stop(server->workers[i].loop);
     for (unsigned i = 0; i < server->worker_count; i++) {
         evloop_join(server->workers[i].loop);
         server->workers[i].stopped = true;

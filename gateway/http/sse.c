@@ -5,6 +5,8 @@ enum base_err http_sse_start(struct http_exchange *ex, int64_t keepalive_ms)
     enum base_err err = http_add_header(ex, "Cache-Control", SLICE("no-cache"));
     if (!err) /* or nginx collects the events */
         err = http_add_header(ex, "X-Accel-Buffering", SLICE("no"));
+    if (err == BASE_ERR_NO_MEMORY || err == BASE_ERR_LIMIT)
+        http_exchange_abort(ex);
     if (!err)
         err = http_respond_start(ex, 200, "text/event-stream; charset=utf-8");
     if (err == BASE_OK || err == BASE_ERR_AGAIN) {

@@ -12,6 +12,8 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include "base/core/log.h"
+
 /* Delays that many timers share: libevent keeps each such group in a list instead of the heap. */
 static const int64_t common_ms[] = {EVLOOP_BEAT_MS, 5000, 10000, 15000, 60000, 75000};
 enum {
@@ -60,6 +62,8 @@ struct evloop {
     unsigned nodes_free_count;
     struct evloop_deferred *deferred;
     struct evloop_deferred **deferred_tail;
+    loop_fn at_end;
+    void *at_end_user;
     pthread_t thread;
     bool has_thread;
     char name[16];
@@ -340,6 +344,12 @@ static void run_deferred(struct evloop *loop)
     evloop_defer_cancel(loop, &end);
 }
 
+void evloop_at_end(struct evloop *loop, loop_fn fn, void *user)
+{
+    loop->at_end = fn;
+    loop->at_end_user = user;
+}
+
 static void take_beat(struct evloop *loop)
 {
     atomic_store_explicit(&loop->beat_ns, loop_now_ns(&loop->loop), memory_order_relaxed);
@@ -361,6 +371,8 @@ void evloop_run(struct evloop *loop)
         take_beat(loop);
     }
     run_posts(loop, CLOSED);
+    if (loop->at_end)
+        loop->at_end(loop->at_end_user);
     for (int i = 0; loop->deferred && i < LAST_TURNS; i++)
         run_deferred(loop);
     current = NULL;
@@ -455,8 +467,22 @@ static bool add_own_events(struct evloop *loop)
            !event_add(loop->beat, &beat);
 }
 
+/* libevent's own complaints, which would go to the standard error bare. */
+static void on_libevent_log(int severity, const char *message)
+{
+    log_event(severity == EVENT_LOG_ERR ? LOG_ERROR : LOG_DEBUG, "libevent",
+              LOG_STR("message", message), LOG_END);
+}
+
+static void take_libevent_log(void)
+{
+    event_set_log_callback(on_libevent_log);
+}
+
 enum base_err evloop_new(const char *name, struct evloop **ret_loop, struct base_error *reterr)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, take_libevent_log);
     struct evloop *loop = calloc(1, sizeof(*loop));
     if (!loop)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the event loop %s", name);
@@ -465,13 +491,14 @@ enum base_err evloop_new(const char *name, struct evloop **ret_loop, struct base
     loop->deferred_tail = &loop->deferred;
     (void)snprintf(loop->name, sizeof(loop->name), "%.15s", name);
     take_beat(loop);
+    errno = 0;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->base = loop->wake_fd < 0 ? NULL : make_base();
     if (!loop->base || !add_own_events(loop)) {
-        int problem = errno;
+        int problem = errno ? errno : ENOMEM;
         evloop_free(loop);
-        return base_error_set(reterr, BASE_ERR_IO, "cannot make the event loop %s: %s", name,
-                              strerror(problem));
+        return base_error_set(reterr, problem == ENOMEM ? BASE_ERR_NO_MEMORY : BASE_ERR_IO,
+                              "cannot make the event loop %s: %s", name, strerror(problem));
     }
     for (size_t i = 0; i < COMMON_COUNT; i++) {
         struct timeval tv = {(time_t)(common_ms[i] / 1000),

@@ -50,6 +50,10 @@ void evloop_run(struct evloop *loop);
  * What was posted before is still run, and what that defers; later posts are refused. */
 void evloop_stop(struct evloop *loop);
 
+/* `fn` runs on the loop's thread when the loop has been stopped, after all that was posted: the
+ * place to close what lives on the loop. Before the loop runs; one per loop. */
+void evloop_at_end(struct evloop *loop, loop_fn fn, void *user);
+
 /* Waits for the thread of evloop_start(). Nothing if there is none. */
 void evloop_join(struct evloop *loop);
 

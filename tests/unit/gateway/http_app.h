@@ -54,11 +54,16 @@ static inline void on_echo(struct http_exchange *ex)
 
 static inline void on_model(struct http_exchange *ex)
 {
+    struct arena *arena = http_exchange_arena(ex);
     struct slice id = http_decode(ex, http_exchange_param(ex));
     struct slice x = http_exchange_query(ex, SLICE("x"));
-    struct slice text = arena_printf(http_exchange_arena(ex), "id=%.*s x=%.*s client=%s",
-                                     SLICE_ARG(id), SLICE_ARG(x), http_exchange_client(ex));
-    (void)http_respond(ex, 200, "text/plain", text);
+    struct slice text = !arena ? SLICE_NONE
+                               : arena_printf(arena, "id=%.*s x=%.*s client=%s", SLICE_ARG(id),
+                                              SLICE_ARG(x), http_exchange_client(ex));
+    if (slice_is_absent(text))
+        (void)http_respond_error(ex, BASE_ERR_NO_MEMORY, NULL, 0);
+    else
+        (void)http_respond(ex, 200, "text/plain", text);
 }
 
 static inline void on_check_key(struct http_exchange *ex)
@@ -114,8 +119,12 @@ static inline void on_shutdown(struct http_exchange *ex)
 
 static inline struct stream *stream_new(struct http_exchange *ex)
 {
-    struct stream *stream = arena_calloc(http_exchange_arena(ex), 1, sizeof(*stream));
-    assert_non_null(stream);
+    struct arena *arena = http_exchange_arena(ex);
+    struct stream *stream = arena ? arena_calloc(arena, 1, sizeof(*stream)) : NULL;
+    if (!stream) {
+        (void)http_respond_error(ex, BASE_ERR_NO_MEMORY, NULL, 0);
+        return NULL;
+    }
     stream->ex = ex;
     http_exchange_set_user(ex, stream);
     int64_t left = 0;
@@ -135,7 +144,8 @@ static inline void on_tick(void *user)
     }
     int len = snprintf(text, sizeof(text), "{\"n\":%ld}", stream->left);
     (void)http_sse_data(stream->ex, slice_of(text, (size_t)len));
-    (void)loop_timer_set(http_exchange_loop(stream->ex), &stream->timer, 5, on_tick, stream);
+    if (loop_timer_set(http_exchange_loop(stream->ex), &stream->timer, 5, on_tick, stream))
+        http_exchange_abort(stream->ex);
 }
 
 /* n events, 5 ms apart; k: keep-alives every k ms, and the first event only after 5 k */
@@ -143,11 +153,13 @@ static inline void on_stream(struct http_exchange *ex)
 {
     struct stream *stream = stream_new(ex);
     int64_t keepalive = 0;
+    if (!stream)
+        return;
     app_of(ex)->begun++;
     (void)slice_to_i64(http_exchange_query(ex, SLICE("k")), &keepalive);
     (void)http_sse_start(ex, keepalive);
-    (void)loop_timer_set(http_exchange_loop(ex), &stream->timer, 1 + 5 * keepalive, on_tick,
-                         stream);
+    if (loop_timer_set(http_exchange_loop(ex), &stream->timer, 1 + 5 * keepalive, on_tick, stream))
+        http_exchange_abort(ex);
 }
 
 /* n bytes, as fast as the client takes them */
@@ -175,7 +187,8 @@ static inline void pour(struct http_exchange *ex)
 
 static inline void on_pour(struct http_exchange *ex)
 {
-    (void)stream_new(ex);
+    if (!stream_new(ex))
+        return;
     (void)http_respond_start(ex, 200, "application/octet-stream");
     pour(ex);
 }
