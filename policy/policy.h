@@ -420,11 +420,12 @@ bool policy_permit_check_enabled(void);
  * HMAC-SHA-256(key; tenant, canonical message) -> level, for every message labelled or produced,
  * because clients of stateless APIs send a conversation again and again, and not always all of it.
  *
- * Canonical: role class (instructions, client, model, tool) and the text without regard to case,
- * white space and Markdown marks. Messages shorter than 32 canonical bytes ("yes") count together
- * with the message before them. Labels flow forward: a message carries the join of what precedes it
- * in its conversation; instructions carry only their own. A paraphrase is not recognised. Neither
- * text nor tenant can be read from an entry without the key.
+ * Canonical: the text of a message, whatever its role, without regard to case, white space and
+ * Markdown marks; tool arguments and media count, tool call ids and reasoning do not. Messages
+ * shorter than 32 canonical bytes ("yes") count together with the message before them. Labels flow
+ * forward: a message carries the join of what precedes it in its conversation; instructions
+ * (system, developer) carry only their own. A paraphrase is not recognised. Neither text nor tenant
+ * can be read from an entry without the key.
  *
  * Memory is allocated once (32 bytes an entry). When it is full the entry nearest its end goes,
  * lower levels first. Threads: any; sharded locks, held for well below a microsecond (the callback
@@ -465,7 +466,7 @@ enum base_err policy_memory_remember(struct policy_memory *memory, struct slice 
                                      int64_t now_ns) BASE_MUST_USE;
 
 /* Remembers an answer that Hearth gave to this request, with the request's level: `text` and the
- * JSON of the tool calls as the client will send them back (absent when there were none). */
+ * arguments of the tool calls as the client will send them back (absent when there were none). */
 enum base_err policy_memory_remember_answer(struct policy_memory *memory, struct slice tenant,
                                             const struct policy_inspection *inspection,
                                             struct slice text, struct slice tool_arguments,
@@ -516,8 +517,10 @@ struct policy_audit_record {
 /* Appends the canonical form: one JSON object with fixed members in fixed order, no line end. */
 enum base_err policy_audit_write(const struct policy_audit_record *record, struct buffer *out);
 
-/* The chain: h = SHA-256(h_before || canonical form); h_0 is all zero. `hash` is replaced. */
-void policy_audit_chain(uint8_t hash[POLICY_HASH_BYTES], struct slice record);
+/* The chain: h = SHA-256(h_before || canonical form); h_0 is all zero. `hash` is replaced;
+ * untouched on NO_MEMORY. */
+enum base_err policy_audit_chain(uint8_t hash[POLICY_HASH_BYTES],
+                                 struct slice record) BASE_MUST_USE;
 
 /* Goes along a stored chain. BAD_FILE with the number of the first record that does not fit:
  * changed, missing, or out of order. A chain cut at its end is not noticed: compare the last hash

@@ -1,0 +1,9 @@
+/* What permits need to know of a body. Private to policy/. */
+#ifndef POLICY_BODY_H
+#define POLICY_BODY_H
+
+#include "policy/policy.h"
+
+const struct policy_inspection *policy_body_inspection(const struct policy_body *body);
+
+#endif

@@ -1,0 +1,330 @@
+/* Tokens that a pattern found: what the pattern cannot say. */
+#include "policy/detect.h"
+
+bool detect_is_placeholder(struct slice value)
+{
+    static const char *const words[] = {"example", "placeholder", "changeme",  "change_me", "your-",
+                                        "your_",   "yourapi",     "insert",    "redacted",  "dummy",
+                                        "xxxxxx",  "******",      "notasecret"};
+    if (value.len == 0 || memchr(value.ptr, '<', value.len) || memchr(value.ptr, '{', value.len) ||
+        value.ptr[0] == '$' || value.ptr[0] == '%')
+        return true;
+    for (size_t w = 0; w < sizeof(words) / sizeof(words[0]); w++) {
+        size_t len = strlen(words[w]);
+        for (size_t i = 0; i + len <= value.len; i++) {
+            if (slice_eq_nocase(slice_sub(value, i, len), slice_of(words[w], len)))
+                return true;
+        }
+    }
+    if (value.len >= 3 && memcmp(value.ptr + value.len - 3, "...", 3) == 0)
+        return true;
+    /* One character throughout, or a row of the alphabet or of digits. */
+    size_t same = 0, next = 0;
+    for (size_t i = 1; i < value.len; i++) {
+        same += value.ptr[i] == value.ptr[i - 1];
+        next += value.ptr[i] == value.ptr[i - 1] + 1;
+    }
+    return value.len >= 6 && (same + next) * 4 >= (value.len - 1) * 3;
+}
+
+static bool is_key_char(char c)
+{
+    return detect_is_alnum(c) || c == '+' || c == '/' || c == '=';
+}
+
+/* A private key needs a body; the finding reaches from "-----BEGIN" to the end mark, when that is
+ * there. */
+static void private_key(struct detect *d, size_t from, size_t to)
+{
+    static const struct slice begin_mark = SLICE_INIT("-----BEGIN");
+    static const struct slice end_mark = SLICE_INIT("-----END");
+    size_t start = from > 60 ? from - 60 : 0, found = SIZE_MAX;
+    for (size_t at = start; at + begin_mark.len <= from; at++) {
+        if (slice_starts_with(slice_sub(d->text, at, begin_mark.len), begin_mark))
+            found = at;
+    }
+    if (slice_starts_with(slice_sub(d->text, to, 6), SLICE(" BLOCK")))
+        to += 6;
+    if (found == SIZE_MAX || !slice_starts_with(slice_sub(d->text, to, 5), SLICE("-----")))
+        return;
+    to += 5;
+    size_t body = 0;
+    for (size_t at = to; at < d->text.len && at < to + 400 && body < 24; at++) {
+        char c = d->text.ptr[at];
+        if (is_key_char(c))
+            body++;
+        else if (c == '\\' && at + 1 < d->text.len)
+            at++; /* \n inside a string */
+        else if (!strchr(" \r\n\t:,\"'-", c))
+            break; /* dots, stars, "<your key>" */
+    }
+    if (body < 24)
+        return;
+    struct slice rest = slice_sub(d->text, to, 65536);
+    size_t end = slice_find(rest, end_mark);
+    if (end == SIZE_MAX) {
+        end = 0;
+        while (end < rest.len &&
+               (is_key_char(rest.ptr[end]) || strchr(" \r\n\t\\:,-", rest.ptr[end])))
+            end++;
+    } else {
+        end += end_mark.len;
+        while (end < rest.len && rest.ptr[end] != '-' && rest.ptr[end] != '\n')
+            end++;
+        while (end < rest.len && rest.ptr[end] == '-')
+            end++;
+    }
+    detect_add(d, POLICY_FINDING_SECRET, 0.99, found, to + end);
+}
+
+static size_t skip_until(const struct detect *d, size_t at, const char *stops)
+{
+    while (at < d->text.len && d->text.ptr[at] && !strchr(stops, d->text.ptr[at]))
+        at++;
+    return at;
+}
+
+static size_t skip_over(const struct detect *d, size_t at, const char *skipped)
+{
+    while (at < d->text.len && d->text.ptr[at] && strchr(skipped, d->text.ptr[at]))
+        at++;
+    return at;
+}
+
+/* scheme://user:password@host */
+static void url_password(struct detect *d, size_t from, size_t to)
+{
+    while (from > 0 &&
+           (detect_is_alnum(d->text.ptr[from - 1]) || strchr("+.-:", d->text.ptr[from - 1])))
+        from--;
+    size_t end = skip_until(d, to, " \t\r\n\"'<>`");
+    struct slice authority = slice_sub(d->text, to, end - to);
+    size_t at = authority.len;
+    while (at > 0 && authority.ptr[at - 1] != '@')
+        at--;
+    const char *colon = at > 0 ? memchr(authority.ptr, ':', at - 1) : NULL;
+    if (!colon)
+        return;
+    struct slice name = slice_of(authority.ptr, (size_t)(colon - authority.ptr));
+    struct slice password = slice_of(colon + 1, at - 2 - name.len);
+    /* A port, then a path with an '@' in it; and words in capitals are slots to fill in. */
+    if (password.len == 0 || memchr(name.ptr, '/', name.len) || name.len > 80 ||
+        password.len > 200 || detect_is_placeholder(password) || password.ptr[0] == '[' ||
+        (name.len > 0 && detect_is_placeholder(name)) || slice_eq(name, SLICE("USER")) ||
+        slice_eq(password, SLICE("PASSWORD")))
+        return;
+    size_t slash = slice_find(password, SLICE("/"));
+    if (slash != SIZE_MAX && slice_find(slice_sub(password, 0, slash), SLICE("@")) == SIZE_MAX &&
+        detect_is_digit(password.ptr[0]))
+        return;
+    detect_add(d, POLICY_FINDING_SECRET, 0.96, from, end);
+}
+
+static bool is_header_char(char c)
+{
+    return detect_is_alnum(c) || (c && strchr("._~+/=-", c));
+}
+
+static void header_value(struct detect *d, size_t at, size_t least, double entropy)
+{
+    size_t end = at;
+    while (end < d->text.len && is_header_char(d->text.ptr[end]))
+        end++;
+    while (end > at && d->text.ptr[end - 1] == '.')
+        end--;
+    struct slice value = slice_sub(d->text, at, end - at);
+    if (value.len < least || detect_is_placeholder(value) || detect_entropy(value) < entropy)
+        return;
+    detect_add(d, POLICY_FINDING_SECRET, 0.9, at, end);
+}
+
+/* "Authorization: Basic ...", "authorization": "token ..." */
+static void authorization(struct detect *d, size_t from, size_t to)
+{
+    static const char *const schemes[] = {"basic", "bearer", "token", "digest", "apikey"};
+    size_t at = skip_over(d, to, "\"' ");
+    (void)from;
+    if (detect_at(d, at) != ':' && detect_at(d, at) != '=')
+        return;
+    at = skip_over(d, at + 1, "\"' ");
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        struct slice scheme = slice_from_str(schemes[i]);
+        if (slice_eq_nocase(slice_sub(d->text, at, scheme.len), scheme) &&
+            detect_at(d, at + scheme.len) == ' ')
+            header_value(d, skip_over(d, at + scheme.len, " "), 8, 2.4);
+    }
+}
+
+static void bearer(struct detect *d, size_t from, size_t to)
+{
+    if (!detect_is_alnum(detect_before(d, from)))
+        header_value(d, to, 24, 3.2);
+}
+
+/* "Server=db;Uid=app;Pwd=...;" */
+static void connection_password(struct detect *d, size_t from, size_t to)
+{
+    size_t end = skip_until(d, to, "; \t\r\n\"'<>{}$");
+    struct slice value = slice_sub(d->text, to, end - to);
+    (void)from;
+    if (detect_at(d, end) == ';' && value.len >= 4 && value.len <= 80 &&
+        !detect_is_placeholder(value))
+        detect_add(d, POLICY_FINDING_SECRET, 0.85, to, end);
+}
+
+/* curl -u name:password */
+static void curl_user(struct detect *d, size_t from, size_t to)
+{
+    struct slice line = slice_sub(d->text, to, 500);
+    size_t option = slice_find(line, SLICE("-u"));
+    if (option == SIZE_MAX)
+        option = slice_find(line, SLICE("--user"));
+    (void)from;
+    if (option == SIZE_MAX)
+        return;
+    size_t at =
+        to + option + (slice_starts_with(slice_sub(line, option, 6), SLICE("--user")) ? 6 : 2);
+    size_t start = skip_over(d, at, " ='\"");
+    size_t colon = skip_until(d, start, ": \n\"'");
+    size_t end = skip_until(d, colon, " \n\"'");
+    if (detect_at(d, colon) != ':' || colon == start || end - colon < 4)
+        return;
+    struct slice password = slice_sub(d->text, colon + 1, end - colon - 1);
+    if (detect_is_placeholder(password) || slice_eq(password, SLICE("test")) ||
+        detect_is_placeholder(slice_sub(d->text, start, colon - start)))
+        return;
+    detect_add(d, POLICY_FINDING_SECRET, 0.85, start, end);
+}
+
+/* header.payload.signature, the first two of them base64 of JSON objects */
+static void json_web_token(struct detect *d, size_t from, size_t to)
+{
+    size_t end = to;
+    while (end < d->text.len && (detect_is_alnum(d->text.ptr[end]) ||
+                                 strchr("-_=", d->text.ptr[end]) || d->text.ptr[end] == '.'))
+        end++;
+    while (end > to && d->text.ptr[end - 1] == '.')
+        end--;
+    struct slice token = slice_sub(d->text, from, end - from);
+    size_t first = slice_find(token, SLICE("."));
+    if (detect_is_alnum(detect_before(d, from)) || first == SIZE_MAX || first < 15)
+        return;
+    struct slice rest = slice_sub(token, first + 1, token.len);
+    size_t second = slice_find(rest, SLICE("."));
+    if (second == SIZE_MAX || second < 12 || rest.ptr[0] != 'e' || detect_entropy(token) < 3)
+        return;
+    detect_add(d, POLICY_FINDING_SECRET, 0.97, from, end);
+}
+
+/* Six characters, an underscore, 29 characters, and the mark that was found. */
+static void maxmind(struct detect *d, size_t from, size_t to)
+{
+    size_t start = from;
+    while (start > 0 && from - start <= 36 &&
+           (detect_is_alnum(d->text.ptr[start - 1]) || d->text.ptr[start - 1] == '_'))
+        start--;
+    if (from - start == 36 && d->text.ptr[start + 6] == '_')
+        detect_add(d, POLICY_FINDING_SECRET, 0.95, start, to);
+}
+
+/* kind: Secret, and data with at least one value that is not a template. */
+static void k8s_secret(struct detect *d, size_t from, size_t to)
+{
+    struct slice rest = slice_sub(d->text, to, 2000);
+    size_t data = slice_find(rest, SLICE("ata:"));
+    if (data == SIZE_MAX)
+        return;
+    size_t at = data + 4;
+    while (at < rest.len && rest.ptr[at] != ':')
+        at++;
+    size_t value = at + 1;
+    while (value < rest.len && strchr(" \n\r\t|\"'", rest.ptr[value]))
+        value++;
+    size_t end = value;
+    while (end < rest.len && !strchr(" \n\r\t\"'", rest.ptr[end]))
+        end++;
+    if (end - value < 6 || detect_is_placeholder(slice_sub(rest, value, end - value)))
+        return;
+    (void)from;
+    detect_add(d, POLICY_FINDING_SECRET, 0.8, to + value, to + end);
+}
+
+static const struct {
+    const char *rule;
+    void (*check)(struct detect *d, size_t from, size_t to);
+} checks[] = {
+    {"private-key", private_key},
+    {"url-password", url_password},
+    {"authorization", authorization},
+    {"bearer", bearer},
+    {"connection-password", connection_password},
+    {"curl-user", curl_user},
+    {"k8s-secret", k8s_secret},
+    {"jwt", json_web_token},
+    {"maxmind-key", maxmind},
+};
+
+static bool is_token_char(char c)
+{
+    return detect_is_alnum(c) || c == '_';
+}
+
+/* "A-Za-z0-9_-" */
+static bool is_in_class(const char *class, char c)
+{
+    for (; *class; class ++) {
+        if (class[1] == '-' && class[2]) {
+            if (c >= class[0] && c <= class[2])
+                return true;
+            class += 2;
+        } else if (*class == c) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The end of the token whose head ends at `to`; 0 when the tail is too short or too long. */
+static size_t tail_end(const struct detect *d, const struct detect_rule *r, size_t to)
+{
+    size_t at = to;
+    size_t longest = r->longest == 4096 ? 65536 : r->longest; /* 4096 in the table: no limit */
+    while (at < d->text.len && at - to <= longest) {
+        char c = d->text.ptr[at];
+        if (!is_in_class(r->tail, c) && !((r->flags & RULE_NO_CASE) && detect_is_alpha(c) &&
+                                          (is_in_class(r->tail, (char)(c ^ 32)))))
+            break;
+        at++;
+    }
+    while (at > to && d->text.ptr[at - 1] == '.')
+        at--;
+    if (at - to > longest || at - to < r->shortest)
+        return 0;
+    for (int padding = 0; padding < 3 && detect_at(d, at) == '='; padding++)
+        at++;
+    return at;
+}
+
+void detect_token(struct detect *d, unsigned rule, size_t from, size_t to)
+{
+    const struct detect_rule *r = &detect_rules[rule];
+    if (r->tail)
+        to = tail_end(d, r, to);
+    if (to == 0)
+        return;
+    for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        if (strcmp(checks[i].rule, r->name) == 0) {
+            checks[i].check(d, from, to);
+            return;
+        }
+    }
+    struct slice value = slice_sub(d->text, from, to - from);
+    if (!(r->flags & RULE_LEFT_OPEN) && is_token_char(detect_before(d, from)))
+        return;
+    if (!(r->flags & RULE_RIGHT_OPEN) && is_token_char(detect_at(d, to)))
+        return;
+    if (!(r->flags & RULE_PREFIXED) &&
+        (detect_is_placeholder(value) || detect_entropy(value) < (double)r->entropy))
+        return;
+    detect_add(d, POLICY_FINDING_SECRET, 0.97, from, to);
+}

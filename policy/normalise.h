@@ -1,0 +1,54 @@
+/*
+ * Text as detectors read it, with the way back to the bytes that the client wrote. Private to
+ * policy/.
+ *
+ *     err = norm_text(text, arena, &view);      // folded: digits, full-width forms, invisible
+ * characters err = norm_decode(text, arena, &view);    // the same after undoing %41, \u0041 and
+ * &#65; norm_span(&view, from, to, &offset, &length);
+ *
+ * Plain ASCII is not copied. Folding never makes a text longer.
+ * Source: Unicode 15 (UnicodeData: decimal digits, compatibility forms of ASCII; default ignorable
+ * code points), UTS #39 for the few letters of other scripts that look like ASCII ones.
+ */
+#ifndef POLICY_NORMALISE_H
+#define POLICY_NORMALISE_H
+
+#include "base/core/arena.h"
+#include "base/core/error.h"
+#include "base/core/slice.h"
+
+/* From here on, `text` byte `at` is byte `origin` of the original. */
+struct norm_step {
+    size_t at;
+    size_t origin;
+    size_t end_before; /* original offset where the character before `at` ended */
+};
+
+struct norm_view {
+    struct slice text;             /* the original itself when nothing had to change */
+    const struct norm_step *steps; /* ascending */
+    size_t step_count;
+    bool whole; /* every span stands for [whole_from, whole_to): decoded from base64 or hex */
+    size_t whole_from, whole_to;
+};
+
+enum base_err norm_text(struct slice text, struct arena *arena,
+                        struct norm_view *ret_view) BASE_MUST_USE;
+
+/* True if norm_decode() would find an escape to undo. */
+bool norm_has_escapes(struct slice text);
+enum base_err norm_decode(struct slice text, struct arena *arena,
+                          struct norm_view *ret_view) BASE_MUST_USE;
+
+/* The original bytes of [from, to) of the view's text. */
+void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
+               size_t *ret_length);
+
+/*
+ * Finds the next base64 or hexadecimal token at or after *at that decodes to readable text, and
+ * moves *at behind it. False when there is none; BASE_ERR_NO_MEMORY in *ret_err then, or BASE_OK.
+ */
+bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
+                       struct norm_view *ret_view, enum base_err *ret_err);
+
+#endif

@@ -1,0 +1,136 @@
+/* One text through all detectors, as it is and with its encodings undone. */
+#include <stdlib.h>
+
+#include "policy/detect.h"
+#include "policy/normalise.h"
+#include "policy/snapshot.h"
+
+struct scan {
+    const struct policy *policy;
+    struct arena *arena;
+    struct detect all; /* findings of every view, in original offsets */
+};
+
+static bool on_custom(void *user, unsigned index, size_t from, size_t to)
+{
+    struct detect *d = user;
+    if (d->count > 0 && d->found[d->count - 1].custom == (int)index &&
+        d->found[d->count - 1].from == from) {
+        d->found[d->count - 1].to = to; /* the longest match from one start */
+        return true;
+    }
+    detect_add(d, POLICY_FINDING_CUSTOM, 0.99, from, to);
+    if (!d->out_of_memory)
+        d->found[d->count - 1].custom = (int)index;
+    return !d->out_of_memory;
+}
+
+static enum base_err scan_view(struct scan *s, const struct norm_view *view)
+{
+    struct detect d = {.text = view->text, .arena = s->arena};
+    enum base_err err = detect_run(&d, s->policy->detectors);
+    if (!err)
+        err = policy_matcher_each(s->policy->custom, view->text, on_custom, &d);
+    if (err || d.out_of_memory)
+        return err ? err : BASE_ERR_NO_MEMORY;
+    for (size_t i = 0; i < d.count; i++) {
+        size_t offset, length;
+        norm_span(view, d.found[i].from, d.found[i].to, &offset, &length);
+        detect_add(&s->all, d.found[i].type, (double)d.found[i].confidence, offset,
+                   offset + length);
+        if (s->all.out_of_memory)
+            return BASE_ERR_NO_MEMORY;
+        s->all.found[s->all.count - 1].custom = d.found[i].custom;
+    }
+    return BASE_OK;
+}
+
+static enum base_err scan_views(struct scan *s, struct slice text)
+{
+    struct norm_view view;
+    enum base_err err = norm_text(text, s->arena, &view);
+    if (!err)
+        err = scan_view(s, &view);
+    if (!err && norm_has_escapes(text)) {
+        err = norm_decode(text, s->arena, &view);
+        if (!err)
+            err = scan_view(s, &view);
+    }
+    size_t at = 0;
+    while (!err && norm_next_encoded(text, &at, s->arena, &view, &err))
+        err = scan_view(s, &view);
+    return err;
+}
+
+enum base_err scan_text(const struct policy *policy, struct slice text, struct arena *arena,
+                        struct scan_item **ret_items, size_t *ret_count)
+{
+    struct scan s = {.policy = policy, .arena = arena, .all = {.arena = arena}};
+    enum base_err err = scan_views(&s, text);
+    if (err)
+        return err;
+    detect_resolve(&s.all);
+    struct scan_item *items = arena_calloc(arena, s.all.count ? s.all.count : 1, sizeof(*items));
+    if (!items)
+        return BASE_ERR_NO_MEMORY;
+    for (size_t i = 0; i < s.all.count; i++) {
+        const struct detect_found *found = &s.all.found[i];
+        items[i] = (struct scan_item){
+            .type = found->type,
+            .level = policy->levels[found->type],
+            .name = slice_from_str(policy_finding_config_name(found->type)),
+            .confidence = found->confidence,
+            .offset = found->from,
+            .length = found->to - found->from,
+        };
+        if (found->custom >= 0) {
+            items[i].name = policy->custom_names[found->custom].name;
+            items[i].level = policy->custom_names[found->custom].level;
+        }
+    }
+    *ret_items = items;
+    *ret_count = s.all.count;
+    return BASE_OK;
+}
+
+/* Memory that a scan of a text may take: folded copies, decoded copies, and findings. */
+static struct arena *scratch_arena(size_t text_bytes)
+{
+    return arena_new(((size_t)64 << 20) + text_bytes * 8);
+}
+
+enum base_err policy_scan_text(const struct policy *policy, struct slice text, struct arena *arena,
+                               struct policy_scan *ret_scan, struct base_error *reterr)
+{
+    if (text.len > (size_t)1 << 30)
+        return base_error_set(reterr, BASE_ERR_LIMIT, "a text of %zu bytes is too long to scan",
+                              text.len);
+    struct arena *scratch = scratch_arena(text.len);
+    struct scan_item *items = NULL;
+    size_t count = 0;
+    enum base_err err =
+        scratch ? scan_text(policy, text, scratch, &items, &count) : BASE_ERR_NO_MEMORY;
+    struct policy_finding *findings = NULL;
+    if (!err) {
+        findings = arena_calloc(arena, count ? count : 1, sizeof(*findings));
+        err = findings ? BASE_OK : BASE_ERR_NO_MEMORY;
+    }
+    if (err) {
+        arena_free(scratch);
+        return base_error_set(reterr, err, "the text could not be scanned: %s",
+                              base_err_info(err)->name);
+    }
+    enum policy_level level = policy->default_level;
+    for (size_t i = 0; i < count; i++) {
+        level = policy_level_join(level, items[i].level);
+        findings[i] = (struct policy_finding){.type = items[i].type,
+                                              .level = items[i].level,
+                                              .name = items[i].name,
+                                              .confidence = items[i].confidence,
+                                              .offset = items[i].offset,
+                                              .length = items[i].length};
+    }
+    arena_free(scratch);
+    *ret_scan = (struct policy_scan){.level = level, .findings = findings, .count = count};
+    return BASE_OK;
+}
