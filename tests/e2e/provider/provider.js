@@ -4,7 +4,8 @@
  * A provider that speaks Chat Completions, records every byte it receives, and misbehaves on demand.
  * Plain Node >= 18, nothing to install. It parses and writes HTTP itself, to be able to break it.
  *
- *   node tests/e2e/provider/provider.js [--port 0] [--host 127.0.0.1] [--record FILE] [--tls]
+ *   node tests/e2e/provider/provider.js [--port 0] [--host 127.0.0.1] [--record FILE]
+ *                                       [--tls [--cert-host IP]] [--with-parent]
  *
  * prints one line when it listens: {"port":N,"url":"http://127.0.0.1:N/v1","ca":FILE or null}. With
  * --tls the certificate is made at start with openssl(1); `ca` is the file to trust (or not to).
@@ -644,7 +645,7 @@ async function startProvider(options = {}) {
     const onConnection = (socket) => provider.onConnection(socket);
     provider.ca = null;
     if (options.tls) {
-        const made = makeCertificate(host);
+        const made = makeCertificate(options.certHost || host);
         provider.tlsDir = made.dir;
         provider.ca = made.ca;
         provider.server = tls.createServer({ key: made.key, cert: made.cert }, onConnection);
@@ -668,8 +669,8 @@ async function main(argv) {
             options.tls = true;
         else if (argv[i] === '--with-parent')
             options.withParent = true;
-        else if (['--port', '--host', '--record'].includes(argv[i]) && i + 1 < argv.length)
-            options[argv[i].slice(2)] = argv[++i];
+        else if (['--port', '--host', '--record', '--cert-host'].includes(argv[i]) && i + 1 < argv.length)
+            options[argv[i].slice(2).replace('cert-host', 'certHost')] = argv[++i];
         else
             throw new Error(`unknown argument ${argv[i]}; see the top of this file`);
     }
