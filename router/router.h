@@ -108,12 +108,32 @@ enum router_unknown {
 };
 const char *router_unknown_name(enum router_unknown why); /* "" for KNOWN */
 
+/* Groups of features, for explanations: X(NAME, "name") */
+#define ROUTER_GROUPS(X)                                                                           \
+    X(LENGTH, "length")                                                                            \
+    X(STRUCTURE, "structure") /* sentences, lines, lists, kinds of words */                        \
+    X(NUMBERS, "numbers")                                                                          \
+    X(SIGNS, "signs") /* brackets, operators, quotes, code */                                      \
+    X(WORDS, "words")                                                                              \
+    X(PAIRS, "pairs")           /* of neighbouring words */                                        \
+    X(CHARACTERS, "characters") /* beginnings and ends of words, characters */                     \
+    X(OPENING, "opening")       /* how the ask begins */
+
+enum router_group {
+#define X(name, text) ROUTER_GROUP_##name,
+    ROUTER_GROUPS(X)
+#undef X
+        ROUTER_GROUP_COUNT
+};
+const char *router_group_name(enum router_group group);
+
 struct router_score {
     double complexity; /* rank in [0,1] on the scorer's reference set; 0.5 when unknown */
     enum router_task task;
-    double task_confidence;      /* [0,1] */
-    enum router_unknown unknown; /* not KNOWN: `complexity` means nothing */
-    struct slice version;        /* of the scorer; static, or as long as the scorer */
+    double task_confidence;             /* [0,1] */
+    enum router_unknown unknown;        /* not KNOWN: `complexity` means nothing */
+    int32_t groups[ROUTER_GROUP_COUNT]; /* what each added to the raw score, in thousandths */
+    struct slice version;               /* of the scorer; static, or as long as the scorer */
 };
 
 /* A scorer is a table of weights and a version. A better one is another table, or (an engine model,
@@ -282,6 +302,7 @@ struct router_rules_config {
     size_t known_finding_count;
     const struct slice *known_targets;
     size_t known_target_count;
+    enum policy_level least_level; /* of a request with nothing found: policy's default */
 };
 enum { ROUTER_RULES_MAX = 1024, ROUTER_CONDITION_DEPTH_MAX = 16, ROUTER_CONDITIONS_MAX = 16384 };
 
@@ -447,6 +468,7 @@ struct router_facts {
     enum router_unknown unknown;
     enum router_task task;
     struct slice scorer_version;
+    int32_t groups[ROUTER_GROUP_COUNT]; /* as in struct router_score */
     int64_t prompt_tokens;
     int64_t max_tokens; /* -1 = not given */
     int64_t expected_output;
@@ -507,7 +529,8 @@ void router_facts_fill(struct router_facts *ret, const struct router_signals *si
     X(TIED, "tied", SOFT, NONE)                 /* equal in all; the order of names decided */     \
     X(KEPT_FOR_SESSION, "kept_for_session", NOTE, NAME)                                            \
     X(PREFERRED_BY_RULE, "preferred_by_rule", NOTE, NAME)                                          \
-    X(SCORER_MISMATCH, "scorer_mismatch", NOTE, NAME) /* capability measured with another scorer   \
+    X(SCORER_MISMATCH, "scorer_mismatch", NOTE,                                                    \
+      NAME) /* capability measured with another scorer   \
                                                        */
 
 enum router_reason_code {
