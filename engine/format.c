@@ -1,4 +1,4 @@
-#include "engine/format.h"
+#include "engine/dequantise.h"
 
 static uint32_t float_bits(float value)
 {
@@ -64,124 +64,13 @@ static void dequantise_bf16(const void *src, float *dst, size_t n)
         dst[i] = bits_float((uint32_t)halves[i] << 16);
 }
 
-static void dequantise_q8_0(const void *src, float *dst, size_t n)
+static void dequantise_q8_0(const void *src, float *restrict dst, size_t n)
 {
-    const struct engine_q8_0 *blocks = src;
-    for (size_t b = 0; b < n / ENGINE_Q8_0_BLOCK; b++) {
-        float d = engine_half_to_float(blocks[b].d);
-        for (size_t i = 0; i < ENGINE_Q8_0_BLOCK; i++)
-            dst[b * ENGINE_Q8_0_BLOCK + i] = d * (float)blocks[b].qs[i];
-    }
-}
-
-static void dequantise_q4_0(const void *src, float *dst, size_t n)
-{
-    const struct engine_q4_0 *b = src;
-    for (; n >= 32; n -= 32, b++, dst += 32) {
-        float d = engine_half_to_float(b->d);
-        for (size_t i = 0; i < 16; i++) {
-            dst[i] = d * (float)((b->qs[i] & 15) - 8);
-            dst[i + 16] = d * (float)((b->qs[i] >> 4) - 8);
-        }
-    }
-}
-
-static void dequantise_q4_1(const void *src, float *dst, size_t n)
-{
-    const struct engine_q4_1 *b = src;
-    for (; n >= 32; n -= 32, b++, dst += 32) {
-        float d = engine_half_to_float(b->d), m = engine_half_to_float(b->m);
-        for (size_t i = 0; i < 16; i++) {
-            dst[i] = d * (float)(b->qs[i] & 15) + m;
-            dst[i + 16] = d * (float)(b->qs[i] >> 4) + m;
-        }
-    }
-}
-
-/* Number i of a block of 5 bits. */
-static int five_bits(const uint8_t *qs, const uint8_t *qh, size_t i)
-{
-    int low = i < 16 ? qs[i] & 15 : qs[i - 16] >> 4;
-    return low | (qh[i / 8] >> (i % 8) & 1) << 4;
-}
-
-static void dequantise_q5_0(const void *src, float *dst, size_t n)
-{
-    const struct engine_q5_0 *b = src;
+    const struct engine_q8_0 *b = src;
     for (; n >= 32; n -= 32, b++, dst += 32) {
         float d = engine_half_to_float(b->d);
         for (size_t i = 0; i < 32; i++)
-            dst[i] = d * (float)(five_bits(b->qs, b->qh, i) - 16);
-    }
-}
-
-static void dequantise_q5_1(const void *src, float *dst, size_t n)
-{
-    const struct engine_q5_1 *b = src;
-    for (; n >= 32; n -= 32, b++, dst += 32) {
-        float d = engine_half_to_float(b->d), m = engine_half_to_float(b->m);
-        for (size_t i = 0; i < 32; i++)
-            dst[i] = d * (float)five_bits(b->qs, b->qh, i) + m;
-    }
-}
-
-/* Scale and min of part j (of 8) in the 12 bytes of Q4_K and Q5_K: the first four have bytes of
- * their own, the rest have four bits in the last bytes and two at the top of the first. */
-static void part_scales(const uint8_t *s, size_t j, float *scale, float *min)
-{
-    int a = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-    int b = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4;
-    *scale = (float)a;
-    *min = (float)b;
-}
-
-/* Parts of 32 with nibbles at `qs` and, unless NULL, fifth bits at `qh`. */
-static void dequantise_parts(uint16_t d, uint16_t dmin, const uint8_t *scales, const uint8_t *qh,
-                             const uint8_t *qs, float *dst)
-{
-    float all = engine_half_to_float(d), all_min = engine_half_to_float(dmin);
-    for (size_t j = 0; j < 8; j++) {
-        float scale, min;
-        part_scales(scales, j, &scale, &min);
-        const uint8_t *bytes = qs + j / 2 * 32;
-        for (size_t i = 0; i < 32; i++) {
-            int q = j % 2 ? bytes[i] >> 4 : bytes[i] & 15;
-            if (qh)
-                q |= (qh[i] >> j & 1) << 4;
-            dst[j * 32 + i] = all * scale * (float)q - all_min * min;
-        }
-    }
-}
-
-static void dequantise_q4_k(const void *src, float *dst, size_t n)
-{
-    const struct engine_q4_k *b = src;
-    for (; n >= 256; n -= 256, b++, dst += 256)
-        dequantise_parts(b->d, b->dmin, b->scales, NULL, b->qs, dst);
-}
-
-static void dequantise_q5_k(const void *src, float *dst, size_t n)
-{
-    const struct engine_q5_k *b = src;
-    for (; n >= 256; n -= 256, b++, dst += 256)
-        dequantise_parts(b->d, b->dmin, b->scales, b->qh, b->qs, dst);
-}
-
-/* Two halves of 128; in each, four runs of 32 share 64 bytes of low nibbles and 32 of pairs. */
-static void dequantise_q6_k(const void *src, float *dst, size_t n)
-{
-    const struct engine_q6_k *b = src;
-    for (; n >= 256; n -= 256, b++, dst += 256) {
-        float d = engine_half_to_float(b->d);
-        for (size_t part = 0; part < 8; part++) {
-            size_t half = part / 4, run = part % 4;
-            const uint8_t *ql = b->ql + half * 64 + run % 2 * 32, *qh = b->qh + half * 32;
-            for (size_t i = 0; i < 32; i++) {
-                int low = run < 2 ? ql[i] & 15 : ql[i] >> 4;
-                int q = (low | (qh[i] >> 2 * run & 3) << 4) - 32;
-                dst[part * 32 + i] = d * (float)b->scales[part * 2 + i / 16] * (float)q;
-            }
-        }
+            dst[i] = d * (float)b->qs[i];
     }
 }
 

@@ -10,6 +10,8 @@
 #include <math.h>
 #include <string.h>
 
+#define HALF _cvtsh_ss
+#include "engine/dequantise.h"
 #include "engine/kernels/kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -129,10 +131,19 @@ static void matmul_bf16(const struct engine_matmul *job, size_t row, size_t end,
     matmul_through(job, row, end, scratch, convert_bf16);
 }
 
-static void matmul_any(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
-{
-    matmul_through(job, row, end, scratch, job->format->dequantise);
-}
+#define MATMUL(name)                                                                               \
+    static void matmul_##name(const struct engine_matmul *job, size_t row, size_t end,             \
+                              float *scratch)                                                      \
+    {                                                                                              \
+        matmul_through(job, row, end, scratch, dequantise_##name);                                 \
+    }
+MATMUL(q4_0)
+MATMUL(q4_1)
+MATMUL(q5_0)
+MATMUL(q5_1)
+MATMUL(q4_k)
+MATMUL(q5_k)
+MATMUL(q6_k)
 
 /* Four rows of halves against one token, straight from memory. */
 static void decode_f16(const struct engine_matmul *job, size_t row)
