@@ -71,6 +71,8 @@ static size_t write_models(struct json_writer *w, const struct snapshot *snap, s
     for (size_t i = 0; i < snap->config->model_count; i++) {
         struct slice name = snap->config->models[i].name;
         has_auto |= slice_eq_str(name, "auto");
+        if (slice_ends_with(name, SLICE("*"))) /* a pattern, not a name to ask for */
+            continue;
         if (slice_is_absent(only) || slice_eq(only, name)) {
             write_model(w, name, "hearth", created_s);
             count++;
