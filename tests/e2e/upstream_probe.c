@@ -32,6 +32,8 @@ struct probe {
     bool streamed, ended;
 };
 
+static void die(const char *what, const struct base_error *detail) __attribute__((noreturn));
+
 static void die(const char *what, const struct base_error *detail)
 {
     fprintf(stderr, "upstream_probe: %s: %s\n", what, detail->message);
