@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { SCHEMA_VERSION = 1, CHECKED_BYTES_MAX = 64 << 20 };
+enum { CHECKED_BYTES_MAX = 64 << 20 };
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS request("
@@ -43,13 +43,13 @@ static const char schema[] =
 static const char insert_request[] =
     "INSERT OR REPLACE INTO request "
     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-static const char insert_attempt[] =
-    "INSERT OR REPLACE INTO attempt "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+#define ATTEMPT_VALUES "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+static const char insert_attempt[] = "INSERT OR REPLACE INTO attempt " ATTEMPT_VALUES;
+static const char insert_leftover[] = "INSERT OR IGNORE INTO attempt " ATTEMPT_VALUES;
 
 struct ledger_db {
     sqlite3 *conn;
-    sqlite3_stmt *request, *attempt;
+    sqlite3_stmt *request, *attempt, *leftover;
     int year, month;
 };
 
@@ -62,9 +62,23 @@ static void month_of(int64_t wall_ns, int *year, int *month)
     *month = tm.tm_mon + 1;
 }
 
+enum base_err ledger_sqlite_error(sqlite3 *conn, const char *what, struct base_error *reterr)
+{
+    const char *path = conn ? sqlite3_db_filename(conn, "main") : NULL;
+    int code = conn ? sqlite3_errcode(conn) & 0xff : SQLITE_NOMEM;
+    path = path && path[0] ? path : "the ledger";
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return base_error_set(reterr, BASE_ERR_BAD_FILE,
+                              "%s is damaged, or no ledger: %s; move it away to start a new one",
+                              path, sqlite3_errmsg(conn));
+    if (code == SQLITE_NOMEM)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "%s %s: no memory", path, what);
+    return base_error_set(reterr, BASE_ERR_IO, "%s %s: %s", path, what, sqlite3_errmsg(conn));
+}
+
 static enum base_err fail(const struct ledger_db *db, const char *what, struct base_error *reterr)
 {
-    return base_error_set(reterr, BASE_ERR_IO, "the ledger %s: %s", what, sqlite3_errmsg(db->conn));
+    return ledger_sqlite_error(db->conn, what, reterr);
 }
 
 static enum base_err run(const struct ledger_db *db, const char *sql, struct base_error *reterr)
@@ -88,10 +102,11 @@ static int64_t pragma_number(const struct ledger_db *db, const char *sql)
 static bool is_sound(const struct ledger_db *db)
 {
     sqlite3_stmt *stmt = NULL;
-    bool sound =
-        sqlite3_prepare_v2(db->conn, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
+    const char *result = NULL;
+    if (sqlite3_prepare_v2(db->conn, "PRAGMA quick_check(1)", -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        result = (const char *)sqlite3_column_text(stmt, 0);
+    bool sound = result && strcmp(result, "ok") == 0;
     sqlite3_finalize(stmt);
     return sound;
 }
@@ -109,10 +124,10 @@ static enum base_err prepare(struct ledger_db *db, const char *path, struct base
     if (err)
         return err;
     int64_t version = pragma_number(db, "PRAGMA user_version");
-    if (version > SCHEMA_VERSION)
+    if (version > LEDGER_SCHEMA_VERSION)
         return base_error_set(reterr, BASE_ERR_BAD_FILE,
                               "%s was written by a newer Hearth (schema %lld, this one knows %d)",
-                              path, (long long)version, SCHEMA_VERSION);
+                              path, (long long)version, LEDGER_SCHEMA_VERSION);
     struct stat st;
     if (stat(path, &st) == 0 && st.st_size < CHECKED_BYTES_MAX && !is_sound(db))
         return base_error_set(reterr, BASE_ERR_BAD_FILE,
@@ -124,7 +139,8 @@ static enum base_err prepare(struct ledger_db *db, const char *path, struct base
         err = run(db, "PRAGMA user_version=1; COMMIT", reterr);
     if (!err &&
         (sqlite3_prepare_v2(db->conn, insert_request, -1, &db->request, NULL) != SQLITE_OK ||
-         sqlite3_prepare_v2(db->conn, insert_attempt, -1, &db->attempt, NULL) != SQLITE_OK))
+         sqlite3_prepare_v2(db->conn, insert_attempt, -1, &db->attempt, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v2(db->conn, insert_leftover, -1, &db->leftover, NULL) != SQLITE_OK))
         err = fail(db, "cannot be prepared", reterr);
     return err;
 }
@@ -135,7 +151,7 @@ enum base_err ledger_db_open(const char *folder, int64_t now_wall_ns, struct led
     struct ledger_db *db = calloc(1, sizeof(*db));
     if (!db)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the ledger");
-    char path[4096];
+    char path[LEDGER_PATH_MAX + 32];
     month_of(now_wall_ns, &db->year, &db->month);
     (void)snprintf(path, sizeof(path), "%s/%04d-%02d.db", folder, db->year, db->month);
     enum base_err err = BASE_OK;
@@ -160,6 +176,7 @@ void ledger_db_close(struct ledger_db *db)
         return;
     sqlite3_finalize(db->request);
     sqlite3_finalize(db->attempt);
+    sqlite3_finalize(db->leftover);
     (void)sqlite3_close(db->conn); /* the last connection to go writes the log back */
     free(db);
 }
@@ -185,6 +202,14 @@ static void put_text(struct binder *b, struct slice s)
         (void)sqlite3_bind_null(b->stmt, b->column);
     else
         (void)sqlite3_bind_text64(b->stmt, b->column, s.ptr, s.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* Where the table demands something. */
+static void put_name(struct binder *b, struct slice s)
+{
+    put_text(b, s);
+    if (s.len == 0)
+        (void)sqlite3_bind_text(b->stmt, b->column, "", 0, SQLITE_STATIC);
 }
 
 static void put_str(struct binder *b, const char *str)
@@ -236,7 +261,7 @@ static const char *error_name(enum base_err err)
 
 static void bind_request(struct binder *b, const struct ledger_request *r)
 {
-    put_text(b, r->id);
+    put_name(b, r->id);
     put_int(b, r->start_wall_ns);
     put_text(b, r->tenant);
     put_text(b, r->key_id);
@@ -272,10 +297,10 @@ static void bind_request(struct binder *b, const struct ledger_request *r)
 static void bind_attempt(struct binder *b, const struct ledger_attempt *a)
 {
     static const char *const sources[] = {"unknown", "computed", "reported", "local"};
-    put_text(b, a->request_id);
+    put_name(b, a->request_id);
     put_int(b, a->number);
     put_text(b, a->step);
-    put_text(b, a->target);
+    put_name(b, a->target);
     put_text(b, a->upstream_url);
     put_text(b, a->provider_request_id);
     put_text(b, a->served_model);
@@ -298,27 +323,41 @@ static void bind_attempt(struct binder *b, const struct ledger_attempt *a)
     put_hash(b, a->policy_hash);
 }
 
-static bool insert(struct ledger_db *db, const struct ledger_row *row)
+static int insert(struct ledger_db *db, const struct ledger_row *row)
 {
-    struct binder b = {.stmt = row->is_attempt ? db->attempt : db->request};
-    if (row->is_attempt)
+    struct binder b = {.stmt = db->request};
+    if (row->is_attempt) {
+        b.stmt = row->is_leftover ? db->leftover : db->attempt;
         bind_attempt(&b, &row->u.attempt);
-    else
+    } else {
         bind_request(&b, &row->u.request);
-    bool good = sqlite3_step(b.stmt) == SQLITE_DONE;
+    }
+    int code = sqlite3_step(b.stmt) & 0xff;
     (void)sqlite3_reset(b.stmt);
     (void)sqlite3_clear_bindings(b.stmt);
-    return good;
+    return code;
+}
+
+/* The row itself is at fault: trying again will not help. */
+static bool is_refused(int code)
+{
+    return code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH || code == SQLITE_TOOBIG;
 }
 
 enum base_err ledger_db_write(struct ledger_db *db, const struct ledger_row *rows,
-                              struct base_error *reterr)
+                              size_t *ret_refused, struct base_error *reterr)
 {
+    size_t refused = 0;
     bool good = sqlite3_exec(db->conn, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
-    for (const struct ledger_row *row = rows; good && row; row = row->next)
-        good = insert(db, row);
-    if (good && sqlite3_exec(db->conn, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+    for (const struct ledger_row *row = rows; good && row; row = row->next) {
+        int code = insert(db, row);
+        good = code == SQLITE_DONE || is_refused(code);
+        refused += is_refused(code);
+    }
+    if (good && sqlite3_exec(db->conn, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
+        *ret_refused = refused;
         return BASE_OK;
+    }
     enum base_err err = fail(db, "cannot be written", reterr);
     (void)sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
     return err;

@@ -18,7 +18,9 @@ struct ledger_slot {
     uint64_t generation;
     int64_t start_wall_ns, body_bytes;
     uint32_t number;
-    uint8_t zone, level, clearance, has_body;
+    uint8_t zone, level, clearance;
+    uint8_t has_body, has_policy; /* whether the hashes below mean anything */
+    uint8_t reserved[7];
     uint8_t body_sha256[32], policy_hash[32];
     char request_id[64];
     char step[64];
@@ -27,19 +29,23 @@ struct ledger_slot {
 
 struct ledger_inflight;
 
-/* Maps `path`, made if needed. Slots left by a process before are handed to on_left; they count
- * as free, but
- * stay in the file until ledger_inflight_clear() or their next use. */
+/* Maps `path`, made if needed. Slots left by a process before are handed to on_left; they count as
+ * free, but stay in the file until ledger_inflight_clear(). A file with more slots than asked for
+ * keeps its size, so that no leftover is cut off. After another boot of the machine what the file
+ * says about sending cannot be trusted: every leftover is then handed over as SENDING.
+ * Errors: IO, BAD_FILE (not such a file, or of another version), NO_MEMORY. */
 enum base_err ledger_inflight_open(const char *path, uint32_t slots, bool sync,
                                    void (*on_left)(void *user, const struct ledger_slot *slot),
                                    void *user, struct ledger_inflight **ret_table,
-                                   struct base_error *reterr);
+                                   struct base_error *reterr) BASE_MUST_USE;
 void ledger_inflight_close(struct ledger_inflight *table);
 /* Marks all slots free: what was left has been recorded. Before the first begin. */
 void ledger_inflight_clear(struct ledger_inflight *table);
 enum base_err ledger_inflight_begin(struct ledger_inflight *table,
                                     const struct ledger_attempt *attempt,
-                                    struct ledger_ticket *ret_ticket, struct base_error *reterr);
+                                    struct ledger_ticket *ret_ticket,
+                                    struct base_error *reterr) BASE_MUST_USE;
+/* Both do nothing with a ticket that is not (or no longer) under way. */
 void ledger_inflight_sending(struct ledger_inflight *table, struct ledger_ticket ticket);
 void ledger_inflight_free(struct ledger_inflight *table, struct ledger_ticket ticket);
 uint32_t ledger_inflight_used(const struct ledger_inflight *table);
@@ -49,6 +55,7 @@ uint32_t ledger_inflight_used(const struct ledger_inflight *table);
 struct ledger_row {
     struct ledger_row *next;
     bool is_attempt;
+    bool is_leftover; /* gives way to a row that is there: it was committed just before the end */
     struct ledger_ticket ticket; /* freed once the row is committed; generation 0 = none */
     union {
         struct ledger_attempt attempt;
@@ -61,14 +68,28 @@ struct ledger_row {
 
 struct ledger_db;
 
-/* Opens or makes folder/YYYY-MM.db for the month of now_wall_ns, with this one connection. */
+enum { LEDGER_SCHEMA_VERSION = 1, LEDGER_PATH_MAX = 4096 };
+
+/* Opens or makes folder/YYYY-MM.db for the month of now_wall_ns, with this one connection. Errors:
+ * IO (also when another process writes there), BAD_FILE (damaged, no database, a newer schema). */
 enum base_err ledger_db_open(const char *folder, int64_t now_wall_ns, struct ledger_db **ret_db,
-                             struct base_error *reterr);
+                             struct base_error *reterr) BASE_MUST_USE;
 void ledger_db_close(struct ledger_db *db);
 /* Another month has begun since it was opened. */
 bool ledger_db_is_old(const struct ledger_db *db, int64_t now_wall_ns);
-/* All rows of the list in one transaction, or none of them. */
+/* All rows of the list in one transaction, or none of them. *ret_refused counts rows that the
+ * database will never take (they are left out, so that they do not hold up the others). */
 enum base_err ledger_db_write(struct ledger_db *db, const struct ledger_row *rows,
-                              struct base_error *reterr);
+                              size_t *ret_refused, struct base_error *reterr) BASE_MUST_USE;
+
+/* ---- reading ---- */
+
+/* Called with a read-only connection to one month. Whatever it returns but OK ends the walk. */
+typedef enum base_err (*ledger_month_fn)(void *user, sqlite3 *conn, struct base_error *reterr);
+/* Every month's file, oldest first. */
+enum base_err ledger_reader_each(struct ledger_reader *reader, ledger_month_fn fn, void *user,
+                                 struct base_error *reterr) BASE_MUST_USE;
+/* What went wrong on this connection, as IO or BAD_FILE. */
+enum base_err ledger_sqlite_error(sqlite3 *conn, const char *what, struct base_error *reterr);
 
 #endif

@@ -10,11 +10,17 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { QUEUE_DEFAULT = 65536, INFLIGHT_DEFAULT = 16384, RETRY_MS = 1000, GROUP_MS = 2 };
+enum {
+    QUEUE_DEFAULT = 65536,
+    INFLIGHT_DEFAULT = 16384,
+    RETRY_MS = 500,
+    LAST_TRIES = 3,
+    GROUP_MS = 2
+};
 
 struct ledger {
     struct ledger_options options;
-    char folder[4096];
+    char folder[LEDGER_PATH_MAX];
     struct ledger_inflight *inflight;
     struct ledger_db *db; /* the writer's alone once the thread runs */
     pthread_t thread;
@@ -118,18 +124,18 @@ static struct ledger_row *row_of_request(const struct ledger_request *request)
 
 /* ---- the queue ---- */
 
-static void lose(struct ledger *ledger, struct ledger_ticket ticket)
+/* The slot of a lost attempt stays taken: what was sent is then found at the next start. */
+static void lose(struct ledger *ledger, size_t count)
 {
-    if (atomic_fetch_add(&ledger->rows_lost, 1) == 0)
+    if (count && atomic_fetch_add(&ledger->rows_lost, count) == 0)
         log_event(LOG_ERROR,
                   "ledger rows are being lost: the writer cannot keep up or cannot write", LOG_END);
-    ledger_inflight_free(ledger->inflight, ticket);
 }
 
 static void enqueue(struct ledger *ledger, struct ledger_row *row, struct ledger_ticket ticket)
 {
     if (!row) {
-        lose(ledger, ticket);
+        lose(ledger, 1);
         return;
     }
     row->ticket = ticket;
@@ -147,26 +153,33 @@ static void enqueue(struct ledger *ledger, struct ledger_row *row, struct ledger
     pthread_mutex_unlock(&ledger->lock);
     if (!has_room) {
         free(row);
-        lose(ledger, ticket);
+        lose(ledger, 1);
     }
 }
 
 /* ---- the writer ---- */
 
-static void settle(struct ledger *ledger, struct ledger_row *rows)
+static size_t free_rows(struct ledger_row *rows)
 {
     size_t count = 0;
-    while (rows) {
-        struct ledger_row *next = rows->next;
-        ledger_inflight_free(ledger->inflight, rows->ticket);
+    for (struct ledger_row *next; rows; rows = next, count++) {
+        next = rows->next;
         free(rows);
-        rows = next;
-        count++;
     }
-    atomic_fetch_add(&ledger->rows_written, count);
+    return count;
+}
+
+static void settle(struct ledger *ledger, struct ledger_row *rows, size_t refused)
+{
+    for (const struct ledger_row *row = rows; row; row = row->next)
+        ledger_inflight_free(ledger->inflight, row->ticket);
+    size_t count = free_rows(rows);
+    atomic_fetch_add(&ledger->rows_written, count - refused);
+    lose(ledger, refused);
     pthread_mutex_lock(&ledger->lock);
     ledger->waiting -= count;
-    pthread_cond_broadcast(&ledger->written);
+    if (ledger->waiting == 0)
+        pthread_cond_broadcast(&ledger->written);
     pthread_mutex_unlock(&ledger->lock);
 }
 
@@ -187,10 +200,11 @@ static enum base_err open_month(struct ledger *ledger, struct base_error *reterr
 static bool write_group(struct ledger *ledger, struct ledger_row *rows)
 {
     struct base_error detail;
+    size_t refused = 0;
     int64_t start = clock_mono_ns(ledger->options.clock);
     enum base_err err = open_month(ledger, &detail);
     if (!err)
-        err = ledger_db_write(ledger->db, rows, &detail);
+        err = ledger_db_write(ledger->db, rows, &refused, &detail);
     bool was_failing = atomic_exchange(&ledger->failing, err != BASE_OK);
     if (err && !was_failing)
         log_event(LOG_ERROR, "the ledger cannot be written; rows wait in memory",
@@ -200,7 +214,7 @@ static bool write_group(struct ledger *ledger, struct ledger_row *rows)
     if (err)
         return false;
     atomic_store(&ledger->last_commit_us, (clock_mono_ns(ledger->options.clock) - start) / 1000);
-    settle(ledger, rows);
+    settle(ledger, rows, refused);
     return true;
 }
 
@@ -227,6 +241,14 @@ static struct ledger_row *take(struct ledger *ledger)
     return rows;
 }
 
+static bool is_ending(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->lock);
+    bool ending = ledger->ending;
+    pthread_mutex_unlock(&ledger->lock);
+    return ending;
+}
+
 static void *writer(void *user)
 {
     struct ledger *ledger = user;
@@ -234,16 +256,8 @@ static void *writer(void *user)
     while ((rows = take(ledger)) != NULL) {
         int tries = 0;
         while (!write_group(ledger, rows)) {
-            pthread_mutex_lock(&ledger->lock);
-            bool give_up = ledger->ending && ++tries > 3;
-            pthread_mutex_unlock(&ledger->lock);
-            if (give_up) { /* the attempts stay in the in-flight table, for the next start */
-                while (rows) {
-                    struct ledger_row *next = rows->next;
-                    free(rows);
-                    rows = next;
-                    atomic_fetch_add(&ledger->rows_lost, 1);
-                }
+            if (is_ending(ledger) && ++tries > LAST_TRIES) {
+                lose(ledger, free_rows(rows));
                 return NULL;
             }
             sleep_ms(RETRY_MS);
@@ -254,9 +268,16 @@ static void *writer(void *user)
 
 /* ---- leftovers ---- */
 
+struct leftovers {
+    struct ledger_row *rows; /* owned */
+    size_t count;
+    bool out_of_memory;
+};
+
 static void on_left(void *user, const struct ledger_slot *slot)
 {
-    struct ledger *ledger = user;
+    struct leftovers *left = user;
+    bool is_sent = slot->state == LEDGER_SLOT_SENDING;
     struct ledger_attempt attempt = {
         .request_id = slice_from_str(slot->request_id),
         .number = slot->number,
@@ -270,39 +291,50 @@ static void on_left(void *user, const struct ledger_slot *slot)
         .start_wall_ns = slot->start_wall_ns,
         .ttft_ms = -1,
         .total_ms = -1,
-        .status =
-            slot->state == LEDGER_SLOT_SENDING ? LEDGER_STATUS_UNKNOWN : LEDGER_STATUS_NOT_SENT,
+        .status = is_sent ? LEDGER_STATUS_UNKNOWN : LEDGER_STATUS_NOT_SENT,
         .usage = CHAT_USAGE_UNKNOWN,
-        .cost_nano_usd = slot->state == LEDGER_SLOT_SENDING ? -1 : 0,
-        .cost_source =
-            slot->state == LEDGER_SLOT_SENDING ? LEDGER_COST_UNKNOWN : LEDGER_COST_COMPUTED,
+        .cost_nano_usd = is_sent ? -1 : 0,
+        .cost_source = is_sent ? LEDGER_COST_UNKNOWN : LEDGER_COST_COMPUTED,
         .body_sha256 = slot->has_body ? slot->body_sha256 : NULL,
         .body_bytes = slot->body_bytes,
-        .policy_hash = slot->policy_hash,
+        .policy_hash = slot->has_policy ? slot->policy_hash : NULL,
     };
-    atomic_fetch_add(&ledger->recovered, 1);
-    enqueue(ledger, row_of_attempt(&attempt), (struct ledger_ticket){0});
+    struct ledger_row *row = row_of_attempt(&attempt);
+    left->out_of_memory |= !row;
+    if (!row)
+        return;
+    row->is_leftover = true;
+    row->next = left->rows;
+    left->rows = row;
+    left->count++;
 }
 
 /* Rows of leftovers are committed before the slots are used again, so that a second crash loses
  * none. */
-static enum base_err recover(struct ledger *ledger, const char *table_path, uint32_t slots,
-                             struct base_error *reterr)
+static enum base_err recover(struct ledger *ledger, struct base_error *reterr)
 {
-    enum base_err err = ledger_inflight_open(table_path, slots, ledger->options.audit_strict,
-                                             on_left, ledger, &ledger->inflight, reterr);
-    struct ledger_row *rows = ledger->head;
-    ledger->head = ledger->tail = NULL;
-    if (!err && rows) {
-        err = ledger_db_write(ledger->db, rows, reterr);
+    char path[LEDGER_PATH_MAX + 16];
+    struct leftovers left = {0};
+    const struct ledger_options *options = &ledger->options;
+    size_t refused = 0;
+    (void)snprintf(path, sizeof(path), "%s/inflight", ledger->folder);
+    enum base_err err =
+        ledger_inflight_open(path, options->inflight_max ? options->inflight_max : INFLIGHT_DEFAULT,
+                             options->audit_strict, on_left, &left, &ledger->inflight, reterr);
+    if (!err && left.out_of_memory)
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for what a crash left");
+    if (!err && left.rows)
+        err = ledger_db_write(ledger->db, left.rows, &refused, reterr);
+    (void)free_rows(left.rows);
+    if (err)
+        return err;
+    ledger_inflight_clear(ledger->inflight);
+    atomic_store(&ledger->recovered, left.count);
+    atomic_store(&ledger->rows_written, left.count - refused);
+    if (left.count)
         log_event(LOG_WARN, "attempts of a process that ended unexpectedly were recorded",
-                  LOG_INT("attempts", atomic_load(&ledger->recovered)), LOG_END);
-    }
-    if (!err) {
-        settle(ledger, rows);
-        ledger_inflight_clear(ledger->inflight);
-    }
-    return err;
+                  LOG_INT("attempts", left.count), LOG_END);
+    return BASE_OK;
 }
 
 /* ---- life ---- */
@@ -321,31 +353,50 @@ static enum base_err start_writer(struct ledger *ledger, struct base_error *rete
     return BASE_OK;
 }
 
+static enum base_err init_sync(struct ledger *ledger)
+{
+    pthread_condattr_t monotonic;
+    if (pthread_condattr_init(&monotonic) != 0)
+        return BASE_ERR_NO_MEMORY;
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&ledger->lock, NULL);
+    (void)pthread_cond_init(&ledger->wake, NULL);
+    (void)pthread_cond_init(&ledger->written, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    return BASE_OK;
+}
+
+static enum base_err make_folder(struct ledger *ledger, struct base_error *reterr)
+{
+    int len =
+        snprintf(ledger->folder, sizeof(ledger->folder), "%s/ledger", ledger->options.state_dir);
+    if (len < 0 || (size_t)len >= sizeof(ledger->folder))
+        return base_error_set(reterr, BASE_ERR_IO, "the state folder's path is too long");
+    if (mkdir(ledger->folder, 0700) != 0 && errno != EEXIST)
+        return base_error_set(reterr, BASE_ERR_IO, "%s cannot be made: %s", ledger->folder,
+                              strerror(errno));
+    return BASE_OK;
+}
+
 enum base_err ledger_open(const struct ledger_options *options, struct ledger **ret_ledger,
                           struct base_error *reterr)
 {
     struct ledger *ledger = calloc(1, sizeof(*ledger));
-    if (!ledger)
+    if (!ledger || init_sync(ledger) != BASE_OK) {
+        free(ledger);
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the ledger");
+    }
     ledger->options = *options;
     if (!ledger->options.queue_max)
         ledger->options.queue_max = QUEUE_DEFAULT;
     if (!ledger->options.clock)
         ledger->options.clock = clock_system();
-    pthread_mutex_init(&ledger->lock, NULL);
-    pthread_cond_init(&ledger->wake, NULL);
-    pthread_cond_init(&ledger->written, NULL);
-    char table[4200];
-    (void)snprintf(ledger->folder, sizeof(ledger->folder), "%s/ledger", options->state_dir);
-    (void)snprintf(table, sizeof(table), "%s/inflight", ledger->folder);
-    enum base_err err = BASE_OK;
-    if (mkdir(ledger->folder, 0700) != 0 && errno != EEXIST)
-        err = base_error_set(reterr, BASE_ERR_IO, "%s: %s", ledger->folder, strerror(errno));
+    enum base_err err = make_folder(ledger, reterr);
+    ledger->options.state_dir = NULL; /* the caller's, for the call only */
     if (!err)
         err = open_month(ledger, reterr);
     if (!err)
-        err = recover(ledger, table,
-                      options->inflight_max ? options->inflight_max : INFLIGHT_DEFAULT, reterr);
+        err = recover(ledger, reterr);
     if (!err)
         err = start_writer(ledger, reterr);
     if (err) {
@@ -366,6 +417,7 @@ void ledger_close(struct ledger *ledger)
     pthread_mutex_unlock(&ledger->lock);
     if (ledger->has_thread)
         pthread_join(ledger->thread, NULL);
+    lose(ledger, free_rows(ledger->head)); /* there only when the writer had to give up */
     ledger_db_close(ledger->db);
     ledger_inflight_close(ledger->inflight);
     pthread_cond_destroy(&ledger->wake);
@@ -404,7 +456,7 @@ void ledger_request_end(struct ledger *ledger, const struct ledger_request *requ
 bool ledger_flush(struct ledger *ledger, int64_t timeout_ms)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += timeout_ms / 1000;
     until.tv_nsec += timeout_ms % 1000 * 1000000;
     if (until.tv_nsec >= 1000000000) {

@@ -1,16 +1,14 @@
 /*
  * The ledger: what every request cost, how long it took and why it went where it went.
  *
- *     err = ledger_open(&options, &ledger, &detail);       // locks nothing; the state folder is
- * locked by serve
+ *     err = ledger_open(&options, &ledger, &detail);      // serve has locked the state folder
  *     ...
- *     err = ledger_attempt_begin(ledger, &attempt, &ticket, &detail);   // before the first byte
- * leaves ledger_attempt_sending(ledger, ticket);                            // the door lets the
- * bytes go ledger_attempt_end(ledger, ticket, &attempt);                      // with status,
- * usage, cost ledger_request_end(ledger, &request);                              // once per
- * request, always
+ *     err = ledger_attempt_begin(ledger, &attempt, &ticket, &detail);  // before the first byte
+ *     ledger_attempt_sending(ledger, ticket);             // the door lets the bytes go
+ *     ledger_attempt_end(ledger, ticket, &attempt);       // with status, usage, cost
+ *     ledger_request_end(ledger, &request);               // once per request, always
  *     ...
- *     ledger_close(ledger);                                // writes all that is queued
+ *     ledger_close(ledger);                               // writes all that is queued
  *
  * One writer thread owns the one SQLite connection that writes and checkpoints (Debian 12's SQLite
  * can corrupt a WAL that two connections checkpoint). Rows arrive over a bounded queue and are
@@ -20,7 +18,8 @@
  * it returns (a process that is killed leaves it there; with `audit_strict` it is synced to the
  * disk as well). A slot is free again only after the attempt's row is committed. What ledger_open()
  * finds in the table becomes attempt rows: `not_sent` when the bytes were never let go, else
- * `unknown` with unknown cost.
+ * `unknown` with unknown cost. When the machine itself went down in between, all of them are
+ * `unknown`: nobody knows what the disk missed.
  *
  * Never in the ledger: prompts, answers, keys, values of findings. Unknown numbers are NULL, never
  * 0. Money is nano-dollars.
@@ -28,8 +27,9 @@
  * Threads: begin, sending, end and request_end from any thread; they copy what they are given.
  * Errors: ledger_attempt_begin() fails with OVERLOADED when the table is full, IO when `strict` and
  * the writer cannot write (disk full, read-only): then the request must not be sent. Without
- * `strict` rows wait in memory up to the queue's bound, an alarm is raised (ledger_stats), serving
- * goes on.
+ * `strict` rows wait in memory and an alarm is raised (ledger_stats), and serving goes on until
+ * the table is full of attempts that wait; an attempt without evidence is never made. Request rows
+ * beyond the queue's bound are lost and counted.
  */
 #ifndef GATEWAY_LEDGER_LEDGER_H
 #define GATEWAY_LEDGER_LEDGER_H
