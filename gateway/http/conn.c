@@ -137,6 +137,7 @@ static void flush(struct conn *conn)
             conn->broken = true;
             return;
         }
+        conn->check_error = false; /* a reset connection would have said so */
         buffer_consume(&conn->out, (size_t)put);
         count(&counters->bytes_out, (uint64_t)put);
         conn->progress_ns = now_ns(conn);
@@ -279,6 +280,7 @@ static bool begin_exchange(struct conn *conn)
     http_parser_init(&conn->parser,
                      &(struct http_limits){.body_bytes = options_of(conn)->body_bytes_max},
                      &conn->ex->head);
+    conn->check_error = true;
     return true;
 }
 
@@ -345,6 +347,18 @@ static bool read_input(struct conn *conn)
     return true;
 }
 
+/* Asked once after each event, when the connection is about to wait: a reset that came together
+ * with bytes shows neither in reading them nor in another event. */
+static bool was_reset(struct conn *conn)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (!conn->check_error)
+        return false;
+    conn->check_error = false;
+    return getsockopt(conn->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+}
+
 static bool process_input(struct conn *conn)
 {
     if (buffer_len(&conn->in) > 0 && !conn->hungry) {
@@ -360,21 +374,18 @@ static bool process_input(struct conn *conn)
         conn->state = CONN_CLOSED;
         return false;
     }
-    return conn->readable && read_input(conn);
+    if (conn->readable)
+        return read_input(conn);
+    if (was_reset(conn))
+        conn->broken = true;
+    return conn->broken;
 }
 
 /* ---- one step ---- */
 
 static bool client_left(struct conn *conn)
 {
-    if (conn->peer_closed && !options_of(conn)->half_close)
-        return true;
-    if (!conn->check_error)
-        return false;
-    conn->check_error = false;
-    int error = 0;
-    socklen_t len = sizeof(error);
-    return getsockopt(conn->io.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0 || error != 0;
+    return (conn->peer_closed && !options_of(conn)->half_close) || was_reset(conn);
 }
 
 static bool process_answer(struct conn *conn)
@@ -564,7 +575,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
         conn->readable = true;
     if (what & EV_WRITE)
         conn->writable = true;
-    conn->check_error = conn->ex && conn->ex->state > EXCHANGE_BODY;
+    conn->check_error = true;
     conn_wake(conn);
 }
 

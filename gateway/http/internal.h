@@ -198,7 +198,7 @@ struct conn {
     bool input_left;  /* input was left unread on purpose: linger before the close */
     bool hungry;      /* what is in `in` is not enough for the next event */
     bool time_is_up;  /* the timer fired */
-    bool check_error; /* something happened while nothing is read: maybe a reset */
+    bool check_error; /* something happened: maybe a reset */
     bool trusted_proxy;
     bool counted_ip;
     unsigned listener_id;

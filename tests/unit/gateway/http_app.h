@@ -165,7 +165,7 @@ static inline void on_stream(struct http_exchange *ex)
 /* n bytes, as fast as the client takes them */
 static inline void pour(struct http_exchange *ex)
 {
-    static char block[16 * 1024];
+    char block[16 * 1024];
     struct stream *stream = http_exchange_user(ex);
     struct app *app = app_of(ex);
     memset(block, 'b', sizeof(block));
