@@ -8,7 +8,7 @@
 
 enum { HEAD_WAIT_MS = 10000, COLLECT_MAX_BYTES = 64 << 20, RETRY_DEFAULT_MS = 5000 };
 
-void exchange_set_state(struct exchange *ex, enum exchange_state state)
+void api_exchange_set_state(struct exchange *ex, enum exchange_state state)
 {
     static const unsigned char legal[EXCHANGE_STATE_COUNT] = {
         [EXCHANGE_RECEIVING] = 1 << EXCHANGE_PREPARING | 1 << EXCHANGE_OVER,
@@ -23,7 +23,7 @@ void exchange_set_state(struct exchange *ex, enum exchange_state state)
     ex->state = state;
 }
 
-const struct dispatch_totals *exchange_totals(const struct exchange *ex)
+const struct dispatch_totals *api_exchange_totals(const struct exchange *ex)
 {
     if (ex->dispatch)
         return dispatch_totals(ex->dispatch);
@@ -32,7 +32,7 @@ const struct dispatch_totals *exchange_totals(const struct exchange *ex)
 
 /* ---- the end ---- */
 
-void exchange_stop_work(struct exchange *ex, enum ledger_status why)
+void api_exchange_stop_work(struct exchange *ex, enum ledger_status why)
 {
     loop_timer_clear(ex->worker->loop, &ex->head_timer);
     if (ex->dispatch)
@@ -43,13 +43,13 @@ void exchange_stop_work(struct exchange *ex, enum ledger_status why)
     ex->run = NULL;
 }
 
-void exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
-                   int64_t retry_after_ms)
+void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
+                       int64_t retry_after_ms)
 {
     bool head_is_out = ex->state == EXCHANGE_ANSWERING;
     ex->status = err == BASE_ERR_POLICY_VIOLATION ? LEDGER_STATUS_REFUSED : LEDGER_STATUS_ERROR;
     ex->err = err;
-    exchange_set_state(ex, EXCHANGE_OVER);
+    api_exchange_set_state(ex, EXCHANGE_OVER);
     loop_timer_clear(ex->worker->loop, &ex->head_timer);
     if (err == BASE_ERR_POLICY_VIOLATION)
         metrics_count(ex->app->metrics, METRIC_POLICY_REFUSED, 1);
@@ -87,7 +87,7 @@ static void answer_dry(struct exchange *ex)
     enum base_err err =
         router_explain(&ex->plan.facts, &ex->plan.decision, ex->arena, &why, &ex->error);
     if (err) {
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_fail(ex, err, &ex->error, -1);
         return;
     }
     struct buffer out;
@@ -96,7 +96,7 @@ static void answer_dry(struct exchange *ex)
     json_writer_init(&w, &out);
     router_explain_json(&why, &ex->plan.signals, &w);
     ex->status = LEDGER_STATUS_OK;
-    exchange_set_state(ex, EXCHANGE_OVER);
+    api_exchange_set_state(ex, EXCHANGE_OVER);
     (void)http_respond(ex->http, 200, "application/json", buffer_slice(&out));
     buffer_done(&out);
 }
@@ -109,7 +109,7 @@ static void on_work_end(void *user)
 /* The exchange's arena must stay until the work has let go of it. */
 static enum base_err start_work(struct exchange *ex)
 {
-    struct target_sink sink = {exchange_on_event, ex};
+    struct target_sink sink = {api_exchange_on_event, ex};
     struct slice id = slice_from_str(http_exchange_request_id(ex->http));
     enum base_err err;
     if (ex->pipeline) {
@@ -137,7 +137,7 @@ static enum base_err start_work(struct exchange *ex)
 
 static void ask(struct exchange *ex)
 {
-    exchange_set_state(ex, EXCHANGE_WAITING);
+    api_exchange_set_state(ex, EXCHANGE_WAITING);
     ex->asked_ns = clock_mono_ns(ex->app->clock);
     struct api_chat_answer_options options = {
         .id = arena_printf(ex->arena, "chatcmpl-%s", http_exchange_request_id(ex->http)),
@@ -150,19 +150,19 @@ static void ask(struct exchange *ex)
     ex->answer_begun = true;
     enum base_err err = start_work(ex);
     if (err)
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_fail(ex, err, &ex->error, -1);
     else if (ex->request->stream)
         (void)loop_timer_set(ex->worker->loop, &ex->head_timer, HEAD_WAIT_MS,
-                             exchange_on_head_timer, ex);
+                             api_exchange_on_head_timer, ex);
 }
 
-void exchange_prepared(struct exchange *ex)
+void api_exchange_prepared(struct exchange *ex)
 {
     enum base_err err = ex->prepare_err;
     char session_target[SESSIONS_NAME_MAX];
     struct router_session session;
     if (err) {
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_fail(ex, err, &ex->error, -1);
         return;
     }
     ex->pipeline = snapshot_pipeline(ex->view->snapshot, ex->request->model);
@@ -174,7 +174,7 @@ void exchange_prepared(struct exchange *ex)
     session.target = arena_dup(ex->arena, session.target);
     err = plan_choose(&ex->plan, plan_live_targets, NULL, &session, &ex->error);
     if (err) {
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_fail(ex, err, &ex->error, -1);
         return;
     }
     ex->chosen = true;
@@ -183,7 +183,8 @@ void exchange_prepared(struct exchange *ex)
     } else if (ex->plan.decision.outcome) {
         (void)base_error_set(&ex->error, ex->plan.decision.outcome, "%.*s",
                              SLICE_ARG(ex->plan.decision.message));
-        exchange_fail(ex, ex->plan.decision.outcome, &ex->error, ex->plan.decision.retry_after_ms);
+        api_exchange_fail(ex, ex->plan.decision.outcome, &ex->error,
+                          ex->plan.decision.retry_after_ms);
     } else {
         ask(ex);
     }
@@ -309,27 +310,27 @@ static void begin(struct http_exchange *http, bool dry_run)
     if (!err)
         err = read_headers(ex);
     if (err)
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_fail(ex, err, &ex->error, -1);
 }
 
-void exchange_on_request(struct http_exchange *http)
+void api_exchange_on_request(struct http_exchange *http)
 {
     begin(http, false);
 }
 
-void exchange_on_request_dry(struct http_exchange *http)
+void api_exchange_on_request_dry(struct http_exchange *http)
 {
     begin(http, true);
 }
 
-void exchange_on_body(struct http_exchange *http)
+void api_exchange_on_body(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
     if (ex && ex->state == EXCHANGE_RECEIVING)
-        exchange_prepare(ex);
+        api_exchange_prepare(ex);
 }
 
-void exchange_on_gone(struct http_exchange *http)
+void api_exchange_on_gone(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
     if (!ex || ex->state == EXCHANGE_OVER)
@@ -337,11 +338,11 @@ void exchange_on_gone(struct http_exchange *http)
     ex->gone_meanwhile = true;
     ex->status = LEDGER_STATUS_CLIENT_GONE;
     ex->err = BASE_ERR_CLIENT_GONE;
-    exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
-    exchange_set_state(ex, EXCHANGE_OVER);
+    api_exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
+    api_exchange_set_state(ex, EXCHANGE_OVER);
 }
 
-void exchange_on_writable(struct http_exchange *http)
+void api_exchange_on_writable(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
     if (!ex || !ex->paused || ex->state == EXCHANGE_OVER)
@@ -353,7 +354,7 @@ void exchange_on_writable(struct http_exchange *http)
         pipeline_resume(ex->run);
 }
 
-void exchange_on_shutdown(struct http_exchange *http)
+void api_exchange_on_shutdown(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
     if (!ex || ex->state == EXCHANGE_OVER) {
@@ -362,20 +363,20 @@ void exchange_on_shutdown(struct http_exchange *http)
         return;
     }
     ex->gone_meanwhile = true;
-    exchange_stop_work(ex, LEDGER_STATUS_CANCELLED);
+    api_exchange_stop_work(ex, LEDGER_STATUS_CANCELLED);
     struct base_error detail; /* ex->error may be in use by a work thread */
     (void)base_error_set(&detail, BASE_ERR_SHUTTING_DOWN, "the server is shutting down; try again");
-    exchange_fail(ex, BASE_ERR_SHUTTING_DOWN, &detail, 1000);
+    api_exchange_fail(ex, BASE_ERR_SHUTTING_DOWN, &detail, 1000);
 }
 
-void exchange_on_end(struct http_exchange *http)
+void api_exchange_on_end(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
     if (!ex)
         return;
     struct ledger_request row;
-    exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
-    exchange_row(ex, &row);
+    api_exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
+    api_exchange_row(ex, &row);
     if (!ex->dry_run) {
         ledger_request_end(ex->app->ledger, &row);
         metrics_request(ex->app->metrics, &row);

@@ -8,7 +8,7 @@
  * it is large WAITING     a target was chosen and asked; nothing has been shown yet, the next one
  * may still be tried ANSWERING   the head is out OVER        nothing more will be sent
  *
- * exchange_set_state() is the only writer of `state`. All on the loop's thread, but for the
+ * api_exchange_set_state() is the only writer of `state`. All on the loop's thread, but for the
  * preparation of large bodies, during which nobody else touches the exchange.
  */
 #ifndef GATEWAY_API_EXCHANGE_H
@@ -66,34 +66,34 @@ struct exchange {
     enum base_err err;
 };
 
-void exchange_set_state(struct exchange *ex, enum exchange_state state);
+void api_exchange_set_state(struct exchange *ex, enum exchange_state state);
 
-/* exchange_prepare.c: parse, inspect, score, rules; then exchange_prepared(). */
-void exchange_prepare(struct exchange *ex);
+/* exchange_prepare.c: parse, inspect, score, rules; then api_exchange_prepared(). */
+void api_exchange_prepare(struct exchange *ex);
 /* exchange.c */
-void exchange_prepared(struct exchange *ex);
+void api_exchange_prepared(struct exchange *ex);
 /* Ends the exchange with an error, in whatever form the answer has by now. */
-void exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
-                   int64_t retry_after_ms);
+void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
+                       int64_t retry_after_ms);
 
 /* exchange_answer.c: events to bytes. */
-void exchange_on_event(void *user, const struct chat_event *event);
-void exchange_on_head_timer(void *user);
-void exchange_row(const struct exchange *ex, struct ledger_request *ret);
+void api_exchange_on_event(void *user, const struct chat_event *event);
+void api_exchange_on_head_timer(void *user);
+void api_exchange_row(const struct exchange *ex, struct ledger_request *ret);
 
 /* Releases dispatch or pipeline; keeps their totals. */
-void exchange_stop_work(struct exchange *ex, enum ledger_status why);
+void api_exchange_stop_work(struct exchange *ex, enum ledger_status why);
 
 /* Totals of the dispatch or the pipeline, running or over. */
-const struct dispatch_totals *exchange_totals(const struct exchange *ex);
+const struct dispatch_totals *api_exchange_totals(const struct exchange *ex);
 
 /* The handlers: see handlers.c. */
-void exchange_on_request(struct http_exchange *http);
-void exchange_on_request_dry(struct http_exchange *http);
-void exchange_on_body(struct http_exchange *http);
-void exchange_on_gone(struct http_exchange *http);
-void exchange_on_writable(struct http_exchange *http);
-void exchange_on_shutdown(struct http_exchange *http);
-void exchange_on_end(struct http_exchange *http);
+void api_exchange_on_request(struct http_exchange *http);
+void api_exchange_on_request_dry(struct http_exchange *http);
+void api_exchange_on_body(struct http_exchange *http);
+void api_exchange_on_gone(struct http_exchange *http);
+void api_exchange_on_writable(struct http_exchange *http);
+void api_exchange_on_shutdown(struct http_exchange *http);
+void api_exchange_on_end(struct http_exchange *http);
 
 #endif

@@ -14,7 +14,7 @@ static const struct plan *answering_plan(const struct exchange *ex)
 static const struct router_target *answering_target(const struct exchange *ex)
 {
     const struct plan *plan = answering_plan(ex);
-    size_t index = exchange_totals(ex)->target;
+    size_t index = api_exchange_totals(ex)->target;
     return plan && index < plan->facts.target_count ? &plan->facts.targets[index] : NULL;
 }
 
@@ -49,7 +49,7 @@ static void add_rules(struct exchange *ex)
 static void add_headers(struct exchange *ex)
 {
     const struct router_target *target = answering_target(ex);
-    const struct dispatch_totals *totals = exchange_totals(ex);
+    const struct dispatch_totals *totals = api_exchange_totals(ex);
     add_list(ex, "x-hearth-warnings", totals->warnings, totals->warning_count, "; ");
     if (!ex->view->snapshot->config->headers_full)
         return;
@@ -91,12 +91,12 @@ static void start_stream(struct exchange *ex)
 {
     loop_timer_clear(ex->worker->loop, &ex->head_timer);
     add_headers(ex);
-    exchange_set_state(ex, EXCHANGE_ANSWERING);
+    api_exchange_set_state(ex, EXCHANGE_ANSWERING);
     (void)http_sse_start(ex->http, KEEPALIVE_MS);
 }
 
 /* Nothing to show for a long time: proxies in between would give up. */
-void exchange_on_head_timer(void *user)
+void api_exchange_on_head_timer(void *user)
 {
     struct exchange *ex = user;
     if (ex->state != EXCHANGE_WAITING)
@@ -141,11 +141,11 @@ static void keep_session(struct exchange *ex)
 static void answer_whole(struct exchange *ex)
 {
     add_headers(ex);
-    int64_t cost = exchange_totals(ex)->cost_nano_usd;
+    int64_t cost = api_exchange_totals(ex)->cost_nano_usd;
     if (cost >= 0 && ex->view->snapshot->config->headers_full)
         (void)http_add_headerf(ex->http, "x-hearth-cost-usd", "%lld.%09lld",
                                (long long)(cost / 1000000000), (long long)(cost % 1000000000));
-    exchange_set_state(ex, EXCHANGE_ANSWERING);
+    api_exchange_set_state(ex, EXCHANGE_ANSWERING);
     (void)http_respond(ex->http, 200, "application/json", buffer_slice(&ex->answer.out));
 }
 
@@ -157,22 +157,22 @@ static void on_done(struct exchange *ex)
     if (err) {
         (void)base_error_set(&ex->error, err,
                              "the answer's label could not be kept, so it cannot be given");
-        exchange_stop_work(ex, LEDGER_STATUS_OK);
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_stop_work(ex, LEDGER_STATUS_OK);
+        api_exchange_fail(ex, err, &ex->error, -1);
         return;
     }
     keep_session(ex);
     const struct router_target *target = answering_target(ex);
     struct api_chat_account account = {
-        .nano_usd = exchange_totals(ex)->cost_nano_usd,
+        .nano_usd = api_exchange_totals(ex)->cost_nano_usd,
         .target = target ? target->name : SLICE_NONE,
         .zone = target ? slice_from_str(policy_zone_name(target->zone)) : SLICE_NONE,
         .late = ex->head_late,
     };
     ex->status = LEDGER_STATUS_OK;
     if (api_chat_answer_end(&ex->answer, &account)) {
-        exchange_stop_work(ex, LEDGER_STATUS_OK);
-        exchange_fail(ex, BASE_ERR_NO_MEMORY, NULL, -1);
+        api_exchange_stop_work(ex, LEDGER_STATUS_OK);
+        api_exchange_fail(ex, BASE_ERR_NO_MEMORY, NULL, -1);
         return;
     }
     if (ex->request->stream) {
@@ -181,8 +181,8 @@ static void on_done(struct exchange *ex)
     } else {
         answer_whole(ex);
     }
-    exchange_stop_work(ex, LEDGER_STATUS_OK);
-    exchange_set_state(ex, EXCHANGE_OVER);
+    api_exchange_stop_work(ex, LEDGER_STATUS_OK);
+    api_exchange_set_state(ex, EXCHANGE_OVER);
 }
 
 static void on_error(struct exchange *ex, const struct chat_event *event)
@@ -192,11 +192,11 @@ static void on_error(struct exchange *ex, const struct chat_event *event)
     enum base_err err = ex->error.code;
     if (ex->first_content_ns && remember(ex)) /* what was shown may come back in the next turn */
         err = BASE_ERR_IO;
-    exchange_stop_work(ex, LEDGER_STATUS_ERROR);
-    exchange_fail(ex, err, &ex->error, event->retry_after_ms);
+    api_exchange_stop_work(ex, LEDGER_STATUS_ERROR);
+    api_exchange_fail(ex, err, &ex->error, event->retry_after_ms);
 }
 
-void exchange_on_event(void *user, const struct chat_event *event)
+void api_exchange_on_event(void *user, const struct chat_event *event)
 {
     struct exchange *ex = user;
     if (ex->state == EXCHANGE_OVER)
@@ -218,8 +218,8 @@ void exchange_on_event(void *user, const struct chat_event *event)
     enum base_err err = api_chat_answer_event(&ex->answer, event);
     if (err) {
         (void)base_error_set(&ex->error, err, "the answer is larger than Hearth passes on");
-        exchange_stop_work(ex, LEDGER_STATUS_ERROR);
-        exchange_fail(ex, err, &ex->error, -1);
+        api_exchange_stop_work(ex, LEDGER_STATUS_ERROR);
+        api_exchange_fail(ex, err, &ex->error, -1);
         return;
     }
     if (ex->state == EXCHANGE_ANSWERING && ex->request->stream)
@@ -230,7 +230,7 @@ void exchange_on_event(void *user, const struct chat_event *event)
 
 static int64_t avoided(const struct exchange *ex)
 {
-    const struct dispatch_totals *totals = exchange_totals(ex);
+    const struct dispatch_totals *totals = api_exchange_totals(ex);
     if (!ex->chosen || totals->cost_nano_usd < 0 || ex->status != LEDGER_STATUS_OK)
         return -1;
     int64_t dearest = -1;
@@ -288,9 +288,9 @@ static void add_times(const struct exchange *ex, struct ledger_request *row)
         row->status = LEDGER_STATUS_CLIENT_GONE; /* answered, but nobody took it */
 }
 
-void exchange_row(const struct exchange *ex, struct ledger_request *row)
+void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
 {
-    const struct dispatch_totals *totals = exchange_totals(ex);
+    const struct dispatch_totals *totals = api_exchange_totals(ex);
     *row = (struct ledger_request){
         .id = slice_from_str(http_exchange_request_id(ex->http)),
         .tenant = ex->who.tenant,

@@ -31,7 +31,7 @@ static void back_on_loop(void *user)
     struct http_exchange *http = ex->http;
     ex->preparing_elsewhere = false;
     if (!ex->gone_meanwhile)
-        exchange_prepared(ex);
+        api_exchange_prepared(ex);
     http_exchange_unref(http);
 }
 
@@ -43,9 +43,9 @@ static void prepare_elsewhere(void *user)
                     ex); /* false: the process is ending, and so is the loop */
 }
 
-void exchange_prepare(struct exchange *ex)
+void api_exchange_prepare(struct exchange *ex)
 {
-    exchange_set_state(ex, EXCHANGE_PREPARING);
+    api_exchange_set_state(ex, EXCHANGE_PREPARING);
     if (http_exchange_body(ex->http).len > INLINE_BYTES_MAX) {
         ex->preparing_elsewhere = true;
         http_exchange_ref(ex->http);
@@ -55,9 +55,9 @@ void exchange_prepare(struct exchange *ex)
         ex->preparing_elsewhere = false;
         ex->prepare_err = base_error_set(&ex->error, BASE_ERR_OVERLOADED,
                                          "too many large requests are being inspected");
-        exchange_prepared(ex);
+        api_exchange_prepared(ex);
         return;
     }
     ex->prepare_err = prepare(ex);
-    exchange_prepared(ex);
+    api_exchange_prepared(ex);
 }

@@ -71,6 +71,8 @@ static size_t write_models(struct json_writer *w, const struct snapshot *snap, s
     for (size_t i = 0; i < snap->config->model_count; i++) {
         struct slice name = snap->config->models[i].name;
         has_auto |= slice_eq_str(name, "auto");
+        if (slice_ends_with(name, SLICE("*"))) /* a pattern, not a name to ask for */
+            continue;
         if (slice_is_absent(only) || slice_eq(only, name)) {
             write_model(w, name, "hearth", created_s);
             count++;
@@ -240,9 +242,9 @@ static void on_metrics(struct http_exchange *http)
 
 #define EXCHANGE(path_, first)                                                                     \
     {                                                                                              \
-        .method = "POST", .path = path_, .on_request = first, .on_body = exchange_on_body,         \
-        .on_gone = exchange_on_gone, .on_writable = exchange_on_writable,                          \
-        .on_shutdown = exchange_on_shutdown, .on_end = exchange_on_end                             \
+        .method = "POST", .path = path_, .on_request = first, .on_body = api_exchange_on_body,     \
+        .on_gone = api_exchange_on_gone, .on_writable = api_exchange_on_writable,                  \
+        .on_shutdown = api_exchange_on_shutdown, .on_end = api_exchange_on_end                     \
     }
 
 enum {
@@ -253,8 +255,8 @@ enum {
 
 #define HANDLERS(ADMIN_)                                                                           \
     {                                                                                              \
-        EXCHANGE("/v1/chat/completions", exchange_on_request),                                     \
-            EXCHANGE("/v1/route", exchange_on_request_dry),                                        \
+        EXCHANGE("/v1/chat/completions", api_exchange_on_request),                                 \
+            EXCHANGE("/v1/route", api_exchange_on_request_dry),                                    \
             {.method = "GET", .path = "/v1/models", .on_body = on_models},                         \
             {.method = "GET", .path = "/v1/models/*", .on_body = on_model},                        \
             {.method = "GET", .path = "/healthz", .on_body = on_healthz},                          \

@@ -87,8 +87,10 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
     if (!plan->targets)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to choose a target");
     memcpy(plan->targets, snap->facts, snap->target_count * sizeof(*plan->targets));
-    enum base_err err = router_route_find(&snap->routes, plan->targets, snap->target_count,
-                                          plan->request->model, plan->arena, &plan->route, reterr);
+    const struct config_model *model = snapshot_model(snap, plan->request->model);
+    struct slice name = model ? model->name : plan->request->model;
+    enum base_err err = router_route_find(&snap->routes, plan->targets, snap->target_count, name,
+                                          plan->arena, &plan->route, reterr);
     if (err)
         return err;
     for (size_t i = 0; i < snap->target_count; i++) {
