@@ -8,7 +8,7 @@
  * The layers, each usable without the next:
  *
  *     model      a GGUF file, mapped: facts, vocabulary, weights          gguf.c, model.c
- *     session    a KV cache, scratch memory and threads: tokens in,       session.c, graph_*.c,
+ *     session    a KV cache, scratch memory and threads: tokens in,       session.c, graph.c,  
  *                logits out, several sequences in one step                kernels/
  *     tokenizer  text <-> tokens;  template: messages -> prompt text      tokenizer.c, template.c
  *     sampler    logits -> token                                          sampler.c
@@ -37,6 +37,11 @@
  *                                          {.sequence = 0, .token = 42, .want_logits = true}};
  *     err = engine_session_step(session, items, 2, NULL, &detail);
  *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
+ *
+ * What it computes: architectures llama (with Mistral, SmolLM, TinyLlama...), qwen2, qwen3; weights
+ * F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, in any mix. All but Q8_0 are
+ * multiplied with float32 activations; Q8_0 with 8-bit ones, 32 a scale, where the processor has
+ * vectors (nmse of the logits about 1e-4; with HEARTH_CPU=portable as exact as the rest).
  *
  * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
  * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot
