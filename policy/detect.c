@@ -169,6 +169,47 @@ static bool on_hit(void *user, unsigned index, size_t from, size_t to)
     return true;
 }
 
+#define D CLASS_DIGIT | CLASS_HEX
+#define H CLASS_ALPHA | CLASS_HEX
+#define A CLASS_ALPHA
+const uint8_t detect_classes[256] = {
+    ['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D, ['5'] = D, ['6'] = D, ['7'] = D,
+    ['8'] = D, ['9'] = D, ['A'] = H, ['B'] = H, ['C'] = H, ['D'] = H, ['E'] = H, ['F'] = H,
+    ['G'] = A, ['H'] = A, ['I'] = A, ['J'] = A, ['K'] = A, ['L'] = A, ['M'] = A, ['N'] = A,
+    ['O'] = A, ['P'] = A, ['Q'] = A, ['R'] = A, ['S'] = A, ['T'] = A, ['U'] = A, ['V'] = A,
+    ['W'] = A, ['X'] = A, ['Y'] = A, ['Z'] = A, ['a'] = H, ['b'] = H, ['c'] = H, ['d'] = H,
+    ['e'] = H, ['f'] = H, ['g'] = A, ['h'] = A, ['i'] = A, ['j'] = A, ['k'] = A, ['l'] = A,
+    ['m'] = A, ['n'] = A, ['o'] = A, ['p'] = A, ['q'] = A, ['r'] = A, ['s'] = A, ['t'] = A,
+    ['u'] = A, ['v'] = A, ['w'] = A, ['x'] = A, ['y'] = A, ['z'] = A,
+};
+#undef D
+#undef H
+#undef A
+
+/* Words without digits are most of a text, and nothing to the detectors of numbers. */
+static bool find_tokens(struct detect *d)
+{
+    struct detect_token *tokens = NULL;
+    size_t count = 0, capacity = 0;
+    for (size_t at = 0; at < d->text.len; at++) {
+        size_t from = at;
+        uint8_t seen = 0;
+        while (at < d->text.len && detect_is_alnum(d->text.ptr[at]))
+            seen |= detect_classes[(unsigned char)d->text.ptr[at++]];
+        char next = detect_at(d, at);
+        bool pair = at - from == 2 && (next == ':' || next == '-' || next == ' ');
+        if (!(seen & CLASS_DIGIT) && at - from < 26 && !pair)
+            continue;
+        if (!arena_grow(d->arena, (void **)&tokens, count, &capacity, sizeof(*tokens)))
+            return false;
+        tokens[count++] = (struct detect_token){
+            .from = (uint32_t)from, .to = (uint32_t)at, .digits = seen & CLASS_DIGIT};
+    }
+    d->tokens = tokens;
+    d->token_count = count;
+    return true;
+}
+
 static int compare_words(const void *a, const void *b)
 {
     const struct detect_word *x = a, *y = b;
@@ -185,9 +226,11 @@ enum base_err detect_run(struct detect *d, const struct policy_matcher *matcher)
         qsort(h.words, h.word_count, sizeof(*h.words), compare_words);
     d->words = h.words;
     d->word_count = h.word_count;
+    if (d->out_of_memory || !find_tokens(d))
+        return BASE_ERR_NO_MEMORY;
     d->alone = slice_trim(d->text).len <= ALONE_BYTES;
     for (size_t i = 0; i < h.token_count; i++)
-        detect_token(d, h.tokens[i].rule, h.tokens[i].from, h.tokens[i].to);
+        detect_prefixed(d, h.tokens[i].rule, h.tokens[i].from, h.tokens[i].to);
     detect_numbers(d);
     detect_identifiers(d);
     detect_network(d);

@@ -48,6 +48,12 @@ struct detect_word {
     uint32_t classes;
 };
 
+/* Letters and digits in a row: those with a digit, long ones, and pairs that may begin a MAC address. */
+struct detect_token {
+    uint32_t from, to;
+    bool digits;
+};
+
 struct detect_found {
     enum policy_finding_type type;
     float confidence;
@@ -60,6 +66,8 @@ struct detect {
     struct arena *arena;
     const struct detect_word *words; /* by `from` */
     size_t word_count;
+    const struct detect_token *tokens; /* by `from` */
+    size_t token_count;
     bool alone; /* the text is short: hardly more than one value */
     struct detect_found *found;
     size_t count, capacity;
@@ -92,7 +100,7 @@ void detect_by_word(
     struct detect *d); /* detect_word.c: passwords, dates of birth, what a word announces */
 void detect_places(struct detect *d); /* detect_place.c: postal addresses */
 /* detect_secret.c: a token that a pattern found; checks what the pattern cannot. */
-void detect_token(struct detect *d, unsigned rule, size_t from, size_t to);
+void detect_prefixed(struct detect *d, unsigned rule, size_t from, size_t to);
 bool detect_is_placeholder(struct slice value);
 double detect_entropy(struct slice value); /* Shannon, bits per byte */
 
@@ -121,19 +129,28 @@ struct detect_keyword {
 extern const struct detect_keyword detect_keywords[];
 extern const size_t detect_keyword_count;
 
+/* Bits of detect_classes[]. */
+enum { CLASS_DIGIT = 1, CLASS_ALPHA = 2, CLASS_HEX = 4 };
+extern const uint8_t detect_classes[256];
+
 static inline bool detect_is_digit(char c)
 {
-    return c >= '0' && c <= '9';
+    return detect_classes[(unsigned char)c] & CLASS_DIGIT;
 }
 
 static inline bool detect_is_alpha(char c)
 {
-    return (c | 32) >= 'a' && (c | 32) <= 'z';
+    return detect_classes[(unsigned char)c] & CLASS_ALPHA;
 }
 
 static inline bool detect_is_alnum(char c)
 {
-    return detect_is_digit(c) || detect_is_alpha(c);
+    return detect_classes[(unsigned char)c] & (CLASS_DIGIT | CLASS_ALPHA);
+}
+
+static inline bool detect_is_hex(char c)
+{
+    return detect_classes[(unsigned char)c] & CLASS_HEX;
 }
 
 /* The byte at `at`, or a line end outside of the text. */

@@ -132,30 +132,23 @@ static void try_separated(struct detect *d, size_t from)
 
 void detect_identifiers(struct detect *d)
 {
-    for (size_t at = 0; at < d->text.len;) {
-        if (!detect_is_alnum(d->text.ptr[at])) {
-            at++;
-            continue;
-        }
-        size_t to = at;
-        bool digits = false;
-        while (to < d->text.len && detect_is_alnum(d->text.ptr[to]))
-            digits |= detect_is_digit(d->text.ptr[to++]);
+    for (size_t i = 0; i < d->token_count; i++) {
+        size_t at = d->tokens[i].from, to = d->tokens[i].to;
+        bool digits = d->tokens[i].digits;
         struct slice token = slice_sub(d->text, at, to - at);
         char before = detect_before(d, at);
-        bool touches = before == '_' || (unsigned char)before >= 0xC3;
-        if (digits && !touches && detect_is_alpha(token.ptr[0]) && token.len >= 4)
+        if (before == '_' || (unsigned char)before >= 0xC3)
+            continue;
+        if (digits && detect_is_alpha(token.ptr[0]) && token.len >= 4)
             (void)try_iban(d, at);
         bool lower;
-        if (digits && !touches && token.len >= 9 && token.len <= 16 &&
-            has_letters_and_digits(token, &lower)) {
+        if (digits && token.len >= 9 && token.len <= 16 && has_letters_and_digits(token, &lower)) {
             char compact[MAX_ID + 1];
             size_t ends[MAX_ID + 1];
             size_t len = compact_from(d, at, false, compact, ends);
             try_identifier(d, at, to, slice_of(compact, len), lower);
         }
-        if (!touches && (digits || token.len == 2) && token.len <= 8)
+        if (token.len <= 8 && (digits || detect_is_digit(detect_at(d, to + 1))))
             try_separated(d, at);
-        at = to;
     }
 }

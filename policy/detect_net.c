@@ -13,7 +13,7 @@ static bool is_domain(char c)
     return detect_is_alnum(c) || c == '-' || c == '.' || (unsigned char)c >= 0x80;
 }
 
-static void try_email(struct detect *d, size_t at)
+static size_t try_email(struct detect *d, size_t at)
 {
     size_t from = at, to = at + 1;
     while (from > 0 && at - from < 64 && is_local_part(d->text.ptr[from - 1]))
@@ -36,8 +36,9 @@ static void try_email(struct detect *d, size_t at)
         letters++;
     bool puny = slice_starts_with(slice_sub(domain, dot, 4), SLICE("xn--"));
     if (from == at || dot < 2 || (!puny && (letters < 2 || dot + letters != domain.len)))
-        return;
+        return at + 1;
     detect_add(d, POLICY_FINDING_EMAIL, 0.95, from, to);
+    return at + 1;
 }
 
 static int read_octet(const struct detect *d, size_t *at)
@@ -90,11 +91,6 @@ static void try_ipv4(struct detect *d, size_t from)
     detect_add(d, POLICY_FINDING_IP_ADDRESS, 0.8, from, skip_prefix_length(d, at, 32));
 }
 
-static bool is_hex(char c)
-{
-    return detect_is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'f');
-}
-
 /* Six pairs of hexadecimal digits with one kind of separator. */
 static bool try_mac(struct detect *d, size_t from)
 {
@@ -104,7 +100,7 @@ static bool try_mac(struct detect *d, size_t from)
         return false;
     for (size_t i = 0; i < 17; i++) {
         char c = d->text.ptr[from + i];
-        if (i % 3 == 2 ? c != separator : !is_hex(c))
+        if (i % 3 == 2 ? c != separator : !detect_is_hex(c))
             return false;
     }
     if (detect_is_alnum(detect_at(d, from + 17)) || detect_at(d, from + 17) == separator)
@@ -132,7 +128,7 @@ static bool is_ipv6(struct slice text)
             continue;
         }
         size_t start = at;
-        while (at < text.len && is_hex(text.ptr[at]))
+        while (at < text.len && detect_is_hex(text.ptr[at]))
             at++;
         if (at < text.len && text.ptr[at] == '.') {
             struct detect rest = {.text = slice_sub(text, start, text.len)};
@@ -158,10 +154,10 @@ static bool is_ipv6(struct slice text)
 static size_t try_ipv6(struct detect *d, size_t colon)
 {
     size_t from = colon, to = colon;
-    while (from > 0 && colon - from < 5 && is_hex(d->text.ptr[from - 1]))
+    while (from > 0 && colon - from < 5 && detect_is_hex(d->text.ptr[from - 1]))
         from--;
     while (to < d->text.len && to - from < 45 &&
-           (is_hex(d->text.ptr[to]) || d->text.ptr[to] == ':' || d->text.ptr[to] == '.'))
+           (detect_is_hex(d->text.ptr[to]) || d->text.ptr[to] == ':' || d->text.ptr[to] == '.'))
         to++;
     size_t end = to;
     size_t colons = 0;
@@ -207,35 +203,37 @@ static void try_wallet(struct detect *d, size_t from, size_t to)
     else if (token.len == 42 && token.ptr[0] == '0' && (token.ptr[1] | 32) == 'x') {
         found = detect_near(d, from, to, CTX_WALLET, 60, 30);
         for (size_t i = 2; i < token.len && found; i++)
-            found = is_hex(token.ptr[i]);
+            found = detect_is_hex(token.ptr[i]);
     }
     if (found)
         detect_add(d, POLICY_FINDING_CRYPTO_WALLET, 0.95, from, to);
 }
 
+/* Calls `try_at` for each `mark`; it returns where to go on. */
+static void each_mark(struct detect *d, char mark, size_t (*try_at)(struct detect *, size_t))
+{
+    for (size_t at = 0; at < d->text.len;) {
+        const char *found = memchr(d->text.ptr + at, mark, d->text.len - at);
+        if (!found)
+            return;
+        size_t next = try_at(d, (size_t)(found - d->text.ptr));
+        at = (size_t)(found - d->text.ptr) + 1;
+        at = next > at ? next : at;
+    }
+}
+
 void detect_network(struct detect *d)
 {
-    size_t token = 0; /* start of the letters and digits we are in */
-    size_t ipv6_done = 0;
-    for (size_t at = 0; at <= d->text.len; at++) {
-        char c = detect_at(d, at);
-        if (detect_is_alnum(c) && at < d->text.len) {
-            if (at > 0 && detect_is_alnum(d->text.ptr[at - 1]))
-                continue;
-            token = at;
-            if (detect_is_digit(c) && at >= ipv6_done)
-                try_ipv4(d, at);
-            if (is_hex(c) && try_mac(d, at))
-                ipv6_done = at + 17;
-            continue;
-        }
-        if (at - token >= 26 && at - token <= 90 && at > 0 && detect_is_alnum(d->text.ptr[at - 1]))
-            try_wallet(d, token, at);
-        if (at == d->text.len)
-            break;
-        if (c == '@')
-            try_email(d, at);
-        else if (c == ':' && at >= ipv6_done)
-            ipv6_done = try_ipv6(d, at);
+    size_t mac_end = 0;
+    for (size_t i = 0; i < d->token_count; i++) {
+        size_t from = d->tokens[i].from, to = d->tokens[i].to;
+        if (detect_is_digit(d->text.ptr[from]) && detect_at(d, to) == '.')
+            try_ipv4(d, from);
+        if (to - from == 2 && from >= mac_end && try_mac(d, from))
+            mac_end = from + 17;
+        if (to - from >= 26 && to - from <= 90)
+            try_wallet(d, from, to);
     }
+    each_mark(d, '@', try_email);
+    each_mark(d, ':', try_ipv6);
 }

@@ -274,29 +274,35 @@ static void try_phone(struct detect *d, const struct cluster *c)
     detect_add(d, POLICY_FINDING_PHONE, confidence, start, to);
 }
 
+static size_t next_number(struct detect *d, size_t at)
+{
+    struct cluster c;
+    read_cluster(d, at, &c);
+    if (c.count == 0)
+        return at + 1;
+    size_t end = c.to[c.count - 1];
+    /* The longest runs first, so that a card is found whole. */
+    bool found = false;
+    for (size_t span = c.count; span > 0 && !found; span--) {
+        for (size_t first = 0; first + span <= c.count; first++)
+            found |= try_run(d, &c, first, first + span - 1);
+    }
+    if (end - c.from[0] >= 6)
+        try_phone(d, &c);
+    /* A long row is looked at again from its next group: what it holds may begin there. */
+    return found || c.count < MAX_GROUPS ? end : c.to[0];
+}
+
 void detect_numbers(struct detect *d)
 {
-    for (size_t at = 0; at < d->text.len;) {
-        if (!detect_is_digit(d->text.ptr[at])) {
-            at++;
-            continue;
+    size_t done = 0;
+    for (size_t i = 0; i < d->token_count; i++) {
+        size_t at = d->tokens[i].from;
+        while (d->tokens[i].digits && at < d->tokens[i].to) {
+            if (at < done || !detect_is_digit(d->text.ptr[at]))
+                at++;
+            else
+                at = done = next_number(d, at);
         }
-        struct cluster c;
-        read_cluster(d, at, &c);
-        if (c.count == 0)
-            return;
-        /* The longest runs first, so that "4111 1111 1111 1111 12" is found with what follows it.
-         */
-        bool found = false;
-        for (size_t span = c.count; span > 0 && !found; span--) {
-            for (size_t first = 0; first + span <= c.count; first++)
-                found |= try_run(d, &c, first, first + span - 1);
-        }
-        if (c.to[c.count - 1] - c.from[0] >= 6)
-            try_phone(d, &c);
-        at = found ? c.to[c.count - 1] : c.to[0];
-        /* The rest of a cluster that holds nothing is looked at again only from its next group. */
-        if (!found && c.count > 1 && c.count < MAX_GROUPS)
-            at = c.to[c.count - 1];
     }
 }

@@ -305,7 +305,7 @@ static size_t tail_end(const struct detect *d, const struct detect_rule *r, size
     return at;
 }
 
-void detect_token(struct detect *d, unsigned rule, size_t from, size_t to)
+void detect_prefixed(struct detect *d, unsigned rule, size_t from, size_t to)
 {
     const struct detect_rule *r = &detect_rules[rule];
     if (r->tail)

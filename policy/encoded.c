@@ -4,19 +4,22 @@
 #define MIN_TOKEN 16
 #define MAX_TOKEN ((size_t)1 << 20)
 
-static int base64_value(char c)
+/* Values of base64 and base64url, plus one; 0 = not a character of theirs. */
+static const uint8_t base64_table[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['-'] = 63,
+    ['/'] = 64, ['_'] = 64,
+};
+
+static inline int base64_value(char c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == '+' || c == '-')
-        return 62;
-    if (c == '/' || c == '_')
-        return 63;
-    return -1;
+    return (int)base64_table[(unsigned char)c] - 1;
 }
 
 static int hex_value(char c)
@@ -127,20 +130,25 @@ bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
                        struct norm_view *ret_view, enum base_err *ret_err)
 {
     *ret_err = BASE_OK;
-    size_t i = *at;
-    while (i + MIN_TOKEN <= text.len) {
-        if (base64_value(text.ptr[i]) < 0) {
-            i++;
+    size_t from = *at;
+    while (from + MIN_TOKEN <= text.len) {
+        /* A token from here on holds the character at its end; if that is none of base64, the next token
+         * begins behind it. Most of a text is never looked at. */
+        size_t last = from + MIN_TOKEN - 1, first = last;
+        if (base64_value(text.ptr[last]) < 0) {
+            from = last + 1;
             continue;
         }
-        size_t end = token_end(text, i);
-        if (end - i >= MIN_TOKEN && try_token(text, i, end, arena, ret_view, ret_err)) {
+        while (first > from && base64_value(text.ptr[first - 1]) >= 0)
+            first--;
+        size_t end = token_end(text, first);
+        if (end - first >= MIN_TOKEN && try_token(text, first, end, arena, ret_view, ret_err)) {
             *at = end;
             return true;
         }
         if (*ret_err)
             return false;
-        i = end > i ? end : i + 1;
+        from = end > last ? end : last + 1;
     }
     *at = text.len;
     return false;

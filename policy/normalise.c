@@ -256,6 +256,16 @@ static bool is_ascii(struct slice text)
     return true;
 }
 
+/* How many bytes from `at` on, at least one, can be copied as they are. */
+static size_t plain_length(struct slice text, size_t at, bool decode)
+{
+    size_t end = at + 1;
+    while (end < text.len && (unsigned char)text.ptr[end] < 0x80 &&
+           !(decode && (text.ptr[end] == '%' || text.ptr[end] == '\\' || text.ptr[end] == '&')))
+        end++;
+    return end - at;
+}
+
 static enum base_err rewrite(struct slice text, bool decode, struct arena *arena,
                              struct norm_view *ret_view)
 {
@@ -275,8 +285,8 @@ static enum base_err rewrite(struct slice text, bool decode, struct arena *arena
             put_folded(&w, text, at, len,
                        code); /* keeps the escape when there is nothing to fold */
         } else if ((unsigned char)text.ptr[at] < 0x80) {
-            len = 1;
-            put(&w, text.ptr + at, 1, at, at + 1);
+            len = plain_length(text, at, decode);
+            put(&w, text.ptr + at, len, at, at + len);
         } else {
             code = next_char(text, at, &len);
             put_folded(&w, text, at, len, code);
