@@ -40,7 +40,10 @@ enum {
     CTX_INSIDE = 1 << 20, /* the word may stand inside an identifier: githubToken */
     CTX_CASE = 1 << 21,   /* only in capitals as given */
     CTX_COUNTRY = 1 << 22,
-    CTX_PART = 1 << 23 /* may be followed by letters: strasse, wohnhaft */
+    CTX_HOME = 1 << 24, /* "lives at": an address follows, however it looks */
+    CTX_ZIP = 1 << 25,
+    CTX_WEAK = 1 << 26, /* of a secret's name: asks for a longer value */
+    CTX_PART = 1 << 23  /* may be followed by letters: strasse, wohnhaft */
 };
 
 struct detect_word {
@@ -48,7 +51,7 @@ struct detect_word {
     uint32_t classes;
 };
 
-/* Letters and digits in a row: those with a digit, long ones, and pairs that may begin a MAC address. */
+/* Letters and digits in a row: those with a digit, long ones, and pairs (of a MAC address). */
 struct detect_token {
     uint32_t from, to;
     bool digits;

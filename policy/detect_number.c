@@ -42,14 +42,21 @@ static bool valid_lanr(struct slice digits)
     return digits.ptr[7] == '0' || digits.ptr[7] == '1' || digits.ptr[7] == '2';
 }
 
-/* Older numbers, from before October 2020, have a check digit, but the newer ones are not told
- * apart. */
+/* The first two digits are those of a region, 11 to 28. */
+static bool valid_kr_licence(struct slice digits)
+{
+    int region = (digits.ptr[0] - '0') * 10 + digits.ptr[1] - '0';
+    return region >= 11 && region <= 28;
+}
+
 static const struct number numbers[] = {
     {POLICY_FINDING_CREDIT_CARD, 12, 19, valid_card, NULL, 0, false, 0.95f},
+    {POLICY_FINDING_CREDIT_CARD, 12, 19, valid_luhn, NULL, CTX_CARD, false, 0.7f},
     {POLICY_FINDING_SSN, 9, 9, valid_ssn, "3-2-4", CTX_SSN, false, 0.85f},
     {POLICY_FINDING_TAX_ID, 9, 9, valid_itin, "3-2-4", CTX_TAX, false, 0.85f},
     {POLICY_FINDING_NATIONAL_ID, 12, 12, valid_aadhaar, "4-4-4", CTX_NATIONAL, true, 0.85f},
     {POLICY_FINDING_NATIONAL_ID, 13, 13, valid_kr_rrn, "6-7", CTX_NATIONAL, true, 0.8f},
+    {POLICY_FINDING_DRIVER_LICENSE, 12, 12, valid_kr_licence, "2-2-6-2", CTX_LICENCE, false, 0.8f},
     {POLICY_FINDING_NATIONAL_ID, 13, 13, valid_za_id, NULL, CTX_NATIONAL, true, 0.82f},
     {POLICY_FINDING_NATIONAL_ID, 15, 15, valid_nir, "1-2-2-2-3-3-2", CTX_NATIONAL, true, 0.9f},
     {POLICY_FINDING_NATIONAL_ID, 11, 11, valid_cpf, "3-3-3-2", CTX_NATIONAL, true, 0.85f},
@@ -121,6 +128,16 @@ static bool has_form(const struct cluster *c, size_t first, size_t last, const c
     return group == last + 1;
 }
 
+/* Whether the run stands apart from its neighbours: it is not the middle of something longer. */
+static bool is_whole(const struct cluster *c, size_t first, size_t last)
+{
+    if (first == last)
+        return c->count == 1;
+    char inner = c->separator[first + 1];
+    return (first == 0 || c->separator[first] != inner) &&
+           (last + 1 == c->count || c->separator[last + 1] != inner);
+}
+
 /* Digits of cards are grouped evenly: "4111 1111 1111 1111", "3782 822463 10005". */
 static bool is_card_grouping(const struct cluster *c, size_t first, size_t last)
 {
@@ -173,12 +190,14 @@ static bool try_run(struct detect *d, const struct cluster *c, size_t first, siz
         const struct number *n = &numbers[i];
         if (len < n->shortest || len > n->longest || !n->valid(compact))
             continue;
-        bool formed = n->form && first < last && has_form(c, first, last, n->form);
+        bool formed = n->form && first < last && has_form(c, first, last, n->form) &&
+                      is_whole(c, first, last);
         bool context = n->context && detect_near(d, from, to, n->context, 48, 24);
         if (n->type == POLICY_FINDING_CREDIT_CARD) {
             if (!is_card_grouping(c, first, last) ||
                 (embedded && !detect_near(d, from, to, CTX_CARD, 32, 16)) ||
-                (len < 13 && !detect_near(d, from, to, CTX_CARD, 48, 16)))
+                (len < 13 && !detect_near(d, from, to, CTX_CARD, 48, 16)) ||
+                (n->valid == valid_luhn && !detect_near(d, from, to, CTX_CARD, 16, 4)))
                 continue;
         } else if (embedded || !(formed || context || (n->alone && is_alone(d, from, to)))) {
             continue;
@@ -227,7 +246,7 @@ static bool is_version_or_ip(const struct cluster *c)
     size_t dots = 0;
     for (size_t i = 1; i < c->count; i++)
         dots += c->separator[i] == '.';
-    return dots >= 2 && c->to[0] - c->from[0] < 3;
+    return dots >= 2 && c->count <= 4 && c->to[0] - c->from[0] < 3;
 }
 
 static void try_phone(struct detect *d, const struct cluster *c)

@@ -169,7 +169,7 @@ static void unit(struct detect *d, const struct detect_word *word)
     size_t end = at;
     while (detect_is_alnum(detect_at(d, end)) && end - at < 6)
         end++;
-    if (word->classes & CTX_CASE) { /* APO AE 09012 */
+    if (word->classes & CTX_ZIP) { /* APO AE 09012 */
         size_t zip = skip_space(d, end);
         size_t stop = zip;
         while (detect_is_digit(detect_at(d, stop)))
@@ -178,9 +178,78 @@ static void unit(struct detect *d, const struct detect_word *word)
             detect_add(d, POLICY_FINDING_ADDRESS, 0.7, word->from, stop);
         return;
     }
-    if (!detect_is_digit(detect_at(d, at)) || !is_capital_at(d, word->from))
+    bool boxed =
+        slice_ends_with(slice_sub(d->text, word->from, word->to - word->from), SLICE("box"));
+    bool post = boxed && word->to - word->from > 3;
+    if (!detect_is_digit(detect_at(d, at)) ||
+        !(is_capital_at(d, word->from) || post || (!boxed && end - at >= 3)))
         return;
     detect_add(d, POLICY_FINDING_ADDRESS, 0.6, word->from, extend(d, end));
+}
+
+/* A word of three letters or more, of any script, between `from` and `to`. */
+static bool has_word(const struct detect *d, size_t from, size_t to)
+{
+    size_t letters = 0;
+    for (size_t at = from; at < to; at++) {
+        char c = d->text.ptr[at];
+        letters = detect_is_alpha(c) || (unsigned char)c >= 0x80 ? letters + 1 : 0;
+        if (letters >= 3)
+            return true;
+    }
+    return false;
+}
+
+static bool is_time(const struct detect *d, size_t at)
+{
+    at = skip_space(d, at);
+    char c = detect_at(d, at), next = detect_at(d, at + 1);
+    return c == ':' || c == '%' || ((c | 32) == 'o' && next == '\'') ||
+           (((c | 32) == 'a' || (c | 32) == 'p') && ((next | 32) == 'm' || next == '.') &&
+            !detect_is_alpha(detect_at(d, at + 2)));
+}
+
+/* "lives at 38 C/ Curas 88", "the corner of Koepoortwal 115": name and number follow the word. */
+static void home(struct detect *d, const struct detect_word *word)
+{
+    size_t limit = word->to + 64 < d->text.len ? word->to + 64 : d->text.len;
+    size_t first = 0, last = 0;
+    for (size_t at = word->to; at < limit; at++) {
+        char c = d->text.ptr[at];
+        if (strchr("?!;", c) || (c == '.' && detect_at(d, at + 1) == ' ' && last > 0))
+            break;
+        size_t end = house_number(d, at);
+        if (end == 0 || is_time(d, end))
+            continue;
+        first = first ? first : at;
+        last = end;
+        at = end - 1;
+    }
+    if (last == 0)
+        return;
+    size_t from = skip_space(d, word->to);
+    /* A number must have a name, before it, close by, or behind it. "step 1" is no house. */
+    bool capital = last - first >= 2;
+    for (size_t at = from; at < last && !capital; at++)
+        capital = is_capital_at(d, at);
+    if (!capital)
+        return;
+    bool named = has_word(d, from, first) && first - from < 48;
+    if (named || has_word(d, last, last + 16 < d->text.len ? last + 16 : d->text.len) ||
+        has_word(d, first, last))
+        detect_add(d, POLICY_FINDING_ADDRESS, 0.55, named && first - from > 24 ? first : from,
+                   extend(d, last));
+}
+
+static void zip(struct detect *d, const struct detect_word *word)
+{
+    for (size_t at = word->to; at < word->to + 12; at++) {
+        size_t end = house_number(d, at);
+        if (end > 0 && end - at == 5 && detect_at(d, end) != '-') {
+            detect_add(d, POLICY_FINDING_ADDRESS, 0.6, at, end);
+            return;
+        }
+    }
 }
 
 void detect_places(struct detect *d)
@@ -190,5 +259,9 @@ void detect_places(struct detect *d)
             street(d, &d->words[i]);
         else if (d->words[i].classes & CTX_UNIT)
             unit(d, &d->words[i]);
+        else if (d->words[i].classes & CTX_ZIP)
+            zip(d, &d->words[i]);
+        if (d->words[i].classes & CTX_HOME)
+            home(d, &d->words[i]);
     }
 }

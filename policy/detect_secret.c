@@ -176,9 +176,9 @@ static void connection_password(struct detect *d, size_t from, size_t to)
 static void curl_user(struct detect *d, size_t from, size_t to)
 {
     struct slice line = slice_sub(d->text, to, 500);
-    size_t option = slice_find(line, SLICE("-u"));
+    size_t option = slice_find(line, SLICE("--user"));
     if (option == SIZE_MAX)
-        option = slice_find(line, SLICE("--user"));
+        option = slice_find(line, SLICE("-u"));
     (void)from;
     if (option == SIZE_MAX)
         return;
@@ -211,6 +211,9 @@ static void json_web_token(struct detect *d, size_t from, size_t to)
         return;
     struct slice rest = slice_sub(token, first + 1, token.len);
     size_t second = slice_find(rest, SLICE("."));
+    /* Without a signature it is as readable, when there is enough of it. */
+    if (second == SIZE_MAX && rest.len >= 30)
+        second = rest.len;
     if (second == SIZE_MAX || second < 12 || rest.ptr[0] != 'e' || detect_entropy(token) < 3)
         return;
     detect_add(d, POLICY_FINDING_SECRET, 0.97, from, end);

@@ -35,7 +35,7 @@ static size_t find_value(const struct detect *d, size_t at, bool *ret_prose)
 {
     static const char *const verbs[] = {"is",  "was", "used", "are",    "ist",
                                         "est", "es",  "of",   "string", "as"};
-    bool operator_seen = false;
+    bool operator_seen = false, xml = false;
     *ret_prose = false;
     if (detect_at(d, at) == '"' || detect_at(d, at) == '\'' || detect_at(d, at) == '`' ||
         detect_at(d, at) == ']')
@@ -49,13 +49,14 @@ static size_t find_value(const struct detect *d, size_t at, bool *ret_prose)
     }
     while (at < d->text.len && strchr(":=>,(?", d->text.ptr[at])) {
         operator_seen = true;
+        xml = d->text.ptr[at] == '>';
         at = skip_spaces(d, at + 1);
     }
     if (operator_seen)
         *ret_prose = false;
     if (!operator_seen && !*ret_prose)
         return SIZE_MAX;
-    if (operator_seen) {
+    if (xml) {
         while (at < d->text.len && (d->text.ptr[at] == '\n' || d->text.ptr[at] == '\r'))
             at = skip_spaces(d, at + 1);
     }
@@ -123,6 +124,8 @@ static bool is_password_value(struct slice value, bool prose, char quote)
         return false;
     if (memchr(value.ptr, ' ', value.len) && s.digits == 0)
         return false;
+    if (s.lower + s.digits == 0) /* the name of a variable */
+        return false;
     int kinds = (s.digits > 0) + (s.upper > 0) + (s.lower > 0) + (s.other > 0);
     if (prose)
         return s.digits > 0 && kinds >= 2 && value.len >= 6;
@@ -146,7 +149,7 @@ static bool is_token_value(struct slice value, bool prose)
     if (s.digits == 0)
         return !prose && value.len >= 20 && s.upper > 2 && s.lower > 2 && s.other == 0 &&
                entropy > 4.0;
-    if (s.digits * 20 < value.len) /* one digit in a long name */
+    if (s.digits * 16 < value.len) /* one digit in a long name */
         return false;
     if (s.lower + s.upper == 0)
         return value.len >= 16 && entropy > 2.5;
@@ -193,6 +196,8 @@ static void secret_after(struct detect *d, const struct detect_word *word)
     start += quote != 0;
     size_t end = value_end(d, start, quote);
     struct slice value = slice_sub(d->text, start, end - start);
+    if ((word->classes & CTX_WEAK) && (value.len < 20 || at != word->to))
+        return;
     if (password ? is_password_value(value, prose, quote) : is_token_value(value, prose))
         detect_add(d, POLICY_FINDING_SECRET, password ? 0.8 : 0.75, start, end);
 }
@@ -378,7 +383,7 @@ static bool is_quoted(const struct detect *d, size_t from, size_t to)
 
 static void about_health(struct detect *d, const struct detect_word *word)
 {
-    if (detect_near(d, word->from, word->to, CTX_PATIENT, 60, 40))
+    if (detect_near(d, word->from, word->to, CTX_PATIENT, 40, 24))
         detect_add(d, POLICY_FINDING_HEALTH, 0.6, word->from, word->to);
 }
 

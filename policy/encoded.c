@@ -132,7 +132,7 @@ bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
     *ret_err = BASE_OK;
     size_t from = *at;
     while (from + MIN_TOKEN <= text.len) {
-        /* A token from here on holds the character at its end; if that is none of base64, the next token
+        /* A token from here on holds the character at its end; if that is none, the next token
          * begins behind it. Most of a text is never looked at. */
         size_t last = from + MIN_TOKEN - 1, first = last;
         if (base64_value(text.ptr[last]) < 0) {

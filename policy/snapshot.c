@@ -70,7 +70,8 @@ static enum base_err check_config(const struct policy_config *config, struct bas
     if (!err)
         err = check_level("policy", SLICE("uninspected"), config->uninspected_level, reterr);
     for (int i = 0; i < POLICY_FINDING_COUNT && !err; i++)
-        err = check_level("finding type", slice_from_str(policy_finding_config_name(i)),
+        err = check_level("finding type",
+                          slice_from_str(policy_finding_config_name((enum policy_finding_type)i)),
                           config->levels[i], reterr);
     for (size_t i = 0; i < config->dictionary_count && !err; i++) {
         const struct policy_dictionary *d = &config->dictionaries[i];
