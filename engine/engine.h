@@ -484,9 +484,17 @@ enum base_err engine_sampler_next(struct engine_sampler *sampler, float *logits,
 
 /* --- Scheduler: many generations on one thread ------------------------------------------------ */
 
-/* What happens when prompt + output outgrow the request's context. */
+/*
+ * What happens when prompt and answer outgrow the request's context. Whole messages are left out,
+ * once, before the answer begins; system messages at the beginning and the last message always
+ * stay. Room is made for max_tokens, but at most half of the context, and a quarter when it is not
+ * given. If even the messages that stay do not fit, and for plain prompts and tokens: as STOP. An
+ * answer that fills the context ends with LENGTH and `context_full`, whatever the policy.
+ */
 enum engine_overflow {
-    ENGINE_OVERFLOW_STOP, /* prompt too long: CONTEXT_LENGTH; output: finish LENGTH */
+    ENGINE_OVERFLOW_STOP,            /* prompt too long: CONTEXT_LENGTH */
+    ENGINE_OVERFLOW_TRUNCATE_MIDDLE, /* the first of a user stays, the oldest behind it go */
+    ENGINE_OVERFLOW_ROLLING_WINDOW,  /* the oldest go */
     ENGINE_OVERFLOW_COUNT
 };
 
@@ -536,6 +544,8 @@ struct engine_usage {
     uint32_t prompt_tokens; /* all of the prompt */
     uint32_t cached_tokens; /* of these, taken from the prefix cache */
     uint32_t output_tokens;
+    uint32_t dropped_messages, dropped_tokens; /* left out by the overflow policy */
+    bool context_full;                         /* the answer ended because the context was full */
     int64_t queue_ns, prompt_ns, generate_ns;
 };
 
@@ -593,8 +603,17 @@ void engine_scheduler_cancel(struct engine_scheduler *sched, uint64_t id);
 void engine_scheduler_pause(struct engine_scheduler *sched, uint64_t id);
 void engine_scheduler_resume(struct engine_scheduler *sched, uint64_t id);
 
+/* Refuses what comes from now on with SHUTTING_DOWN and waits until all generations are over, at
+ * most `timeout_ms`; true if they are. */
+bool engine_scheduler_drain(struct engine_scheduler *sched, int64_t timeout_ms);
+
+/* How many tokens the prompt of this request has, its overflow policy applied. Errors as submit. */
+enum base_err engine_scheduler_count(struct engine_scheduler *sched,
+                                     const struct engine_request *request, uint32_t *ret_tokens,
+                                     struct base_error *reterr);
+
 /* How long a request with a prompt of this many tokens, submitted now, would wait for its first
- * token. */
+ * token; by the speeds seen so far, 0 when there are none yet. */
 int64_t engine_scheduler_wait_ms(struct engine_scheduler *sched, uint32_t prompt_tokens);
 
 struct engine_scheduler_stats {
@@ -621,8 +640,8 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  * architecture table with a graph of their own; engine_session_step() refuses them. Grammars:
  * engine_grammar_from_schema(tok, json, ...) and engine_grammar_from_gbnf(tok, text, ...) make a
  * grammar; engine_grammar_mask(grammar) makes a `struct engine_mask` for one generation. KV in
- * q8_0:  a value of enum engine_kv. Rolling windows: values of enum engine_overflow. Many answers
- * (`n`):  `n` in engine_request, `choice` in engine_event, on engine_session_copy(). Speculative
+ * q8_0:  a value of enum engine_kv. Many answers are as many requests: of one domain they share the
+ * prompt. Speculative
  * decoding:  `draft` in engine_scheduler_options; engine_session_step() already gives logits for
  * several positions of a sequence, and engine_session_trim() takes back the refused ones. Split
  * files:  engine_model_open() of the first part. More weight types: rows of the format table

@@ -181,7 +181,7 @@ static void test_against_the_naive_way(void **state)
             char text[120];
             size_t len = (size_t)rand_r(&seed) % sizeof(text);
             for (size_t i = 0; i < len; i++)
-                text[i] = round % 4 == 0 ? (char)(rand_r(&seed) % 256)
+                text[i] = round % 4 == 0 ? (char)rand_r(&seed)
                                          : pool[(size_t)rand_r(&seed) % (sizeof(pool) - 1)];
             static struct naive naive;
             naive.count = 0;

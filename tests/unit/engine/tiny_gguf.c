@@ -585,11 +585,58 @@ static void write_vocab(const struct tiny_model *m, struct tiny_file *f)
     free(types);
 }
 
+/* GPT-2's letter for a byte, as UTF-8. */
+static void byte_text(uint32_t byte, char out[4])
+{
+    static uint32_t odd; /* bytes without a printable form of their own come in rising order */
+    bool plain = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    odd = byte == 0 ? 0 : odd;
+    uint32_t code = plain ? byte : 256 + odd++;
+    if (code < 128) {
+        out[0] = (char)code;
+    } else {
+        out[0] = (char)(0xc0 | code >> 6);
+        out[1] = (char)(0x80 | (code & 0x3f));
+    }
+}
+
+static void write_byte_vocab(const struct tiny_model *m, struct tiny_file *f)
+{
+    static const char *const special[] = {"<eos>", "<|im_start|>", "<|im_end|>"};
+    const char **texts = calloc(m->n_vocab, sizeof(*texts));
+    char(*names)[24] = calloc(m->n_vocab, sizeof(*names));
+    int32_t *types = calloc(m->n_vocab, sizeof(*types));
+    if (!texts || !names || !types || m->n_vocab < 260)
+        abort();
+    for (uint32_t i = 0; i < m->n_vocab; i++) {
+        if (i < 256)
+            byte_text(i, names[i]);
+        else
+            (void)snprintf(names[i], sizeof(names[i]), "<unused%u>", i);
+        texts[i] = i >= 256 && i < 259 ? special[i - 256] : names[i];
+        types[i] = i < 256 ? 1 : i < 259 ? 3 : 5;
+    }
+    tiny_kv_str(f, "tokenizer.ggml.model", "gpt2");
+    tiny_kv_str(f, "tokenizer.ggml.pre", "gpt-2");
+    tiny_kv_strs(f, "tokenizer.ggml.tokens", texts, m->n_vocab);
+    tiny_kv_i32s(f, "tokenizer.ggml.token_type", types, m->n_vocab);
+    tiny_kv_strs(f, "tokenizer.ggml.merges", NULL, 0);
+    tiny_kv_u32(f, "tokenizer.ggml.eos_token_id", 256);
+    if (m->chat_template)
+        tiny_kv_str(f, "tokenizer.chat_template", m->chat_template);
+    free(texts);
+    free(names);
+    free(types);
+}
+
 struct slice tiny_model_write(const struct tiny_model *m, struct tiny_file *f)
 {
     tiny_begin(f, 3);
     write_keys(m, f);
-    write_vocab(m, f);
+    if (m->chat_template || m->bytes)
+        write_byte_vocab(m, f);
+    else
+        write_vocab(m, f);
     write_tensors(m, f);
     return tiny_end(f);
 }

@@ -55,6 +55,10 @@ struct tiny_model {
     bool tied, biases, rope_freqs, fused_qkv, qk_norm;
     float rope_linear; /* 0 = none */
     uint64_t seed;
+    /* With a template, or with `bytes`, the vocabulary is that of text: 256 bytes, then <eos>
+     * (256), <|im_start|>, <|im_end|>, and unused ones; n_vocab is at least 260. */
+    const char *chat_template;
+    bool bytes;
 };
 
 /* Writes a whole model with a byte-sized made-up vocabulary. tiny_done() frees it. */

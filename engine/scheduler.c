@@ -1,0 +1,317 @@
+#include "engine/scheduler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/core/clock.h"
+#include "engine/tokenizer.h"
+
+enum { QUEUE_DEFAULT = 64, QUEUE_MOST = 4096, ANSWER_GUESS = 128 };
+
+/* --- Making and ending --- */
+
+static struct slice special_text(const struct engine_scheduler *sched, enum engine_special which)
+{
+    int32_t token = engine_model_vocab(sched->model)->special[which];
+    return token < 0 ? SLICE("") : engine_token_bytes(sched->tokenizer, (uint32_t)token, true);
+}
+
+static enum base_err load_text_side(struct engine_scheduler *sched, struct base_error *reterr)
+{
+    enum base_err err = engine_tokenizer_new(sched->model, &sched->tokenizer, reterr);
+    struct slice jinja = engine_model_vocab(sched->model)->chat_template;
+    if (err || slice_is_absent(jinja))
+        return err;
+    struct base_error detail = {0};
+    err = engine_template_new(jinja, special_text(sched, ENGINE_SPECIAL_BOS),
+                              special_text(sched, ENGINE_SPECIAL_EOS), &sched->template, &detail);
+    if (err)
+        return base_error_set(reterr, err, "tokenizer.chat_template: %s", detail.message);
+    return BASE_OK;
+}
+
+static enum base_err take_memory(struct engine_scheduler *sched, struct base_error *reterr)
+{
+    sched->slot_count = engine_session_sequences(sched->session);
+    sched->batch = engine_session_batch(sched->session);
+    sched->slots = calloc(sched->slot_count, sizeof(*sched->slots));
+    sched->items = calloc(sched->batch, sizeof(*sched->items));
+    if (!sched->slots || !sched->items)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a scheduler");
+    return BASE_OK;
+}
+
+static void release_all(struct engine_scheduler *sched)
+{
+    for (uint32_t i = 0; sched->slots && i < sched->slot_count; i++)
+        engine_tokens_done(&sched->slots[i].held);
+    engine_session_free(sched->session);
+    engine_template_free(sched->template);
+    engine_tokenizer_free(sched->tokenizer);
+    engine_model_unref(sched->model);
+    pthread_cond_destroy(&sched->wake);
+    pthread_cond_destroy(&sched->quiet);
+    pthread_mutex_destroy(&sched->lock);
+    free(sched->slots);
+    free(sched->items);
+    free(sched);
+}
+
+static void set_limits(struct engine_scheduler *sched,
+                       const struct engine_scheduler_options *options)
+{
+    uint32_t context = engine_session_context(sched->session);
+    sched->context = options->request_context && options->request_context < context
+                         ? options->request_context
+                         : context;
+    sched->queue_max = options->queue_max ? options->queue_max : QUEUE_DEFAULT;
+    if (sched->queue_max > QUEUE_MOST)
+        sched->queue_max = QUEUE_MOST;
+    sched->n_vocab = engine_model_info(sched->model)->n_vocab;
+    sched->stats.kv_capacity = context;
+    sched->answer_tokens = ANSWER_GUESS;
+    sched->jobs_tail = &sched->jobs;
+}
+
+static void init_locks(struct engine_scheduler *sched)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&sched->lock, NULL);
+    pthread_cond_init(&sched->wake, &attr);
+    pthread_cond_init(&sched->quiet, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+enum base_err engine_scheduler_new(struct engine_model *model,
+                                   const struct engine_scheduler_options *options,
+                                   struct engine_scheduler **ret_sched, struct base_error *reterr)
+{
+    static const struct engine_scheduler_options defaults;
+    options = options ? options : &defaults;
+    struct engine_scheduler *sched = calloc(1, sizeof(*sched));
+    if (!sched)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a scheduler");
+    init_locks(sched);
+    sched->model = engine_model_ref(model);
+    enum base_err err = load_text_side(sched, reterr);
+    if (!err)
+        err = engine_session_new(model, &options->session, &sched->session, reterr);
+    if (!err)
+        err = take_memory(sched, reterr);
+    if (!err)
+        set_limits(sched, options);
+    if (!err && pthread_create(&sched->thread, NULL, engine_scheduler_thread, sched) != 0)
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "cannot start the engine's thread");
+    if (err) {
+        release_all(sched);
+        return err;
+    }
+    *ret_sched = sched;
+    return BASE_OK;
+}
+
+/* Under the lock. */
+static void wake(struct engine_scheduler *sched)
+{
+    sched->changed = true;
+    pthread_cond_signal(&sched->wake);
+}
+
+void engine_scheduler_free(struct engine_scheduler *sched)
+{
+    if (!sched)
+        return;
+    pthread_mutex_lock(&sched->lock);
+    sched->stopping = true;
+    atomic_store(&sched->interrupt, true);
+    wake(sched);
+    pthread_mutex_unlock(&sched->lock);
+    pthread_join(sched->thread, NULL);
+    release_all(sched);
+}
+
+bool engine_scheduler_drain(struct engine_scheduler *sched, int64_t timeout_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(timeout_ms / 1000);
+    until.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&sched->lock);
+    sched->draining = true;
+    while (sched->jobs && pthread_cond_timedwait(&sched->quiet, &sched->lock, &until) != ETIMEDOUT)
+        ;
+    bool quiet = sched->jobs == NULL;
+    pthread_mutex_unlock(&sched->lock);
+    return quiet;
+}
+
+/* --- Submitting --- */
+
+/* Milliseconds until the first token, for a job behind all that are there. Under the lock. */
+static int64_t predict_ms(const struct engine_scheduler *sched, uint64_t prompt_tokens)
+{
+    const struct engine_scheduler_stats *stats = &sched->stats;
+    uint64_t unread = prompt_tokens;
+    for (const struct engine_job *job = sched->jobs; job; job = job->next)
+        if (!job->started)
+            unread += job->prompt_count;
+    double ms = 0;
+    if (stats->prompt_tokens_per_s > 0)
+        ms += (double)unread / stats->prompt_tokens_per_s * 1000;
+    /* With all places taken, so many answers must end before; they end evenly spread. */
+    uint32_t ahead = sched->running + sched->waiting;
+    if (ahead >= sched->slot_count && stats->output_tokens_per_s > 0) {
+        double answers = (double)(ahead - sched->slot_count + 1);
+        ms += answers * sched->answer_tokens / stats->output_tokens_per_s * 1000;
+    }
+    return ms > 1e12 ? (int64_t)1e12 : (int64_t)ms;
+}
+
+static enum base_err make_job(struct engine_scheduler *sched, const struct engine_request *request,
+                              struct engine_job **ret_job, struct base_error *reterr)
+{
+    struct engine_job *job = calloc(1, sizeof(*job));
+    if (!job)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
+    job->submitted_ns = clock_mono_ns(clock_system());
+    job->domain = request->domain;
+    job->flow = request->flow;
+    job->priority = request->priority;
+    job->max_tokens = request->max_tokens;
+    job->context = sched->context;
+    job->logprobs = request->sampling.logprobs;
+    job->strip_space = request->messages && sched->tokenizer->add_space_prefix;
+    enum base_err err = engine_job_prompt(sched, job, request, reterr);
+    if (!err)
+        err = engine_sampler_new(&request->sampling, sched->n_vocab, &job->sampler, reterr);
+    if (!err)
+        err = engine_textstream_new(request->stop, request->stop_count, request->max_tokens,
+                                    &job->stream, reterr);
+    if (err) {
+        engine_job_free(job);
+        return err;
+    }
+    engine_sampler_prompt(job->sampler, job->tokens.items, job->tokens.count);
+    *ret_job = job;
+    return BASE_OK;
+}
+
+/* Under the lock. */
+static enum base_err check_queue(const struct engine_scheduler *sched, const struct engine_job *job,
+                                 struct base_error *reterr)
+{
+    if (sched->draining || sched->stopping)
+        return base_error_set(reterr, BASE_ERR_SHUTTING_DOWN, "the engine is shutting down");
+    if (sched->waiting >= sched->queue_max)
+        return base_error_set(reterr, BASE_ERR_OVERLOADED,
+                              "the model's queue is full (%u requests); the wait would be %lld ms",
+                              sched->waiting, (long long)predict_ms(sched, job->prompt_count));
+    return BASE_OK;
+}
+
+enum base_err engine_scheduler_submit(struct engine_scheduler *sched,
+                                      const struct engine_request *request, struct engine_sink sink,
+                                      uint64_t *ret_id, struct base_error *reterr)
+{
+    struct engine_job *job = NULL;
+    enum base_err err = make_job(sched, request, &job, reterr);
+    if (err)
+        return err;
+    job->sink = sink;
+    pthread_mutex_lock(&sched->lock);
+    err = check_queue(sched, job, reterr);
+    if (!err) {
+        *ret_id = job->id = ++sched->next_id;
+        *sched->jobs_tail = job;
+        sched->jobs_tail = &job->next;
+        sched->waiting++;
+        wake(sched);
+    }
+    pthread_mutex_unlock(&sched->lock);
+    if (err)
+        engine_job_free(job);
+    return err;
+}
+
+enum base_err engine_scheduler_count(struct engine_scheduler *sched,
+                                     const struct engine_request *request, uint32_t *ret_tokens,
+                                     struct base_error *reterr)
+{
+    struct engine_job job = {0};
+    enum base_err err = engine_job_prompt(sched, &job, request, reterr);
+    engine_tokens_done(&job.tokens);
+    if (!err)
+        *ret_tokens = job.prompt_count;
+    return err;
+}
+
+/* --- From outside, while it runs --- */
+
+enum change { CHANGE_CANCEL, CHANGE_PAUSE, CHANGE_RESUME };
+
+static void change(struct engine_scheduler *sched, uint64_t id, enum change what)
+{
+    pthread_mutex_lock(&sched->lock);
+    struct engine_job *job = sched->jobs;
+    while (job && job->id != id)
+        job = job->next;
+    if (job && job->state != ENGINE_JOB_OVER) {
+        if (what == CHANGE_CANCEL)
+            job->cancelled = true;
+        else
+            job->paused = what == CHANGE_PAUSE;
+        if (what == CHANGE_CANCEL && sched->may_interrupt && job->state == ENGINE_JOB_RUNNING)
+            atomic_store(&sched->interrupt, true);
+        wake(sched);
+    }
+    pthread_mutex_unlock(&sched->lock);
+}
+
+void engine_scheduler_cancel(struct engine_scheduler *sched, uint64_t id)
+{
+    change(sched, id, CHANGE_CANCEL);
+}
+
+void engine_scheduler_pause(struct engine_scheduler *sched, uint64_t id)
+{
+    change(sched, id, CHANGE_PAUSE);
+}
+
+void engine_scheduler_resume(struct engine_scheduler *sched, uint64_t id)
+{
+    change(sched, id, CHANGE_RESUME);
+}
+
+int64_t engine_scheduler_wait_ms(struct engine_scheduler *sched, uint32_t prompt_tokens)
+{
+    pthread_mutex_lock(&sched->lock);
+    int64_t ms = predict_ms(sched, prompt_tokens);
+    pthread_mutex_unlock(&sched->lock);
+    return ms;
+}
+
+void engine_scheduler_stats(struct engine_scheduler *sched, struct engine_scheduler_stats *ret)
+{
+    pthread_mutex_lock(&sched->lock);
+    *ret = sched->stats;
+    ret->running = sched->running;
+    ret->waiting = sched->waiting;
+    pthread_mutex_unlock(&sched->lock);
+}
+
+const struct engine_tokenizer *engine_scheduler_tokenizer(const struct engine_scheduler *sched)
+{
+    return sched->tokenizer;
+}
+
+const struct engine_template *engine_scheduler_template(const struct engine_scheduler *sched)
+{
+    return sched->template;
+}

@@ -1,0 +1,155 @@
+/*
+ * Scheduler, private part: what its files share.
+ *
+ *     scheduler.c          making, ending, asking: the functions of engine.h
+ *     scheduler_prompt.c   a request's tokens: template, overflow policy
+ *     scheduler_queue.c    who is next: priority, then turns between flows; which sequence
+ *     scheduler_run.c      the thread: batches of prompt pieces and single tokens
+ *     scheduler_event.c    tokens to text, events, the end of a generation
+ *
+ * A generation ("job") waits, then runs in a slot, which is a sequence of the session. It has a
+ * list of tokens, of which the session holds the first ones; whatever is missing is fed. So the
+ * prompt, the next token, and the return after losing its place (preemption) are one case.
+ *
+ * Threads: `lock` guards the list of jobs, the queue, the flags of a job that others set
+ * (cancelled, paused) and the figures. Slots, the session and everything else of a job belong to
+ * the thread of the scheduler; sinks are called without the lock.
+ */
+#ifndef ENGINE_SCHEDULER_H
+#define ENGINE_SCHEDULER_H
+
+#include <pthread.h>
+
+#include "engine/engine.h"
+#include "engine/textstream.h"
+
+enum engine_job_state {
+    ENGINE_JOB_WAITING,
+    ENGINE_JOB_RUNNING,
+    ENGINE_JOB_OVER /* its last event is out, or about to be */
+};
+
+/* A token that is not wholly out yet. */
+struct engine_job_token {
+    uint32_t token;
+    uint64_t text_end; /* out when the text stream has given out this many bytes */
+    struct engine_token_logprobs logprobs;
+    struct engine_logprob top[ENGINE_TOP_LOGPROBS_MAX];
+};
+
+struct engine_job {
+    struct engine_job *next; /* all jobs, oldest first */
+    uint64_t id;
+    struct engine_sink sink;
+    uint64_t domain, flow;
+    int32_t priority;
+    enum engine_job_state state; /* lock */
+    bool cancelled, paused;      /* lock */
+    bool started;                /* lock; STARTED is out */
+
+    struct engine_tokens tokens; /* prompt and answer */
+    uint32_t prompt_count, max_tokens, context;
+    uint32_t slot; /* when RUNNING */
+    struct engine_sampler *sampler;
+    struct engine_textstream *stream;
+    bool logprobs, strip_space;
+
+    struct engine_job_token *pending; /* not out yet */
+    size_t pending_count, pending_capacity;
+    uint32_t *out_tokens; /* [pending_capacity] for one event */
+    struct engine_token_logprobs *out_logprobs;
+
+    struct engine_usage usage;
+    int64_t submitted_ns, admitted_ns, first_token_ns;
+};
+
+/* A sequence of the session. Free ones keep what they hold, for the next prompt that begins so. */
+struct engine_slot {
+    struct engine_job *job;    /* NULL = free */
+    struct engine_tokens held; /* free: what the session still has */
+    uint64_t domain;           /* of what is held */
+    uint64_t used_at;          /* counts up with each admission or release */
+    uint32_t feeding;          /* tokens in the step now computed */
+};
+
+enum { ENGINE_FLOWS_MAX = 256 };
+
+struct engine_scheduler {
+    struct engine_model *model;
+    struct engine_session *session;
+    struct engine_tokenizer *tokenizer;
+    struct engine_template *template; /* NULL when the model has none */
+    uint32_t context;                 /* most tokens of one request */
+    uint32_t queue_max;
+    uint32_t n_vocab;
+
+    pthread_t thread;
+    bool thread_runs;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;  /* for the thread: something came or changed */
+    pthread_cond_t quiet; /* for drain: a job is over */
+
+    struct engine_job *jobs, **jobs_tail; /* lock */
+    uint32_t waiting, running;            /* lock */
+    uint64_t next_id;                     /* lock */
+    bool draining, stopping;              /* lock */
+    bool changed;                         /* lock: something for the thread to look at */
+    atomic_bool interrupt;                /* ends the step now computed */
+    bool may_interrupt;                   /* lock: the step may be ended for a cancel */
+
+    /* The thread's own. */
+    struct engine_slot *slots; /* [slot_count] */
+    uint32_t slot_count;
+    struct engine_batch_item *items; /* [batch] */
+    uint32_t batch;
+    uint64_t use_count;
+    struct {
+        uint64_t flow, used_at;
+    } flows[ENGINE_FLOWS_MAX]; /* when each flow was last served */
+    size_t flow_count;
+
+    struct engine_scheduler_stats stats; /* lock */
+    double answer_tokens;                /* lock: how long answers have been, recently */
+};
+
+/* --- scheduler_prompt.c --- */
+
+/* Renders and tokenizes; cuts by the overflow policy. Fills job->tokens and usage.dropped_*. */
+enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct engine_job *job,
+                                const struct engine_request *request, struct base_error *reterr);
+
+/* --- scheduler_queue.c --- */
+
+/* The waiting job whose turn it is, or NULL. Under the lock. */
+struct engine_job *engine_queue_next(struct engine_scheduler *sched);
+
+/* Puts a waiting job into a free slot, with the longest beginning of its prompt that the session
+ * has already. False when there is no slot, or not enough room in the cache for its prompt now. */
+bool engine_queue_admit(struct engine_scheduler *sched, struct engine_job *job);
+
+/* Takes the job out of its slot; what it held stays for others of its domain unless `forget`. */
+void engine_queue_release(struct engine_scheduler *sched, struct engine_job *job, bool forget);
+
+/* Makes room for `count` more tokens of the slot by forgetting free slots; false when that is not
+ * enough. */
+bool engine_queue_make_room(struct engine_scheduler *sched, uint32_t slot, uint32_t count);
+
+/* --- scheduler_event.c --- */
+
+/* One token was chosen: text goes out, and the job may end. */
+void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
+                     const struct engine_pick *pick);
+/* The job ends well. */
+void engine_job_finish(struct engine_scheduler *sched, struct engine_job *job,
+                       enum engine_finish finish);
+/* The job ends with an error. */
+void engine_job_fail(struct engine_scheduler *sched, struct engine_job *job, enum base_err code,
+                     const char *message);
+void engine_job_start(struct engine_scheduler *sched, struct engine_job *job);
+void engine_job_free(struct engine_job *job);
+
+/* --- scheduler_run.c --- */
+
+void *engine_scheduler_thread(void *sched);
+
+#endif

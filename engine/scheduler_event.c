@@ -1,0 +1,206 @@
+/* Chosen tokens to text and events; how a job ends. All on the scheduler's thread, without the lock
+ * where a sink is called. */
+#include "engine/scheduler.h"
+
+#include <stdlib.h>
+
+#include "base/core/clock.h"
+#include "engine/tokenizer.h"
+
+static int64_t now_ns(void)
+{
+    return clock_mono_ns(clock_system());
+}
+
+static void send(struct engine_job *job, struct engine_event *event)
+{
+    event->id = job->id;
+    event->usage = job->usage;
+    job->sink.on_event(job->sink.user, event);
+}
+
+void engine_job_free(struct engine_job *job)
+{
+    if (!job)
+        return;
+    engine_tokens_done(&job->tokens);
+    engine_sampler_free(job->sampler);
+    engine_textstream_free(job->stream);
+    free(job->pending);
+    free(job->out_tokens);
+    free(job->out_logprobs);
+    free(job);
+}
+
+/* --- Tokens that are not out yet --- */
+
+static bool grow(void **items, size_t count, size_t size)
+{
+    void *grown = realloc(*items, count * size);
+    if (grown)
+        *items = grown;
+    return grown != NULL;
+}
+
+static bool add_pending(struct engine_job *job, const struct engine_pick *pick)
+{
+    if (job->pending_count == job->pending_capacity) {
+        size_t capacity = job->pending_capacity ? job->pending_capacity * 2 : 8;
+        if (!grow((void **)&job->pending, capacity, sizeof(*job->pending)) ||
+            !grow((void **)&job->out_tokens, capacity, sizeof(*job->out_tokens)) ||
+            !grow((void **)&job->out_logprobs, capacity, sizeof(*job->out_logprobs)))
+            return false;
+        job->pending_capacity = capacity;
+    }
+    struct engine_job_token *token = &job->pending[job->pending_count++];
+    token->token = pick->token;
+    token->logprobs.chosen = (struct engine_logprob){pick->token, pick->logprob};
+    token->logprobs.top_count = pick->top_count;
+    memcpy(token->top, pick->top, pick->top_count * sizeof(token->top[0]));
+    return true;
+}
+
+/* Text that became certain, with the tokens that are now wholly out. */
+static void send_text(struct engine_job *job, struct slice delta)
+{
+    uint64_t out = engine_textstream_out(job->stream);
+    size_t count = 0;
+    while (count < job->pending_count && job->pending[count].text_end <= out) {
+        struct engine_job_token *token = &job->pending[count];
+        token->logprobs.top = token->top;
+        job->out_tokens[count] = token->token;
+        job->out_logprobs[count] = token->logprobs;
+        count++;
+    }
+    if (delta.len == 0 && (count == 0 || !job->logprobs))
+        return; /* tokens without text go along with the next text */
+    struct engine_event event = {.type = ENGINE_EVENT_TEXT,
+                                 .text = delta,
+                                 .tokens = job->out_tokens,
+                                 .token_count = count,
+                                 .logprobs = job->logprobs ? job->out_logprobs : NULL};
+    send(job, &event);
+    job->pending_count -= count;
+    memmove(job->pending, job->pending + count, job->pending_count * sizeof(*job->pending));
+}
+
+/* --- Ends --- */
+
+static void set_over(struct engine_scheduler *sched, struct engine_job *job, bool forget)
+{
+    bool was_running = job->state == ENGINE_JOB_RUNNING;
+    if (was_running)
+        engine_queue_release(sched, job, forget);
+    pthread_mutex_lock(&sched->lock);
+    sched->running -= was_running ? 1 : 0;
+    sched->waiting -= job->state == ENGINE_JOB_WAITING ? 1 : 0;
+    job->state = ENGINE_JOB_OVER;
+    if (was_running && job->usage.output_tokens > 0)
+        sched->answer_tokens += 0.1 * ((double)job->usage.output_tokens - sched->answer_tokens);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+/* The list entry goes last: until then cancel and pause may still find it. */
+static void remove_job(struct engine_scheduler *sched, struct engine_job *job)
+{
+    pthread_mutex_lock(&sched->lock);
+    struct engine_job **place = &sched->jobs;
+    while (*place != job)
+        place = &(*place)->next;
+    *place = job->next;
+    if (sched->jobs_tail == &job->next)
+        sched->jobs_tail = place;
+    if (!sched->jobs)
+        pthread_cond_broadcast(&sched->quiet);
+    pthread_mutex_unlock(&sched->lock);
+    engine_job_free(job);
+}
+
+static void stop_clock(struct engine_job *job)
+{
+    int64_t now = now_ns();
+    if (!job->started)
+        job->usage.queue_ns = now - job->submitted_ns;
+    else if (job->first_token_ns == 0)
+        job->usage.prompt_ns = now - job->admitted_ns;
+    else
+        job->usage.generate_ns = now - job->first_token_ns;
+}
+
+void engine_job_finish(struct engine_scheduler *sched, struct engine_job *job,
+                       enum engine_finish finish)
+{
+    struct slice delta;
+    stop_clock(job);
+    engine_textstream_finish(job->stream, &delta);
+    send_text(job, delta);
+    set_over(sched, job, false);
+    struct engine_event event = {.type = ENGINE_EVENT_FINISHED, .finish = finish};
+    send(job, &event);
+    event = (struct engine_event){.type = ENGINE_EVENT_DONE, .finish = finish};
+    send(job, &event);
+    remove_job(sched, job);
+}
+
+void engine_job_fail(struct engine_scheduler *sched, struct engine_job *job, enum base_err code,
+                     const char *message)
+{
+    struct base_error error;
+    (void)base_error_set(&error, code, "%s", message);
+    stop_clock(job);
+    set_over(sched, job, code == BASE_ERR_INTERNAL); /* what a failed step left is not trusted */
+    struct engine_event event = {.type = ENGINE_EVENT_ERROR, .error = &error};
+    send(job, &event);
+    remove_job(sched, job);
+}
+
+void engine_job_start(struct engine_scheduler *sched, struct engine_job *job)
+{
+    if (job->started)
+        return;
+    pthread_mutex_lock(&sched->lock);
+    job->started = true;
+    pthread_mutex_unlock(&sched->lock);
+    job->admitted_ns = now_ns();
+    job->usage.queue_ns = job->admitted_ns - job->submitted_ns;
+    struct engine_event event = {.type = ENGINE_EVENT_STARTED};
+    send(job, &event);
+}
+
+/* --- A token --- */
+
+void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
+                     const struct engine_pick *pick)
+{
+    if (job->first_token_ns == 0) {
+        job->first_token_ns = now_ns();
+        job->usage.prompt_ns = job->first_token_ns - job->admitted_ns;
+    }
+    job->usage.output_tokens++;
+    if (engine_token_is_end(sched->tokenizer, pick->token)) {
+        engine_job_finish(sched, job, ENGINE_FINISH_STOP);
+        return;
+    }
+    struct slice bytes = engine_token_bytes(sched->tokenizer, pick->token, false), delta;
+    if (job->strip_space && slice_starts_with(bytes, SLICE(" ")))
+        bytes = slice_sub(bytes, 1, SIZE_MAX);
+    job->strip_space = false;
+    if (engine_tokens_add(&job->tokens, pick->token, NULL) || !add_pending(job, pick)) {
+        engine_job_fail(sched, job, BASE_ERR_NO_MEMORY, "no memory for the answer");
+        return;
+    }
+    enum engine_textstream_end end = engine_textstream_push(job->stream, bytes, &delta);
+    if (end == ENGINE_TEXTSTREAM_NO_MEMORY) {
+        engine_job_fail(sched, job, BASE_ERR_NO_MEMORY, "no memory for the answer");
+        return;
+    }
+    job->pending[job->pending_count - 1].text_end = engine_textstream_in(job->stream);
+    send_text(job, delta);
+    bool full = job->tokens.count >= job->context;
+    if (end == ENGINE_TEXTSTREAM_STOP) {
+        engine_job_finish(sched, job, ENGINE_FINISH_STOP);
+    } else if (end == ENGINE_TEXTSTREAM_LENGTH || full) {
+        job->usage.context_full = end != ENGINE_TEXTSTREAM_LENGTH;
+        engine_job_finish(sched, job, ENGINE_FINISH_LENGTH);
+    }
+}

@@ -1,0 +1,198 @@
+/*
+ * From a request to the tokens of its prompt.
+ *
+ * Overflow: a prompt that leaves no room for an answer is refused (`stop`), or whole messages are
+ * left out until prompt and answer fit (the others), once, before the answer begins. Room for the
+ * answer is max_tokens, but at most half of the context, and a quarter when it is not given. System
+ * messages at the beginning always stay, and so does the last message.
+ *   rolling_window    the oldest go first; what is kept begins with a user's message
+ *   truncate_middle   the first message of a user stays too; what is kept behind it begins with an
+ *                     answer, so that roles alternate as most templates want
+ * A result of a tool never stays without the call that asked for it.
+ */
+#include "engine/scheduler.h"
+
+#include <stdlib.h>
+
+#include "engine/tokenizer.h"
+
+enum { PROMPT_BYTES_MAX = 64 * 1024 * 1024 };
+
+static enum base_err render(const struct engine_scheduler *sched, const struct engine_request *req,
+                            const struct engine_message *messages, size_t count,
+                            struct engine_tokens *tokens, struct base_error *reterr)
+{
+    struct buffer text;
+    struct engine_runs runs = {0};
+    buffer_init(&text, PROMPT_BYTES_MAX);
+    tokens->count = 0;
+    enum base_err err = engine_template_render(sched->template, messages, count, req->tools_json,
+                                               true, &text, &runs, reterr);
+    if (!err)
+        err = engine_tokenize_rendered(sched->tokenizer, buffer_slice(&text), runs.items,
+                                       runs.count, tokens, reterr);
+    buffer_done(&text);
+    engine_runs_done(&runs);
+    return err;
+}
+
+static enum base_err too_long(size_t tokens, uint32_t context, struct base_error *reterr)
+{
+    return base_error_set_param(reterr, BASE_ERR_CONTEXT_LENGTH, "messages",
+                                "the prompt has %zu tokens, but this model's context holds %u, the "
+                                "answer included; shorten it",
+                                tokens, context);
+}
+
+static bool is_system(const struct engine_message *message)
+{
+    return slice_eq(message->role, SLICE("system")) || slice_eq(message->role, SLICE("developer"));
+}
+
+/* Messages that always stay at the beginning. */
+static size_t head_count(const struct engine_request *req)
+{
+    size_t head = 0;
+    while (head < req->message_count && is_system(&req->messages[head]))
+        head++;
+    if (req->overflow == ENGINE_OVERFLOW_TRUNCATE_MIDDLE && head < req->message_count &&
+        slice_eq(req->messages[head].role, SLICE("user")))
+        head++;
+    return head;
+}
+
+/* May what is kept begin at this message? */
+static bool is_cut(const struct engine_request *req, size_t at)
+{
+    struct slice role = req->messages[at].role;
+    if (at + 1 == req->message_count)
+        return true;
+    return slice_eq(role, req->overflow == ENGINE_OVERFLOW_TRUNCATE_MIDDLE ? SLICE("assistant")
+                                                                           : SLICE("user"));
+}
+
+struct cutting {
+    const struct engine_scheduler *sched;
+    const struct engine_request *req;
+    struct engine_message *kept; /* room for all messages */
+    size_t head;
+    uint32_t budget;
+};
+
+static enum base_err try_cut(const struct cutting *c, size_t from, struct engine_tokens *tokens,
+                             struct base_error *reterr)
+{
+    size_t tail = c->req->message_count - from;
+    memcpy(c->kept, c->req->messages, c->head * sizeof(*c->kept));
+    memcpy(c->kept + c->head, c->req->messages + from, tail * sizeof(*c->kept));
+    return render(c->sched, c->req, c->kept, c->head + tail, tokens, reterr);
+}
+
+/* The earliest place to cut at which it fits: halving, because less never needs more. */
+static enum base_err find_cut(const struct cutting *c, const size_t *cuts, size_t cut_count,
+                              struct engine_tokens *tokens, size_t *ret_from,
+                              struct base_error *reterr)
+{
+    size_t low = 0, high = cut_count - 1; /* the last one keeps least */
+    enum base_err err;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        err = try_cut(c, cuts[middle], tokens, reterr);
+        if (err)
+            return err;
+        if (tokens->count <= c->budget)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    err = try_cut(c, cuts[low], tokens, reterr);
+    *ret_from = cuts[low];
+    return err;
+}
+
+static enum base_err cut_messages(const struct engine_scheduler *sched, struct engine_job *job,
+                                  const struct engine_request *req, struct base_error *reterr)
+{
+    uint32_t room = req->max_tokens ? req->max_tokens : sched->context / 4;
+    if (room > sched->context / 2)
+        room = sched->context / 2;
+    struct cutting c = {.sched = sched,
+                        .req = req,
+                        .head = head_count(req),
+                        .budget = sched->context - (room > 0 ? room : 1)};
+    size_t whole = job->tokens.count, from = 0, cut_count = 0;
+    if (whole <= c.budget || c.head + 1 >= req->message_count)
+        return BASE_OK;
+    size_t *cuts = calloc(req->message_count, sizeof(*cuts));
+    c.kept = calloc(req->message_count, sizeof(*c.kept));
+    enum base_err err = BASE_ERR_NO_MEMORY;
+    if (cuts && c.kept) {
+        for (size_t i = c.head + 1; i < req->message_count; i++)
+            if (is_cut(req, i))
+                cuts[cut_count++] = i;
+        err = find_cut(&c, cuts, cut_count, &job->tokens, &from, reterr);
+    } else {
+        (void)base_error_set(reterr, err, "no memory to shorten a conversation");
+    }
+    if (!err) {
+        job->usage.dropped_messages = (uint32_t)(from - c.head);
+        job->usage.dropped_tokens =
+            whole > job->tokens.count ? (uint32_t)(whole - job->tokens.count) : 0;
+    }
+    free(cuts);
+    free(c.kept);
+    return err;
+}
+
+static enum base_err from_messages(const struct engine_scheduler *sched, struct engine_job *job,
+                                   const struct engine_request *req, struct base_error *reterr)
+{
+    if (!sched->template)
+        return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                              "the model's file has no chat template; send a plain prompt");
+    enum base_err err = render(sched, req, req->messages, req->message_count, &job->tokens, reterr);
+    if (!err && req->overflow != ENGINE_OVERFLOW_STOP)
+        err = cut_messages(sched, job, req, reterr);
+    return err;
+}
+
+static enum base_err from_tokens(const struct engine_scheduler *sched, struct engine_job *job,
+                                 const struct engine_request *req, struct base_error *reterr)
+{
+    for (size_t i = 0; i < req->token_count; i++) {
+        if (req->tokens[i] >= sched->n_vocab)
+            return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "prompt",
+                                        "token %zu of the prompt is %u; the model has %u", i,
+                                        req->tokens[i], sched->n_vocab);
+        enum base_err err = engine_tokens_add(&job->tokens, req->tokens[i], reterr);
+        if (err)
+            return err;
+    }
+    return BASE_OK;
+}
+
+enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct engine_job *job,
+                                const struct engine_request *req, struct base_error *reterr)
+{
+    const struct engine_run whole = {.end = req->prompt.len, .literal = false};
+    enum base_err err;
+    if ((req->messages != NULL) + (req->prompt.ptr != NULL) + (req->tokens != NULL) != 1)
+        return base_error_set(reterr, BASE_ERR_BAD_REQUEST,
+                              "a request has exactly one of messages, prompt and tokens");
+    if (req->messages)
+        err = from_messages(sched, job, req, reterr);
+    else if (req->tokens)
+        err = from_tokens(sched, job, req, reterr);
+    else
+        err = engine_tokenize_rendered(sched->tokenizer, req->prompt, &whole, 1, &job->tokens,
+                                       reterr);
+    if (err)
+        return err;
+    if (job->tokens.count == 0)
+        return base_error_set(reterr, BASE_ERR_BAD_REQUEST, "the prompt is empty");
+    if (job->tokens.count >= sched->context)
+        return too_long(job->tokens.count, sched->context, reterr);
+    job->prompt_count = (uint32_t)job->tokens.count;
+    job->usage.prompt_tokens = job->prompt_count;
+    return BASE_OK;
+}

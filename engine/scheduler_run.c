@@ -1,0 +1,340 @@
+/*
+ * The scheduler's thread. Each turn: drop what was cancelled, admit who is next, put together one
+ * batch, compute it, take one token for each job that has read all it has.
+ *
+ * A batch holds one token of each job that is answering, and pieces of prompts up to a number of
+ * tokens that keeps the turn short (by the speed seen so far), so that the answers of others go on
+ * while a long prompt is read, and a newcomer waits for no more than one turn.
+ */
+#include "engine/scheduler.h"
+
+#include <stdlib.h>
+
+#include "base/core/clock.h"
+
+enum {
+    PIECE_MIN = 16,              /* tokens of prompts in a turn, however slow the machine */
+    TURN_ALONE_MS = 500,         /* how long a turn may take that only reads prompts */
+    TURN_SHARED_MS = 150,        /* and one in which others get a token */
+    SPEED_SAMPLE_MIN = PIECE_MIN /* prompt tokens of a turn that tells about speed */
+};
+
+struct turn {
+    size_t count;         /* items */
+    size_t prompt_tokens; /* of them, those of prompts */
+    size_t rows;          /* that want logits */
+};
+
+/* --- Cancelled, stopped --- */
+
+/* One job to drop, or NULL. Sinks run without the lock, so the list may have changed after each. */
+static struct engine_job *find_dropped(struct engine_scheduler *sched, bool *ret_stopping)
+{
+    pthread_mutex_lock(&sched->lock);
+    struct engine_job *job = sched->jobs;
+    *ret_stopping = sched->stopping;
+    while (job && !job->cancelled && !sched->stopping)
+        job = job->next;
+    atomic_store(&sched->interrupt, sched->stopping);
+    pthread_mutex_unlock(&sched->lock);
+    return job;
+}
+
+static void drop_cancelled(struct engine_scheduler *sched)
+{
+    bool stopping;
+    for (;;) {
+        struct engine_job *job = find_dropped(sched, &stopping);
+        if (!job)
+            return;
+        if (stopping)
+            engine_job_fail(sched, job, BASE_ERR_SHUTTING_DOWN, "the engine is shutting down");
+        else
+            engine_job_fail(sched, job, BASE_ERR_CANCELLED, "the request was cancelled");
+    }
+}
+
+/* --- Admission --- */
+
+static void admit(struct engine_scheduler *sched)
+{
+    for (;;) {
+        pthread_mutex_lock(&sched->lock);
+        struct engine_job *job = engine_queue_next(sched);
+        bool admitted = job && engine_queue_admit(sched, job);
+        bool stuck = job && !admitted && sched->running == 0;
+        if (admitted) {
+            job->state = ENGINE_JOB_RUNNING;
+            sched->waiting--;
+            sched->running++;
+            sched->stats.cached_tokens += job->started ? 0 : job->usage.cached_tokens;
+        }
+        pthread_mutex_unlock(&sched->lock);
+        if (stuck)
+            engine_job_fail(sched, job, BASE_ERR_LIMIT,
+                            "the prompt does not fit into the memory for context of this model");
+        else if (!admitted)
+            return;
+        else
+            engine_job_start(sched, job);
+    }
+}
+
+/* Loses its place for the sake of others and waits again; what it has said stays. */
+static void preempt(struct engine_scheduler *sched, struct engine_job *job)
+{
+    engine_session_trim(sched->session, job->slot, 0);
+    sched->slots[job->slot].job = NULL;
+    sched->slots[job->slot].held.count = 0;
+    pthread_mutex_lock(&sched->lock);
+    job->state = ENGINE_JOB_WAITING;
+    sched->running--;
+    sched->waiting++;
+    pthread_mutex_unlock(&sched->lock);
+}
+
+/* The last to come of the others that run. */
+static struct engine_job *youngest_other(const struct engine_scheduler *sched,
+                                         const struct engine_job *job)
+{
+    struct engine_job *best = NULL;
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        struct engine_job *other = sched->slots[i].job;
+        if (other && other != job && (!best || other->id > best->id))
+            best = other;
+    }
+    return best;
+}
+
+/* --- The batch --- */
+
+static size_t missing(const struct engine_scheduler *sched, const struct engine_job *job)
+{
+    return job->tokens.count - engine_session_length(sched->session, job->slot);
+}
+
+static void feed(struct engine_scheduler *sched, struct turn *turn, uint32_t slot, size_t count)
+{
+    struct engine_job *job = sched->slots[slot].job;
+    size_t from = engine_session_length(sched->session, slot);
+    for (size_t i = from; i < from + count; i++) {
+        bool last = i + 1 == job->tokens.count;
+        sched->items[turn->count++] = (struct engine_batch_item){
+            .sequence = slot, .token = job->tokens.items[i], .want_logits = last};
+        turn->rows += last ? 1 : 0;
+    }
+    sched->slots[slot].feeding = (uint32_t)count;
+}
+
+static bool is_paused(struct engine_scheduler *sched, const struct engine_job *job)
+{
+    pthread_mutex_lock(&sched->lock);
+    bool paused = job->paused;
+    pthread_mutex_unlock(&sched->lock);
+    return paused;
+}
+
+/* Room for `count` more tokens; the younger ones give way to the older. */
+static bool take_room(struct engine_scheduler *sched, struct engine_job *job, size_t count)
+{
+    while (!engine_queue_make_room(sched, job->slot, (uint32_t)count)) {
+        struct engine_job *other = youngest_other(sched, job);
+        if (!other || other->id < job->id || sched->slots[other->slot].feeding > 0)
+            return false;
+        preempt(sched, other);
+    }
+    return true;
+}
+
+static size_t prompt_budget(struct engine_scheduler *sched, bool shared)
+{
+    pthread_mutex_lock(&sched->lock);
+    double speed = sched->stats.prompt_tokens_per_s;
+    pthread_mutex_unlock(&sched->lock);
+    double tokens = speed * (shared ? TURN_SHARED_MS : TURN_ALONE_MS) / 1000.0;
+    if (speed <= 0.0)
+        tokens = PIECE_MIN * 2;
+    return tokens < PIECE_MIN ? PIECE_MIN : tokens > sched->batch ? sched->batch : (size_t)tokens;
+}
+
+/* Jobs that cannot get room and have nobody younger to take it from. */
+static void no_room(struct engine_scheduler *sched, struct engine_job *job)
+{
+    if (youngest_other(sched, job)) {
+        preempt(sched, job);
+    } else {
+        job->usage.context_full = true;
+        engine_job_finish(sched, job, ENGINE_FINISH_LENGTH);
+    }
+}
+
+/* Answers first, the older before the younger; then prompts, the oldest first. */
+static struct engine_job *oldest_unfed(const struct engine_scheduler *sched, bool answering,
+                                       uint64_t after)
+{
+    struct engine_job *best = NULL;
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        struct engine_job *job = sched->slots[i].job;
+        if (!job || job->id <= after || (missing(sched, job) == 1) != answering)
+            continue;
+        if (!best || job->id < best->id)
+            best = job;
+    }
+    return best;
+}
+
+static void fill(struct engine_scheduler *sched, struct turn *turn)
+{
+    *turn = (struct turn){0};
+    for (uint32_t i = 0; i < sched->slot_count; i++)
+        sched->slots[i].feeding = 0;
+    struct engine_job *job;
+    for (uint64_t after = 0; (job = oldest_unfed(sched, true, after)) != NULL;) {
+        after = job->id;
+        if (turn->count == sched->batch || is_paused(sched, job))
+            continue;
+        if (take_room(sched, job, 1))
+            feed(sched, turn, job->slot, 1);
+        else
+            no_room(sched, job);
+    }
+    size_t budget = prompt_budget(sched, turn->count > 0);
+    for (uint64_t after = 0; (job = oldest_unfed(sched, false, after)) != NULL;) {
+        after = job->id;
+        size_t count = missing(sched, job);
+        size_t room = sched->batch - turn->count;
+        count = count > budget ? budget : count;
+        count = count > room ? room : count;
+        if (count == 0 || is_paused(sched, job))
+            continue;
+        if (take_room(sched, job, count)) {
+            feed(sched, turn, job->slot, count);
+            turn->prompt_tokens += count;
+            budget -= count;
+        } else {
+            no_room(sched, job);
+        }
+    }
+}
+
+/* --- One step --- */
+
+static void average(double *value, double sample)
+{
+    *value = *value <= 0.0 ? sample : *value + 0.2 * (sample - *value);
+}
+
+static void count_step(struct engine_scheduler *sched, const struct turn *turn, double seconds)
+{
+    uint64_t held = 0;
+    for (uint32_t i = 0; i < sched->slot_count; i++)
+        held += engine_session_length(sched->session, i);
+    pthread_mutex_lock(&sched->lock);
+    struct engine_scheduler_stats *stats = &sched->stats;
+    stats->kv_tokens = held > stats->kv_capacity ? stats->kv_capacity : (uint32_t)held;
+    stats->prompt_tokens += turn->prompt_tokens;
+    stats->output_tokens += turn->rows;
+    if (seconds > 0 && turn->prompt_tokens >= SPEED_SAMPLE_MIN)
+        average(&stats->prompt_tokens_per_s, (double)turn->count / seconds);
+    else if (seconds > 0 && turn->prompt_tokens == 0)
+        average(&stats->output_tokens_per_s, (double)turn->rows / seconds);
+    pthread_mutex_unlock(&sched->lock);
+}
+
+static void take_tokens(struct engine_scheduler *sched, const struct turn *turn)
+{
+    size_t row = 0;
+    for (size_t i = 0; i < turn->count; i++) {
+        if (!sched->items[i].want_logits)
+            continue;
+        struct engine_job *job = sched->slots[sched->items[i].sequence].job;
+        float *logits = engine_session_logits(sched->session, row++);
+        struct engine_pick pick;
+        struct base_error detail = {0};
+        enum base_err err = logits ? engine_sampler_next(job->sampler, logits, &pick, &detail)
+                                   : base_error_set(&detail, BASE_ERR_INTERNAL, "no logits");
+        if (err)
+            engine_job_fail(sched, job, err, detail.message);
+        else
+            engine_job_take(sched, job, &pick);
+    }
+}
+
+/* The step failed for a reason that lies in no single job: all that took part end. */
+static void fail_step(struct engine_scheduler *sched, enum base_err err,
+                      const struct base_error *detail)
+{
+    for (uint32_t i = 0; i < sched->slot_count; i++)
+        if (sched->slots[i].job && sched->slots[i].feeding > 0)
+            engine_job_fail(sched, sched->slots[i].job, err, detail->message);
+}
+
+/* Each job had room alone, but not all together: the youngest gives way. */
+static void relieve(struct engine_scheduler *sched)
+{
+    struct engine_job *job = youngest_other(sched, NULL);
+    struct engine_job *other = youngest_other(sched, job);
+    if (other)
+        preempt(sched, job);
+    else
+        no_room(sched, job);
+}
+
+static void set_interruptible(struct engine_scheduler *sched, bool yes)
+{
+    pthread_mutex_lock(&sched->lock);
+    sched->may_interrupt = yes;
+    pthread_mutex_unlock(&sched->lock);
+}
+
+/* A cancelled prompt ends its step early, but not two steps in a row, so that cancelling again and
+ * again cannot keep others from going on. */
+static void step(struct engine_scheduler *sched, const struct turn *turn, bool *interrupted)
+{
+    struct base_error detail = {0};
+    int64_t start = clock_mono_ns(clock_system());
+    set_interruptible(sched, turn->prompt_tokens > 0 && !*interrupted);
+    enum base_err err =
+        engine_session_step(sched->session, sched->items, turn->count, &sched->interrupt, &detail);
+    set_interruptible(sched, false);
+    *interrupted = err == BASE_ERR_CANCELLED;
+    if (err == BASE_ERR_CANCELLED)
+        return; /* nothing was computed; the turn begins again */
+    if (err == BASE_ERR_LIMIT) {
+        relieve(sched);
+        return;
+    }
+    if (err) {
+        fail_step(sched, err, &detail);
+        return;
+    }
+    count_step(sched, turn, (double)(clock_mono_ns(clock_system()) - start) * 1e-9);
+    take_tokens(sched, turn);
+}
+
+/* Sleeps until there may be something to do; false when it is time to end. */
+static bool wait_for_work(struct engine_scheduler *sched, bool idle)
+{
+    pthread_mutex_lock(&sched->lock);
+    while (idle && !sched->stopping && !sched->changed)
+        pthread_cond_wait(&sched->wake, &sched->lock);
+    sched->changed = false;
+    bool go_on = !sched->stopping || sched->jobs;
+    pthread_mutex_unlock(&sched->lock);
+    return go_on;
+}
+
+void *engine_scheduler_thread(void *user)
+{
+    struct engine_scheduler *sched = user;
+    struct turn turn = {0};
+    bool interrupted = false;
+    while (wait_for_work(sched, turn.count == 0)) {
+        drop_cancelled(sched);
+        admit(sched);
+        fill(sched, &turn);
+        if (turn.count > 0)
+            step(sched, &turn, &interrupted);
+    }
+    return NULL;
+}
