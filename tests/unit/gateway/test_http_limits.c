@@ -414,6 +414,27 @@ static size_t heap_in_use(void)
     return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 
+static void on_hang(void *user)
+{
+    (void)user;
+    usleep(1500000);
+}
+
+static void test_a_worker_that_hangs_is_seen(void **state)
+{
+    (void)state;
+    struct http_options options = options_new();
+    app_start(&app, &options);
+    assert_true(http_server_stuck_ms(app.server) < 1400);
+    assert_true(loop_post(http_server_worker_loop(app.server, 1), on_hang, NULL));
+    usleep(1450000);
+    assert_true(http_server_stuck_ms(app.server) >= 1300);
+    for (int i = 0; i < 200 && http_server_stuck_ms(app.server) > 1000; i++)
+        usleep(10000);
+    assert_true(http_server_stuck_ms(app.server) <= 1000); /* and that it came back */
+    app_stop(&app);
+}
+
 static void test_an_idle_connection_is_light(void **state)
 {
     (void)state;
@@ -667,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_connections_of_one_address_are_capped),
         cmocka_unit_test(test_bodies_are_capped_in_sum),
         cmocka_unit_test(test_a_busy_worker_gets_no_new_connection),
+        cmocka_unit_test(test_a_worker_that_hangs_is_seen),
         cmocka_unit_test(test_an_idle_connection_is_light),
         cmocka_unit_test(test_without_descriptors_it_refuses_and_does_not_spin),
         cmocka_unit_test(test_drain),

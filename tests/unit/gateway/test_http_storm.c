@@ -15,14 +15,15 @@ static uint64_t draw(uint64_t *seed, uint64_t below)
     return *seed % below;
 }
 
-#define THREE_BYTES "Content-Length: 3\r\n\r\nabc"
+static const char with_key[] = "POST /key HTTP/1.1\r\nHost: h\r\nAuthorization: x\r\n"
+                               "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
 static const char *const parts[] = {
     "GET /ping HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET /models/m?x=1 HTTP/1.1\r\nHost: h\r\n\r\n",
     "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
     "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
     "POST /key HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
-    "POST /key HTTP/1.1\r\nHost: h\r\nAuthorization: x\r\nExpect: 100-continue\r\n" THREE_BYTES,
+    with_key,
     "POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 20\r\n\r\n01234567890123456789",
     "GET /stream?n=3 HTTP/1.1\r\nHost: h\r\n\r\n",
     "GET /stream?n=1000&k=1 HTTP/1.1\r\nHost: h\r\n\r\n",
