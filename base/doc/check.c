@@ -108,8 +108,8 @@ static void check_field(struct checker *c, const struct doc_type *object,
     if (field->required && field->fallback)
         complain(c, "a required key needs no fallback");
     if (!field->required && !field->fallback) {
-        if (field->type->kind == DOC_KIND_ENUM)
-            complain(c, "an ENUM that is not required needs a fallback");
+        if (field->type->kind == DOC_KIND_ENUM && !field->given)
+            complain(c, "an ENUM that is not required needs a fallback, or `given`");
         if (!can_be_absent(field->type, 0))
             complain(c, "it has required keys itself; make it required or a POINTER");
     }
