@@ -9,6 +9,7 @@
 #include "gateway/serve/state.h"
 
 #include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,7 +239,9 @@ static enum base_err check_pipelines(const struct process *p, struct base_error 
 
 static enum base_err start(struct process *p, struct base_error *reterr)
 {
-    enum base_err err = state_open(p->config->state, &p->state, reterr);
+    enum base_err err = engine_cpu_select(NULL, reterr); /* names a HEARTH_CPU that cannot be */
+    if (!err)
+        err = state_open(p->config->state, &p->state, reterr);
     if (!err)
         err = make_snapshot(p, reterr);
     if (!err)
@@ -350,6 +353,9 @@ int serve_run(const struct serve_options *options)
     pthread_mutex_init(&p->app.newest_lock, NULL);
     pthread_mutex_init(&p->app.reload_lock, NULL);
 
+    /* Arenas of large bodies come and go in chunks that malloc would map and unmap every time. */
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
     struct rlimit none = {0, 0}; /* a core file would hold prompts and keys */
     (void)setrlimit(RLIMIT_CORE, &none);
     sigset_t signals;
