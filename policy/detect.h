@@ -43,7 +43,9 @@ enum {
     CTX_HOME = 1 << 24, /* "lives at": an address follows, however it looks */
     CTX_ZIP = 1 << 25,
     CTX_WEAK = 1 << 26, /* of a secret's name: asks for a longer value */
-    CTX_PART = 1 << 23  /* may be followed by letters: strasse, wohnhaft */
+    CTX_VEHICLE = 1 << 27,
+    CTX_DEVICE = 1 << 28,
+    CTX_PART = 1 << 23 /* may be followed by letters: strasse, wohnhaft */
 };
 
 struct detect_word {

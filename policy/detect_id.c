@@ -26,6 +26,12 @@ static const struct {
     {POLICY_FINDING_MEDICAL_ID, 11, 11, valid_mbi, CTX_MEDICAL, false, false, 0.8f},
     {POLICY_FINDING_MEDICAL_ID, 10, 10, valid_de_kvnr, CTX_MEDICAL, false, false, 0.8f},
     {POLICY_FINDING_MEDICAL_ID, 9, 9, valid_dea, CTX_MEDICAL, true, true, 0.75f},
+    {POLICY_FINDING_NATIONAL_ID, 18, 18, valid_cn_id, CTX_NATIONAL, true, false, 0.92f},
+    {POLICY_FINDING_NATIONAL_ID, 18, 18, valid_mx_curp, CTX_NATIONAL, true, true, 0.88f},
+    {POLICY_FINDING_TAX_ID, 10, 10, valid_in_pan, CTX_TAX, true, true, 0.78f},
+    {POLICY_FINDING_TAX_ID, 15, 15, valid_gstin, CTX_TAX, true, true, 0.9f},
+    {POLICY_FINDING_TAX_ID, 11, 11, valid_de_vat, CTX_TAX, true, true, 0.85f},
+    {POLICY_FINDING_VEHICLE_ID, 17, 17, valid_vin, CTX_VEHICLE, true, true, 0.82f},
     {POLICY_FINDING_PASSPORT, 9, 9, valid_de_passport, CTX_PASSPORT, false, false, 0.8f},
 };
 
@@ -142,7 +148,7 @@ void detect_identifiers(struct detect *d)
         if (digits && detect_is_alpha(token.ptr[0]) && token.len >= 4)
             (void)try_iban(d, at);
         bool lower;
-        if (digits && token.len >= 9 && token.len <= 16 && has_letters_and_digits(token, &lower)) {
+        if (digits && token.len >= 9 && token.len <= 18 && has_letters_and_digits(token, &lower)) {
             char compact[MAX_ID + 1];
             size_t ends[MAX_ID + 1];
             size_t len = compact_from(d, at, false, compact, ends);

@@ -72,6 +72,17 @@ static const struct number numbers[] = {
     {POLICY_FINDING_TAX_ID, 9, 9, valid_au_tfn, "3-3-3", CTX_TAX, true, 0.79f},
     {POLICY_FINDING_TAX_ID, 9, 9, valid_au_acn, NULL, CTX_TAX, true, 0.78f},
     {POLICY_FINDING_BANK_ACCOUNT, 9, 9, valid_aba, NULL, CTX_BANK, true, 0.77f},
+    {POLICY_FINDING_NATIONAL_ID, 11, 11, valid_tckn, NULL, CTX_NATIONAL, true, 0.84f},
+    {POLICY_FINDING_NATIONAL_ID, 13, 13, valid_thai_id, "1-4-5-2-1", CTX_NATIONAL, true, 0.81f},
+    {POLICY_FINDING_NATIONAL_ID, 10, 10, valid_personnummer, "6-4", CTX_NATIONAL, true, 0.83f},
+    {POLICY_FINDING_NATIONAL_ID, 12, 12, valid_personnummer, "8-4", CTX_NATIONAL, true, 0.83f},
+    {POLICY_FINDING_TAX_ID, 10, 10, valid_se_org, NULL, CTX_TAX, true, 0.72f},
+    {POLICY_FINDING_NATIONAL_ID, 13, 13, valid_ahv, "3-4-4-2", CTX_NATIONAL, true, 0.88f},
+    {POLICY_FINDING_NATIONAL_ID, 11, 11, valid_be_national, "2-2-2-3-2", CTX_NATIONAL, true, 0.82f},
+    {POLICY_FINDING_NATIONAL_ID, 9, 9, valid_bsn, NULL, CTX_NATIONAL, false, 0.75f},
+    {POLICY_FINDING_NATIONAL_ID, 18, 18, valid_cn_id, NULL, CTX_NATIONAL, true, 0.92f},
+    {POLICY_FINDING_TAX_ID, 14, 14, valid_cnpj, "2-3-3-4-2", CTX_TAX, true, 0.88f},
+    {POLICY_FINDING_NATIONAL_ID, 15, 15, valid_imei, NULL, CTX_DEVICE, false, 0.8f},
     {POLICY_FINDING_MEDICAL_ID, 9, 9, valid_lanr, NULL, CTX_MEDICAL, true, 0.6f},
 };
 

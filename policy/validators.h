@@ -48,6 +48,21 @@ bool valid_nino(struct slice compact);
 bool valid_uk_licence(struct slice compact);
 bool valid_fi_hetu(struct slice compact); /* with its century sign */
 bool valid_sg_uen(struct slice compact);
+bool valid_tckn(struct slice digits);         /* Turkey, 11 digits */
+bool valid_thai_id(struct slice digits);      /* 13 digits */
+bool valid_personnummer(struct slice digits); /* Sweden, 10 or 12 digits */
+bool valid_se_org(struct slice digits);       /* Swedish organisation, 10 digits */
+bool valid_ahv(struct slice digits);          /* Switzerland: 756 and an EAN-13 */
+bool valid_be_national(struct slice digits);  /* Belgium, 11 digits, mod 97 */
+bool valid_bsn(struct slice digits);          /* Netherlands, 9 digits */
+bool valid_cn_id(struct slice compact);       /* China, 18 characters */
+bool valid_cnpj(struct slice digits);         /* Brazilian companies, 14 digits */
+bool valid_imei(struct slice digits);
+bool valid_in_pan(struct slice compact);
+bool valid_gstin(struct slice compact);
+bool valid_de_vat(struct slice compact);
+bool valid_vin(struct slice compact); /* 17 characters with the North American check digit */
+bool valid_mx_curp(struct slice compact);
 bool valid_date(int year, int month, int day);
 
 #endif

@@ -37,7 +37,7 @@ static const policy_types undetected =
     (policy_types)1 << POLICY_FINDING_LOCATION | (policy_types)1 << POLICY_FINDING_DATE_TIME |
     (policy_types)1 << POLICY_FINDING_AGE | (policy_types)1 << POLICY_FINDING_NRP |
     (policy_types)1 << POLICY_FINDING_TITLE | (policy_types)1 << POLICY_FINDING_URL |
-    (policy_types)1 << POLICY_FINDING_ZIP_CODE | (policy_types)1 << POLICY_FINDING_VEHICLE_ID;
+    (policy_types)1 << POLICY_FINDING_ZIP_CODE;
 
 static const struct {
     const char *name;

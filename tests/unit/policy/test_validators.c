@@ -88,6 +88,31 @@ static void test_check_digits(void **state)
                     "67893"},
         {valid_fi_hetu, "131052"
                         "-308T"},
+        {valid_tckn, "10000000"
+                     "146"},
+        {valid_thai_id, "110170"
+                        "0207030"},
+        {valid_personnummer, "811218"
+                             "9876"},
+        {valid_ahv, "756921"
+                    "7076985"},
+        {valid_be_national, "850730"
+                            "03328"},
+        {valid_bsn, "11122"
+                    "2333"},
+        {valid_cn_id, "110101"
+                      "19900307"
+                      "7635"},
+        {valid_cnpj, "11222333"
+                     "000181"},
+        {valid_imei, "490154"
+                     "203237518"},
+        {valid_gstin, "27AAPFU"
+                      "0939F1ZV"},
+        {valid_de_vat, "DE136"
+                       "695976"},
+        {valid_vin, "1M8GDM9AX"
+                    "KP042788"},
         {valid_sg_uen, "531252"
                        "26D"},
     };

@@ -5,7 +5,8 @@ static void test_levels(void **state)
     (void)state;
     enum policy_level level = POLICY_LEVEL_COUNT;
     for (int i = 0; i < POLICY_LEVEL_COUNT; i++) {
-        assert_true(policy_level_parse(slice_from_str(policy_level_name(i)), &level));
+        assert_true(
+            policy_level_parse(slice_from_str(policy_level_name((enum policy_level)i)), &level));
         assert_int_equal(level, i);
     }
     assert_false(policy_level_parse(SLICE("Public"), &level));
@@ -24,7 +25,7 @@ static void test_zones(void **state)
     assert_true(policy_zone_parse(SLICE("device"), &zone));
     assert_int_equal(policy_zone_default_clearance(zone), POLICY_LEVEL_RESTRICTED);
     assert_false(policy_zone_parse(SLICE("moon"), &zone));
-    assert_int_equal(policy_zone_default_clearance(77), POLICY_LEVEL_PUBLIC);
+    assert_int_equal(policy_zone_default_clearance((enum policy_zone)77), POLICY_LEVEL_PUBLIC);
 }
 
 static void test_types(void **state)
