@@ -326,7 +326,7 @@ const struct detect_keyword detect_keywords[] = {
     {"handelsregister", CTX_TAX},
     {"siret", CTX_TAX},
     {"siren", CTX_TAX},
-   
+
     {"bsnr", CTX_MEDICAL},
     {"betriebsstättennummer", CTX_MEDICAL},
     {"licencia", CTX_LICENCE},

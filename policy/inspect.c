@@ -5,7 +5,7 @@
 
 #define MAX_FINDINGS 256
 #define MAX_NAMES 64
-#define QUICK_BYTES 16384
+#define QUICK_BYTES 32768
 #define WINDOW 256      /* of a long text, at each end, when its neighbours are joined to it */
 #define FIELD_BYTES 512 /* shorter fields are scanned together */
 #define OPAQUE_SCAN_BYTES 4096 /* addresses and names are read, media are not */
