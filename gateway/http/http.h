@@ -34,6 +34,8 @@
  * read body complete        -> on_body      answer here, or keep `ex` and answer later client left,
  * no answer finished yet, or the connection failed
  *                          -> on_gone      cancel the work; nothing more can be sent
+ *                                          nor when the server itself answered: a slow or bad body)
+ *                                          nor when the server answered: slow or malformed body)
  *     output fell below the low-water mark after BASE_ERR_AGAIN
  *                          -> on_writable
  *     the drain deadline   -> on_shutdown
