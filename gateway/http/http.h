@@ -9,16 +9,16 @@
  *         (void)http_respond(ex, 200, "application/json", answer);
  *     }
  *     static const struct http_handler handlers[] = {
- *         {.method = "POST", .path = "/v1/chat/completions", .on_request = check_key, .on_body =
- * on_body},
+ *         {.method = "POST", .path = "/v1/chat/completions", .on_body = on_body},
  *         {.method = "GET", .path = "/v1/models/{id}", .on_body = show_model},
  *     };
  *     struct http_options options = HTTP_OPTIONS_DEFAULT;
+ *     const struct http_listen here = {.address = "127.0.0.1:8080"};
  *     options.handlers = handlers, options.handler_count = 2, options.app = app;
  *     err = http_server_new(&options, &server, &detail);
- *     err = http_server_listen(server, &(struct http_listen){.address = "127.0.0.1:8080"},
- * &detail); (per-worker state: http_server_worker_loop(server, i), nothing runs yet) err =
- * http_server_start(server, &detail);
+ *     err = http_server_listen(server, &here, &detail);
+ *     (per-worker state: http_server_worker_loop(server, i); nothing runs yet)
+ *     err = http_server_start(server, &detail);
  *     ...
  *     http_server_drain(server, 30000);      no new connections, finish what runs
  *     http_server_stop(server);              waits for the threads
@@ -30,16 +30,17 @@
  *
  * LIFE OF AN EXCHANGE (one request and its response; requests of one connection run one after the
  * other, in order):
- *     head complete        -> on_request   may answer at once (401, 413...): the body is then not
- * read body complete        -> on_body      answer here, or keep `ex` and answer later client left,
- * no answer finished yet, or the connection failed
- *                          -> on_gone      cancel the work; nothing more can be sent
- *                                          nor when the server itself answered: a slow or bad body)
- *                                          nor when the server answered: slow or malformed body)
- *     output fell below the low-water mark after BASE_ERR_AGAIN
- *                          -> on_writable
- *     the drain deadline   -> on_shutdown
- *     always, once, last   -> on_end       the outcome is known; free what belongs to the exchange
+ *
+ *     on_request   the head is complete. May answer at once (401...): the body is not read then
+ *     on_body      the body is complete. Answer here, or keep `ex` and answer later
+ *     on_gone      the client left, or the connection failed, before the response was finished:
+ *                  cancel the work, nothing more can be sent. Does not come after your own
+ *                  http_exchange_abort() or end of the response, nor when the server itself
+ *                  answered (a slow or malformed body)
+ *     on_writable  output fell below the low-water mark after BASE_ERR_AGAIN
+ *     on_shutdown  the drain deadline has come: finish
+ *     on_end       always, once, last: the outcome is known; free what belongs to the exchange
+ *
  * `ex` and everything it handed out (slices of head and body, arena) are valid until on_end
  * returns. on_end comes when the response is sent or lost AND every http_exchange_ref() has been
  * given back; so a job that must report back (an inspection on another thread, a decode step that
@@ -51,14 +52,15 @@
  * come from the loop. Callbacks may call any function here on any exchange of their own thread.
  *
  * OUTPUT. Bytes are collected and written once per turn of the loop. Functions that send return
- *     BASE_OK              taken, go on
- *     BASE_ERR_AGAIN       taken, but more than `high_water` bytes wait: send nothing until
- *                          on_writable (the promise is not enforced at once: up to
- *                          `output_bytes_max` are taken, then LIMIT)
- *     BASE_ERR_CLIENT_GONE not taken, nobody is there (on_gone has come or is about to)
- *     BASE_ERR_LIMIT, BASE_ERR_NO_MEMORY  not taken, and the exchange has been aborted
- *     BASE_ERR_INTERNAL    called in the wrong state (two responses, data before the start);
- * ignored Output that makes no progress for `stall_ms` aborts the exchange (HTTP_OUTCOME_STALLED).
+ *
+ *     BASE_OK                  taken, go on
+ *     BASE_ERR_AGAIN           taken, but more than `high_water` bytes wait: send nothing until
+ *                              on_writable (up to `output_bytes_max` are taken, then LIMIT)
+ *     BASE_ERR_CLIENT_GONE     not taken, nobody is there (on_gone has come or is about to)
+ *     BASE_ERR_LIMIT, _NO_MEMORY  not taken, and the exchange has been aborted
+ *     BASE_ERR_INTERNAL        the wrong state (two responses, data before the start); ignored
+ *
+ * Output that makes no progress for `stall_ms` aborts the exchange (HTTP_OUTCOME_STALLED).
  *
  * A client that closes its sending side while it waits is taken to have left (`half_close` changes
  * that). A response that ends by http_exchange_abort() never looks complete to the client.

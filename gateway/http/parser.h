@@ -19,9 +19,8 @@
  *     }
  *
  * While the head is incomplete `used` is 0 (an empty line before it apart): it stays in one piece.
- * Slices in
- * `struct http_head` point into the bytes of the call that returned HTTP_EVENT_HEAD (those `used`
- * bytes must stay where they are for as long as the head is read).
+ * Slices in `struct http_head` point into the bytes of the call that returned HTTP_EVENT_HEAD
+ * (those `used` bytes must stay where they are for as long as the head is read).
  *
  * However the input is cut into calls, the events are the same (pieces of the body apart, whose
  * concatenation is the same); tests/fuzz/fuzz_http.c checks it. What is refused, and why where
