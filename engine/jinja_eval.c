@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "engine/jinja_string.h"
 #include "engine/unicode.h"
 
 enum base_err jinja_fail(struct jinja_run *run, const struct jinja_node *node, enum base_err code,
@@ -215,26 +216,50 @@ static enum base_err slice_list(struct jinja_run *run, struct engine_value from,
     return jinja_work(run, jinja_count(*ret));
 }
 
+static enum base_err slice_string(struct jinja_run *run, const struct jinja_node *node,
+                                  struct engine_value from, int64_t start, int64_t stop,
+                                  int64_t step, struct engine_value *ret)
+{
+    if (step != 1) { /* seldom, so by way of a list of its characters */
+        struct engine_value list;
+        enum base_err err = jinja_iterate(run, node, from, &list);
+        if (!err)
+            err = slice_list(run, list, start, stop, step, &list);
+        return err ? err : jinja_join(run, node, list, jinja_literal(""), ret);
+    }
+    size_t first = char_offset(jinja_bytes(from), (size_t)start);
+    size_t last = start < stop ? char_offset(jinja_bytes(from), (size_t)stop) : first;
+    *ret = jinja_sub(from, first, last - first);
+    return BASE_OK;
+}
+
+static enum base_err eval_step(struct jinja_run *run, const struct jinja_node *node,
+                               int64_t *ret_step)
+{
+    struct engine_value step = engine_value_null();
+    enum base_err err = node->d ? jinja_eval(run, node->d, &step) : BASE_OK;
+    *ret_step = step.type == ENGINE_VALUE_INT ? step.u.i : step.type == ENGINE_VALUE_NULL ? 1 : 0;
+    if (!err && (*ret_step == 0 || *ret_step > INT32_MAX || *ret_step < -INT32_MAX))
+        err = jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "a slice cannot have this step");
+    return err;
+}
+
 static enum base_err eval_slice(struct jinja_run *run, const struct jinja_node *node,
                                 struct engine_value *ret)
 {
-    struct engine_value from, step_value = engine_value_int(1);
+    struct engine_value from;
     size_t length;
-    int64_t start, stop;
+    int64_t start, stop, step;
     enum base_err err = jinja_eval(run, node->a, &from);
-    if (!err && node->d)
-        err = jinja_eval(run, node->d, &step_value);
+    if (!err)
+        err = eval_step(run, node, &step);
     if (err)
         return err;
     if (from.type == ENGINE_VALUE_UNDEFINED)
         return undefined_used(run, node, from);
-    int64_t step = step_value.type == ENGINE_VALUE_INT ? step_value.u.i : 0;
-    if (step_value.type == ENGINE_VALUE_NULL)
-        step = 1;
     bool is_list = from.type == ENGINE_VALUE_LIST;
-    if ((!is_list && from.type != ENGINE_VALUE_STRING) || step == 0 || (!is_list && step != 1) ||
-        step > INT32_MAX || step < -INT32_MAX)
-        return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "%s cannot be sliced like that",
+    if (!is_list && from.type != ENGINE_VALUE_STRING)
+        return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "%s cannot be sliced",
                           jinja_type_name(from));
     err = length_of(run, from, &length);
     int64_t count = (int64_t)length, low = step > 0 ? 0 : -1, high = step > 0 ? count : count - 1;
@@ -244,12 +269,8 @@ static enum base_err eval_slice(struct jinja_run *run, const struct jinja_node *
         err = slice_bound(run, node->c, step > 0 ? high : low, low, high, count, &stop);
     if (err)
         return err;
-    if (is_list)
-        return slice_list(run, from, start, stop, step, ret);
-    size_t first = char_offset(jinja_bytes(from), (size_t)start);
-    size_t last = start < stop ? char_offset(jinja_bytes(from), (size_t)stop) : first;
-    *ret = jinja_sub(from, first, last - first);
-    return BASE_OK;
+    return is_list ? slice_list(run, from, start, stop, step, ret)
+                   : slice_string(run, node, from, start, stop, step, ret);
 }
 
 /* --- Operators --- */

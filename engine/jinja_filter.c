@@ -85,7 +85,7 @@ FILTER(filter_safe)
 FILTER(filter_indent)
 {
     struct engine_value by = args[0];
-    enum base_err err = jinja_to_string(run, node, self, &self);
+    enum base_err err = want_string(run, node, self);
     if (!err && by.type != ENGINE_VALUE_STRING) {
         int64_t width = by.type == ENGINE_VALUE_INT ? by.u.i : given(by) ? -1 : 4;
         if (width < 0 || width > 64)
@@ -120,10 +120,20 @@ static bool parse_number(struct slice text, double *ret)
     return slice_to_double(digits, ret);
 }
 
+static enum base_err not_undefined(struct jinja_run *run, const struct jinja_node *node,
+                                   struct engine_value value)
+{
+    if (value.type != ENGINE_VALUE_UNDEFINED)
+        return BASE_OK;
+    return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "'%s' of an undefined value",
+                      node->call->name);
+}
+
 FILTER(filter_int)
 {
-    (void)run;
-    (void)node;
+    enum base_err err = not_undefined(run, node, self);
+    if (err)
+        return err;
     int64_t i;
     double d = NAN;
     struct engine_value fallback = given(args[0]) ? args[0] : engine_value_int(0);
@@ -147,8 +157,9 @@ FILTER(filter_int)
 
 FILTER(filter_float)
 {
-    (void)run;
-    (void)node;
+    enum base_err err = not_undefined(run, node, self);
+    if (err)
+        return err;
     double d;
     *ret = given(args[0]) ? args[0] : engine_value_double(0.0);
     if (jinja_is_number(self))
@@ -231,11 +242,13 @@ FILTER(filter_reverse)
     if (self.type == ENGINE_VALUE_STRING)
         return jinja_reverse(run, self, ret);
     enum base_err err = jinja_iterate(run, node, self, &list);
+    if (err)
+        return err;
     *ret = engine_value_list();
-    for (size_t i = jinja_count(list); !err && i-- > 0;)
+    for (size_t i = jinja_count(list); i-- > 0;)
         if (!engine_value_push(run->arena, ret, list.u.list->items[i]))
             return jinja_no_memory(run);
-    return err ? err : jinja_work(run, jinja_count(*ret));
+    return jinja_work(run, jinja_count(*ret));
 }
 
 /* --- Lists by attribute --- */

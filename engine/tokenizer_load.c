@@ -362,8 +362,7 @@ static const char *const end_texts[] = {
     "<|eot|>",
     "<|return|>",
     "<|call|>",
-    "<\xef\xbd\x9c"
-    "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+    "<\xef\xbd\x9c\x65nd\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
     "<EOT>",
     "_<EOT>",
     "<|end_of_turn|>",

@@ -6,7 +6,7 @@
 
 #include "engine/unicode.h"
 
-enum { NOWHERE = UINT32_MAX };
+#define NOWHERE UINT32_MAX
 
 struct engine_symbol {
     uint32_t start, len; /* bytes of the word; len 0 = merged into its left neighbour */

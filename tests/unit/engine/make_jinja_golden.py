@@ -228,6 +228,16 @@ a {%- if true -%} b {%- endif -%} c
 ---
 {{ strftime_now('%Y-%m-%d') }}{{ dict(a=1, b='x') }}{{ [1] + [2] }}{{ d | items | list }}{{ (l | length) + 1 }}{{ l | length + 1 }}{{ 'a' + 'b' | upper }}
 ---
+{{ s[::-1] }}{{ s[3:0:-2] }}|{{ s | reverse }}{{ l | reverse | list }}
+---
+{{ 5 | reverse | list }}
+---
+{{ missing | int }}
+---
+{{ 5 | indent }}
+---
+{{ d[1:] }}
+---
 {{ missing.attr }}
 ---
 {{ missing['x'] }}
