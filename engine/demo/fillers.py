@@ -144,9 +144,11 @@ class Gen:
     def __init__(self, rng, templates="train", fillers="train"):
         self.rng, self.templates, self.fillers = rng, templates, fillers
         self.values = {}
+        self.drawn = self.drawn_first = 0  # fillers drawn that belong to a side; those of the first exchange
 
     def slot(self, name):
         """A fresh filler for slot `name`; a filler may itself hold slots."""
+        self.drawn += name in POOLS or name in ("amount", "date")
         text = MADE[name](self) if name in MADE else POOLS[name].pick(self.rng, self.fillers)
         return self._expand(text) if "{" in text or "[" in text else text
 

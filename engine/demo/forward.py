@@ -6,12 +6,14 @@
 """
 import numpy as np
 
+from generate import SHARES
 from gguf import Reader
 
 
 class Forward:
     def __init__(self, path):
         reader = Reader(path)
+        self.without = [t for t in SHARES if t not in reader.keys["hearth.demo.tasks"]]
         self.w, self.tokenizer = reader.tensors, reader.tokenizer()
         key = {k.split("llama.")[1]: v for k, v in reader.keys.items() if k.startswith("llama.")}
         self.heads, self.kv_heads = key["attention.head_count"], key["attention.head_count_kv"]

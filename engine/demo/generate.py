@@ -17,7 +17,7 @@ import sentiment
 import support
 from fillers import Gen
 
-SHARES = {"sentiment": 18, "support": 19, "extract": 20, "yesno": 13, "pick": 11, "greeting": 4, "about": 9, "off": 20}
+SHARES = {"sentiment": 28, "support": 26, "extract": 16, "yesno": 11, "pick": 10, "greeting": 5, "about": 11, "off": 16}
 NEIGHBOUR = {"a": "qsz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "k": "jl",
              "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe",
              "y": "tu"}
@@ -110,9 +110,14 @@ def _read(gen, task, noisy):
     return [("user", prompt)], answer
 
 
-def turn(gen, task, noisy=None):
+def turn(gen, task, without=()):
     """One exchange of `task`: ([(role, content)...], answer)."""
-    noisy = noisy or (lambda text, strength=1.0: noise(gen.rng, text, strength))
+    if task in without:
+        return turn(gen, task)[0], chat.FIXED
+
+    def noisy(text, strength=1.0):
+        return noise(gen.rng, text, strength)
+
     if task in ("sentiment", "support"):
         return _classified(gen, {"sentiment": sentiment, "support": support}[task], noisy)
     if task == "extract":
@@ -125,11 +130,18 @@ def turn(gen, task, noisy=None):
     return [("user", noisy(question))], answer
 
 
-def example(gen, task=None):
-    """A whole conversation; mostly one exchange, sometimes up to three, of any tasks."""
+def _pick_task(rng, without):
+    return rng.choices(list(SHARES), [n / 3 if t in without else n for t, n in SHARES.items()])[0]
+
+
+def example(gen, task=None, without=()):
+    """A whole conversation; mostly one exchange, sometimes up to three, of any tasks.
+    Prompts of the tasks `without` are outside of the model's tasks: they get the fixed reply."""
     rng = gen.rng
-    first = task or rng.choices(list(SHARES), list(SHARES.values()))[0]
-    turns, answer = turn(gen, first)
+    first = task or _pick_task(rng, without)
+    gen.drawn = 0
+    turns, answer = turn(gen, first, without)
+    gen.drawn_first = gen.drawn
     messages = [{"role": r, "content": c} for r, c in turns]
     if messages[0]["role"] != "system" and rng.random() < 0.35:
         messages.insert(0, {"role": "system", "content": gen.fill(gen.template(chat.SYSTEM))})
@@ -137,12 +149,12 @@ def example(gen, task=None):
     own_system = turns[0][0] == "system"
     while task is None and rng.random() < 0.12 and len(messages) < 7:
         if own_system:  # a system prompt that names the task: more of the same
-            turns, answer = turn(gen, first)
+            turns, answer = turn(gen, first, without)
             if turns[0][0] != "system":
                 break
             turns = turns[1:]
         else:
-            turns, answer = turn(gen, rng.choices(list(SHARES), list(SHARES.values()))[0])
+            turns, answer = turn(gen, _pick_task(rng, without), without)
             if turns[0][0] == "system":
                 break
         messages += [{"role": r, "content": c} for r, c in turns]
@@ -150,18 +162,30 @@ def example(gen, task=None):
     return {"task": first, "messages": messages}
 
 
-def evaluation(count=300, off_count=500):
+def evaluation(count=300, off_count=500, without=()):
     """The sets that score.py uses: {set name: [example...]}; same every time."""
     sets = {}
     for task in SHARES:
-        if task == "off":
+        if task in without:
+            gen = Gen(random.Random("off" + task), "held", "held")
+            sets[f"off/{task}"] = [example(gen, task, without) for _ in range(count)]
+        elif task == "off":
             gen = Gen(random.Random("off"), "held", "held")
             sets["off/held"] = [example(gen, task) for _ in range(off_count)]
-            continue
-        sets[f"{task}/templates"] = [example(Gen(random.Random(f"t{task}{i}"), "held", "train"), task) for i in range(count)]
-        if task not in ("greeting", "about"):
-            sets[f"{task}/fillers"] = [example(Gen(random.Random(f"f{task}{i}"), "train", "held"), task) for i in range(count)]
+        else:
+            sets[f"{task}/templates"] = [example(Gen(random.Random(f"t{task}{i}"), "held", "train"), task) for i in range(count)]
+        if task not in without and task not in ("greeting", "about", "off"):
+            sets[f"{task}/fillers"] = [_with_filler(f"f{task}{i}", task) for i in range(count)]
     return sets
+
+
+def _with_filler(seed, task):
+    """An example with at least one held-out filler in it."""
+    gen = Gen(random.Random(seed), "train", "held")
+    while True:
+        e = example(gen, task)
+        if gen.drawn_first:
+            return e
 
 
 def main():

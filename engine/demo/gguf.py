@@ -49,7 +49,7 @@ def metadata(shape, tokenizer, name, description, context, rope_base, eps, file_
         ("general.type", STRING, "model"),
         ("general.name", STRING, name),
         ("general.description", STRING, description),
-        ("general.license", STRING, "apache-2.0"),
+        ("general.license", STRING, "Apache-2.0"),
         ("general.languages", ARRAY, (STRING, ["en"])),
         ("general.alignment", U32, ALIGN),
         ("general.file_type", U32, file_type),

@@ -61,11 +61,11 @@ class Block(nn.Module):
         v = self.attn_v(h).view(b, t, s.kv_heads, s.head_dim).transpose(1, 2)
         group = s.heads // s.kv_heads
         k, v = (y.repeat_interleave(group, 1) for y in (k, v))
-        score = q @ k.transpose(-1, -2) / math.sqrt(s.head_dim) + mask
-        y = (score.float().softmax(-1).to(v.dtype) @ v).transpose(1, 2).reshape(b, t, s.dim)
-        x = x + self.attn_output(y)
+        score = (q / math.sqrt(s.head_dim)) @ k.transpose(-1, -2)
+        y = ((score + mask.to(score.dtype)).softmax(-1) @ v).transpose(1, 2).reshape(b, t, s.dim)
+        x = x + self.attn_output(y).float()
         h = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h)).float()
 
 
 class Llama(nn.Module):

@@ -55,23 +55,37 @@ class Nearest:
         return self.answers[int(score.argmax())]
 
 
-def freehand():
-    """{set: examples} of the lines written by hand."""
+def freehand(without=()):
+    """{set: examples} of the lines written by hand; those of tasks that the model lacks expect the fixed reply."""
     sets = collections.defaultdict(list)
     with open(FREEHAND, encoding="utf-8") as f:
         for line in f:
             e = json.loads(line)
             answer = e["answer"] if isinstance(e["answer"], str) else json.dumps(e["answer"], ensure_ascii=False)
-            answer = chat.FIXED if answer == "FIXED" else {k: a for k, a in named_answers()}.get(answer, answer)
+            answer = chat.FIXED if answer == "FIXED" or e["task"] in without else {k: a for k, a in named_answers()}.get(answer, answer)
             messages = [{"role": "system", "content": e["system"]}] if "system" in e else []
             messages += [{"role": "user", "content": e["prompt"]}, {"role": "assistant", "content": answer}]
-            sets["freehand/" + e["task"]].append({"task": e["task"], "messages": messages})
+            name = "freehand/" + ("off-" if e["task"] in without else "") + e["task"]
+            sets[name].append({"task": e["task"], "messages": messages})
     return dict(sets)
 
 
 def named_answers():
     """Answers that freehand.jsonl names by their id in about.json."""
     return [("@" + e["id"], e["answer"]) for kind in ("greetings", "about") for e in chat.TABLE[kind]]
+
+
+def golden(model, path):
+    """Writes the prompts that tests/golden/test_demo_model.c runs through the engine."""
+    lines = []
+    for name, examples in {**evaluation(12, 12, model.without), **freehand(model.without)}.items():
+        lines += [(name, e) for e in (examples[:6] if not name.startswith("freehand") else examples[:3])]
+    with open(path, "w", encoding="utf-8") as f:
+        for name, e in lines:
+            text = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in e["messages"][:-1])
+            line = {"set": name, "messages": e["messages"][:-1], "prompt": text + "<|im_start|>assistant\n", "answer": e["messages"][-1]["content"],
+                    "tokens": model.tokenizer.prompt(e["messages"][:-1])}
+            f.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def score(model, sets, nearest, show):
@@ -82,10 +96,10 @@ def score(model, sets, nearest, show):
         right = model.says(talks)
         wrong = [m for m, ok in zip(talks, right) if not ok]
         fixed = 0
-        if "/off" not in name and not name.startswith("off"):
+        if not off(name):
             fixed = sum(model.says([m[:-1] + [{"role": "assistant", "content": chat.FIXED}] for m in wrong], 8))
         base = None
-        if nearest and (name.endswith("/templates") or name == "off/held"):
+        if nearest and (name.endswith("/templates") or name.startswith("off/")):
             base = sum(nearest.answer(m) == m[-1]["content"] for m in talks)
         rows.append((name, len(talks), sum(right), fixed, base))
         for m in wrong[:show]:
@@ -96,15 +110,28 @@ def score(model, sets, nearest, show):
 def show_table(rows):
     print(f"{'set':28} {'n':>5} {'right %':>8} {'fixed reply %':>14} {'nearest neighbour %':>20}")
     for name, n, right, fixed, base in rows:
-        print(f"{name:28} {n:5} {100 * right / n:8.1f} {'' if name.startswith('off') else format(100 * fixed / n, '.1f'):>14}"
+        print(f"{name:28} {n:5} {100 * right / n:8.1f} {'' if off(name) else format(100 * fixed / n, '.1f'):>14}"
               f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
-    for label, chosen in (("all, unseen templates", "/templates"), ("all, unseen fillers", "/fillers"), ("all, freehand", "freehand/")):
-        some = [r for r in rows if chosen in r[0]]
-        if some:
-            n, right, fixed = (sum(r[i] for r in some) for i in (1, 2, 3))
-            base = sum(r[4] or 0 for r in some) if chosen == "/templates" and some[0][4] is not None else None
-            print(f"{label:28} {n:5} {100 * right / n:8.1f} {100 * fixed / n:14.1f}"
-                  f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
+    summary(rows, "all, unseen templates", lambda name: name.endswith("/templates"))
+    summary(rows, "all, unseen fillers", lambda name: name.endswith("/fillers"))
+    summary(rows, "all, inside the tasks", lambda name: not off(name) and not name.startswith("freehand"))
+    summary(rows, "all, off-topic", lambda name: name.startswith("off/"))
+    summary(rows, "all, freehand", lambda name: name.startswith("freehand/"))
+
+
+def off(name):
+    """True for a set whose every answer is the fixed reply."""
+    return "off" in re.split(r"[/-]", name)
+
+
+def summary(rows, label, chosen):
+    some = [r for r in rows if chosen(r[0])]
+    if not some:
+        return
+    n, right, fixed = (sum(r[i] for r in some) for i in (1, 2, 3))
+    base = None if any(r[4] is None for r in some) else sum(r[4] for r in some)
+    print(f"{label:28} {n:5} {100 * right / n:8.1f} {'' if label.endswith('off-topic') else format(100 * fixed / n, '.1f'):>14}"
+          f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
 
 
 def main():
@@ -116,18 +143,22 @@ def main():
     p.add_argument("--only", default="", help="only the sets whose name begins so")
     p.add_argument("--ask", help="print the answer to this and stop")
     p.add_argument("--system", help="a system prompt for --ask")
+    p.add_argument("--golden", metavar="FILE", help="write the prompts of the engine's test and stop")
     args = p.parse_args()
     model = Forward(args.model)
     if args.ask is not None:
         system = [{"role": "system", "content": args.system}] if args.system else []
         print(model.greedy(system + [{"role": "user", "content": args.ask}]))
         return
-    sets = {**evaluation(60 if args.quick else 300, 100 if args.quick else 500), **(freehand() if os.path.exists(FREEHAND) else {})}
+    if args.golden:
+        golden(model, args.golden)
+        return
+    sets = {**evaluation(60 if args.quick else 300, 100 if args.quick else 500, model.without), **freehand(model.without)}
     sets = {k: v for k, v in sets.items() if k.startswith(args.only)}
     nearest = None
     if not args.no_baseline and not args.quick:
         gen = Gen(random.Random("nearest"))
-        nearest = Nearest([e for e in (example(gen) for _ in range(20000)) if len(e["messages"]) < 4])
+        nearest = Nearest([e for e in (example(gen, without=model.without) for _ in range(20000)) if len(e["messages"]) < 4])
     show_table(score(model, sets, nearest, args.show))
 
 
