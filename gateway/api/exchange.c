@@ -63,6 +63,19 @@ void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base
     (void)http_respond_error(ex->http, err, detail, retry_after_ms);
 }
 
+void api_exchange_lost(struct exchange *ex)
+{
+    if (ex->state == EXCHANGE_OVER)
+        return;
+    ex->gone_meanwhile = true;
+    ex->status = LEDGER_STATUS_CLIENT_GONE;
+    ex->err = BASE_ERR_CLIENT_GONE;
+    if (ex->first_content_ns)
+        (void)api_exchange_remember(ex); /* what was shown may come back in the next turn */
+    api_exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
+    api_exchange_set_state(ex, EXCHANGE_OVER);
+}
+
 /* ---- choosing ---- */
 
 static void session_of(struct exchange *ex, char name[SESSIONS_NAME_MAX],
@@ -333,13 +346,8 @@ void api_exchange_on_body(struct http_exchange *http)
 void api_exchange_on_gone(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
-    if (!ex || ex->state == EXCHANGE_OVER)
-        return;
-    ex->gone_meanwhile = true;
-    ex->status = LEDGER_STATUS_CLIENT_GONE;
-    ex->err = BASE_ERR_CLIENT_GONE;
-    api_exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
-    api_exchange_set_state(ex, EXCHANGE_OVER);
+    if (ex)
+        api_exchange_lost(ex);
 }
 
 void api_exchange_on_writable(struct http_exchange *http)

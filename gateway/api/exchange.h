@@ -72,6 +72,8 @@ void api_exchange_set_state(struct exchange *ex, enum exchange_state state);
 void api_exchange_prepare(struct exchange *ex);
 /* exchange.c */
 void api_exchange_prepared(struct exchange *ex);
+/* The client is not there any more: stops the work. */
+void api_exchange_lost(struct exchange *ex);
 /* Ends the exchange with an error, in whatever form the answer has by now. */
 void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
                        int64_t retry_after_ms);
@@ -79,6 +81,8 @@ void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base
 /* exchange_answer.c: events to bytes. */
 void api_exchange_on_event(void *user, const struct chat_event *event);
 void api_exchange_on_head_timer(void *user);
+/* Gives what has been answered so far the request's level, before its end goes out. */
+enum base_err api_exchange_remember(struct exchange *ex);
 void api_exchange_row(const struct exchange *ex, struct ledger_request *ret);
 
 /* Releases dispatch or pipeline; keeps their totals. */

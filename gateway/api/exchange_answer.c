@@ -78,6 +78,10 @@ static void send_out(struct exchange *ex)
         return;
     enum base_err err = http_send(ex->http, bytes);
     buffer_clear(&ex->answer.out);
+    if (err && err != BASE_ERR_AGAIN) { /* aborted, or about to be: nobody will call on_gone */
+        api_exchange_lost(ex);
+        return;
+    }
     if (err != BASE_ERR_AGAIN || ex->paused || ex->finished)
         return;
     ex->paused = true;
@@ -119,7 +123,7 @@ static void first_content(struct exchange *ex)
         start_stream(ex);
 }
 
-static enum base_err remember(struct exchange *ex)
+enum base_err api_exchange_remember(struct exchange *ex)
 {
     enum base_err err = BASE_OK;
     for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
@@ -153,7 +157,7 @@ static void on_done(struct exchange *ex)
 {
     first_content(ex); /* an answer may be empty */
     ex->finished = true;
-    enum base_err err = remember(ex);
+    enum base_err err = api_exchange_remember(ex);
     if (err) {
         (void)base_error_set(&ex->error, err,
                              "the answer's label could not be kept, so it cannot be given");
@@ -177,6 +181,8 @@ static void on_done(struct exchange *ex)
     }
     if (ex->request->stream) {
         send_out(ex);
+        if (ex->state == EXCHANGE_OVER)
+            return;
         (void)http_respond_end(ex->http);
     } else {
         answer_whole(ex);
@@ -190,7 +196,7 @@ static void on_error(struct exchange *ex, const struct chat_event *event)
     ex->error = *event->error;
     ex->finished = true;
     enum base_err err = ex->error.code;
-    if (ex->first_content_ns && remember(ex)) /* what was shown may come back in the next turn */
+    if (ex->first_content_ns && api_exchange_remember(ex)) /* what was shown may come back in the next turn */
         err = BASE_ERR_IO;
     api_exchange_stop_work(ex, LEDGER_STATUS_ERROR);
     api_exchange_fail(ex, err, &ex->error, event->retry_after_ms);

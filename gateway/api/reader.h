@@ -1,9 +1,10 @@
 /*
- * What the readers of bodies share: where they are, what a value must be, and how a mistake is said.
+ * What the readers of bodies share: where they are, what a value must be, how a mistake is said.
  * Private to gateway/api.
  *
  *     size_t at = reader_push(r, ".content");
- *     err = reader_string(r, json_get(node, SLICE("content")), &text);   // "messages[2].content: ..."
+ *     err = reader_string(r, json_get(node, SLICE("content")), &text);
+ *     // a mistake reads "messages[2].content: expected a string, found a number"
  *     reader_pop(r, at);
  *
  * Errors: BAD_VALUE with the path as `param`; NO_MEMORY.

@@ -176,6 +176,20 @@ static enum base_err listen_on(struct process *p, struct slice address, unsigned
     return http_server_listen(p->app.server, &listen, reterr);
 }
 
+/* As many descriptors as this process may have. */
+static unsigned descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur > 1000000 ? 1000000 : (unsigned)limit.rlim_cur;
+}
+
 static enum base_err make_server(struct process *p, struct base_error *reterr)
 {
     const struct config *c = p->first->config;
@@ -183,6 +197,7 @@ static enum base_err make_server(struct process *p, struct base_error *reterr)
     handlers_fill(&options, c->admin.len > 0);
     options.app = &p->app;
     options.workers = c->workers;
+    options.connections_max = descriptors() / 2; /* the rest is for upstreams, files, pipes */
     if (c->body_bytes_max)
         options.body_bytes_max = c->body_bytes_max;
     if (c->connections_per_ip)
