@@ -196,7 +196,8 @@ static void on_error(struct exchange *ex, const struct chat_event *event)
     ex->error = *event->error;
     ex->finished = true;
     enum base_err err = ex->error.code;
-    if (ex->first_content_ns && api_exchange_remember(ex)) /* what was shown may come back in the next turn */
+    /* What was shown may come back in the next turn. */
+    if (ex->first_content_ns && api_exchange_remember(ex))
         err = BASE_ERR_IO;
     api_exchange_stop_work(ex, LEDGER_STATUS_ERROR);
     api_exchange_fail(ex, err, &ex->error, event->retry_after_ms);
