@@ -1,7 +1,7 @@
 /* Base64 and hexadecimal tokens that hold readable text; see normalise.h. */
 #include "policy/normalise.h"
 
-#define MIN_TOKEN 16
+#define MIN_TOKEN 15 /* "NNN-NN-NNNN" without padding */
 #define MAX_TOKEN ((size_t)1 << 20)
 
 /* Values of base64 and base64url, plus one; 0 = not a character of theirs. */
