@@ -1,5 +1,5 @@
 """Muon: for the matrices inside the blocks, the momentum is made orthogonal before it is applied
-(Newton-Schulz, five steps); the rest is left to AdamW. Needs far fewer steps than AdamW alone here."""
+(Newton-Schulz, five steps); the rest is left to AdamW."""
 import torch
 
 
