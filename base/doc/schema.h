@@ -196,6 +196,7 @@ struct doc_field {
 
 extern const struct doc_type doc_type_string;
 extern const struct doc_type doc_type_name; /* a string of 1 to 128 bytes */
+extern const struct doc_type doc_type_text; /* a string of 1 byte to 64 KiB */
 extern const struct doc_type doc_type_int;
 extern const struct doc_type doc_type_count; /* an integer, at least 0 */
 extern const struct doc_type doc_type_number;

@@ -3,6 +3,8 @@
 const struct doc_type doc_type_string = {.kind = DOC_KIND_STRING, .size = sizeof(struct slice)};
 const struct doc_type doc_type_name = {
     .kind = DOC_KIND_STRING, .size = sizeof(struct slice), .min = 1, .max = 128};
+const struct doc_type doc_type_text = {
+    .kind = DOC_KIND_STRING, .size = sizeof(struct slice), .min = 1, .max = 65536};
 const struct doc_type doc_type_int = {.kind = DOC_KIND_INT, .size = sizeof(int64_t)};
 const struct doc_type doc_type_count = {
     .kind = DOC_KIND_INT, .size = sizeof(int64_t), .max = 9007199254740992.0};

@@ -71,7 +71,7 @@ static const struct doc_field engine_model_fields[] = {
     DOC_FIELD(struct file_engine_model, name, "name", doc_type_name, .required = true,
               .doc = "name of the target, and of the model that clients may ask for",
               .example = "demo"),
-    DOC_FIELD(struct file_engine_model, path, "path", doc_type_name, .required = true,
+    DOC_FIELD(struct file_engine_model, path, "path", doc_type_text, .required = true,
               .doc = "GGUF file, relative to this file", .example = "demo.gguf"),
     DOC_FIELD(struct file_engine_model, context, "context", doc_type_count, .fallback = "0",
               .doc = "tokens of one request, prompt and answer; 0: what the model was made for, at "
@@ -258,7 +258,7 @@ static const struct doc_type dictionaries = {
 static const struct doc_field pattern_fields[] = {
     DOC_FIELD(struct file_pattern, name, "name", doc_type_name, .required = true,
               .doc = "name of its findings", .example = "ticket"),
-    DOC_FIELD(struct file_pattern, regex, "regex", doc_type_name, .required = true,
+    DOC_FIELD(struct file_pattern, regex, "regex", doc_type_text, .required = true,
               .doc = "matched in linear time: no back-references, no look-around",
               .example = "'\\bTCK-[0-9]{6}\\b'"),
     DOC_FIELD(struct file_pattern, level, "level", level, .fallback = "confidential",
@@ -406,7 +406,7 @@ static const struct doc_type expect = {.kind = DOC_KIND_OBJECT,
                                        .name = "expectation",
                                        .fields = expect_fields};
 static const struct doc_field test_fields[] = {
-    DOC_FIELD(struct file_test, say, "say", doc_type_name, .required = true,
+    DOC_FIELD(struct file_test, say, "say", doc_type_text, .required = true,
               .doc = "a user's message", .example = "\"please translate this\""),
     DOC_FIELD(struct file_test, expect, "expect", expect, .doc = "what must come of it"),
     {0}};
@@ -489,7 +489,7 @@ static const struct doc_type step_when = {.kind = DOC_KIND_MAP,
 static const struct doc_field step_fields[] = {
     DOC_FIELD(struct file_step, id, "id", doc_type_name, .required = true,
               .doc = "its answer is known to later steps by this name", .example = "triage"),
-    DOC_FIELD(struct file_step, prompt, "prompt", doc_type_name, .required = true,
+    DOC_FIELD(struct file_step, prompt, "prompt", doc_type_text, .required = true,
               .doc = "template over `input` (the user's last ask) and earlier steps",
               .example = "\"Classify: {{ input }}\""),
     DOC_FIELD(struct file_step, system, "system", doc_type_string,
