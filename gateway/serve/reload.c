@@ -53,6 +53,14 @@ static enum base_err check_engines(const struct config *now, const struct config
                   : BASE_OK;
 }
 
+static bool same_proxies(const struct config *now, const struct config *next)
+{
+    bool equal = now->trusted_proxy_count == next->trusted_proxy_count;
+    for (size_t i = 0; equal && i < now->trusted_proxy_count; i++)
+        equal = same(now->trusted_proxies[i], next->trusted_proxies[i]);
+    return equal;
+}
+
 static enum base_err check_restart(const struct config *now, const struct config *next,
                                    struct config_errors *errors)
 {
@@ -66,8 +74,14 @@ static enum base_err check_restart(const struct config *now, const struct config
         {"auth", now->auth_none == next->auth_none},
         {"workers", now->workers == next->workers},
         {"tls", same(now->tls_cert, next->tls_cert) && same(now->tls_key, next->tls_key)},
-        {"ledger",
-         now->ledger_strict == next->ledger_strict && now->audit_strict == next->audit_strict},
+        {"ledger", now->ledger_strict == next->ledger_strict},
+        {"audit", now->audit_strict == next->audit_strict},
+        {"body_max", now->body_bytes_max == next->body_bytes_max},
+        {"drain", now->drain_ms == next->drain_ms},
+        {"connections_per_ip", now->connections_per_ip == next->connections_per_ip},
+        {"trusted_proxies", same_proxies(now, next)},
+        {"policy.memory_ttl", now->memory_ttl_ms == next->memory_ttl_ms},
+        {"policy.memory_entries", now->memory_entries == next->memory_entries},
     };
     enum base_err err = check_engines(now, next, errors);
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
