@@ -32,8 +32,20 @@ const struct dispatch_totals *api_exchange_totals(const struct exchange *ex)
 
 /* ---- the end ---- */
 
+/* What the ledger wants of a pipeline, which is about to go. */
+static void keep_record(struct exchange *ex)
+{
+    struct slice facts, decisions;
+    ex->level = api_exchange_level(ex);
+    pipeline_close_record(ex->run, &facts, &decisions);
+    ex->facts = arena_dup(ex->arena, facts);
+    ex->decision = arena_dup(ex->arena, decisions);
+}
+
 void api_exchange_stop_work(struct exchange *ex, enum ledger_status why)
 {
+    if (ex->run)
+        keep_record(ex);
     loop_timer_clear(ex->worker->loop, &ex->head_timer);
     if (ex->dispatch)
         dispatch_release(ex->dispatch, why, &ex->totals);
@@ -169,6 +181,25 @@ static void ask(struct exchange *ex)
                              api_exchange_on_head_timer, ex);
 }
 
+static void begin_pipeline(struct exchange *ex)
+{
+    enum base_err err = BASE_OK;
+    if (!plan_key_may_use(&ex->who, ex->request->model))
+        err =
+            base_error_set_param(&ex->error, BASE_ERR_MODEL_NOT_FOUND, "model",
+                                 "The model '%.*s' does not exist or you do not have access to it",
+                                 SLICE_ARG(ex->request->model));
+    else if (ex->dry_run)
+        err = base_error_set_param(
+            &ex->error, BASE_ERR_UNSUPPORTED, "model",
+            "%.*s is a pipeline: each of its steps is routed when it runs, by what it says then",
+            SLICE_ARG(ex->request->model));
+    if (err)
+        api_exchange_fail(ex, err, &ex->error, -1);
+    else
+        ask(ex);
+}
+
 void api_exchange_prepared(struct exchange *ex)
 {
     enum base_err err = ex->prepare_err;
@@ -179,8 +210,8 @@ void api_exchange_prepared(struct exchange *ex)
         return;
     }
     ex->pipeline = snapshot_pipeline(ex->view->snapshot, ex->request->model);
-    if (ex->pipeline && !ex->dry_run) {
-        ask(ex);
+    if (ex->pipeline) {
+        begin_pipeline(ex);
         return;
     }
     session_of(ex, session_target, &session);

@@ -52,6 +52,8 @@ struct exchange {
     struct dispatch *dispatch;
     struct pipeline_run *run;
     struct dispatch_totals totals; /* of both, once they are released */
+    enum policy_level level;       /* of the answer: the request's, raised by the steps */
+    struct slice facts, decision;  /* of a pipeline's steps, once it is released */
     uint64_t session_key;
     struct api_chat_answer answer;
     bool answer_begun;
@@ -88,8 +90,16 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *ret);
 /* Releases dispatch or pipeline; keeps their totals. */
 void api_exchange_stop_work(struct exchange *ex, enum ledger_status why);
 
+/* The label of what is answered; once `inspected`. */
+enum policy_level api_exchange_level(const struct exchange *ex);
+
 /* Totals of the dispatch or the pipeline, running or over. */
 const struct dispatch_totals *api_exchange_totals(const struct exchange *ex);
+
+/* Who asks, and what their tenant may do; UNAUTHENTICATED. `ret_who` borrows the other two. */
+enum base_err api_authenticate(struct http_exchange *http, const struct config *config,
+                               struct keys_owner *ret_owner, struct plan_who *ret_who,
+                               struct base_error *reterr) BASE_MUST_USE;
 
 /* The handlers: see handlers.c. */
 void api_exchange_on_request(struct http_exchange *http);

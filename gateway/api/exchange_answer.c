@@ -18,6 +18,15 @@ static const struct router_target *answering_target(const struct exchange *ex)
     return plan && index < plan->facts.target_count ? &plan->facts.targets[index] : NULL;
 }
 
+enum policy_level api_exchange_level(const struct exchange *ex)
+{
+    const struct plan *plan = answering_plan(ex);
+    enum policy_level level =
+        policy_level_join(ex->level, policy_inspection_level(ex->plan.inspection));
+    return plan->inspection ? policy_level_join(level, policy_inspection_level(plan->inspection))
+                            : level;
+}
+
 /* ---- headers ---- */
 
 static void add_list(struct exchange *ex, const char *name, const struct slice *items, size_t count,
@@ -58,9 +67,8 @@ static void add_headers(struct exchange *ex)
         (void)http_add_header(ex->http, "x-hearth-zone",
                               slice_from_str(policy_zone_name(target->zone)));
     }
-    enum policy_level level = policy_inspection_level(ex->plan.inspection);
     (void)http_add_header(ex->http, "x-hearth-sensitivity",
-                          slice_from_str(policy_level_name(level)));
+                          slice_from_str(policy_level_name(api_exchange_level(ex))));
     const struct router_score *score = &ex->plan.signals.score;
     if (score->unknown)
         (void)http_add_header(ex->http, "x-hearth-complexity", SLICE("unknown"));
@@ -127,10 +135,10 @@ enum base_err api_exchange_remember(struct exchange *ex)
 {
     enum base_err err = BASE_OK;
     for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
-        err = policy_memory_remember_answer(ex->app->memory, ex->who.tenant, ex->plan.inspection,
-                                            api_chat_answer_text(&ex->answer, i),
-                                            api_chat_answer_calls(&ex->answer, i, 0),
-                                            clock_wall_ns(ex->app->clock));
+        err = policy_memory_remember_answer(
+            ex->app->memory, ex->who.tenant, answering_plan(ex)->inspection,
+            api_chat_answer_text(&ex->answer, i), api_chat_answer_calls(&ex->answer, i, 0),
+            clock_wall_ns(ex->app->clock));
     return err;
 }
 
@@ -322,7 +330,7 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
         row->stream = ex->request->stream;
     }
     if (ex->inspected) {
-        row->level = (int)policy_inspection_level(ex->plan.inspection);
+        row->level = (int)api_exchange_level(ex);
         row->findings = policy_inspection_summary(ex->plan.inspection);
         row->rules = rules_of(ex);
         row->complexity = ex->plan.signals.score.complexity;
@@ -330,8 +338,11 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
         row->task = slice_from_str(router_task_name(ex->plan.signals.score.task));
         row->scorer_version = ex->plan.signals.score.version;
     }
-    if (ex->pipeline)
+    if (ex->pipeline) {
         row->route = ex->pipeline->name;
+        row->facts = ex->facts;
+        row->decision = ex->decision;
+    }
     if (ex->chosen) {
         row->route = ex->plan.route.name;
         add_decision(ex, row);

@@ -3,7 +3,6 @@
 
 #include "gateway/api/chat_parse.h"
 #include "gateway/dispatch/plan.h"
-#include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/serve.h"
 
 #include <stdio.h>
@@ -291,15 +290,9 @@ int cli_check(const struct cli_command *command, int argc, char **argv)
     if (!snap)
         return exit_code;
     struct config_errors errors = {.count = 0};
-    struct base_error detail;
     size_t soft = 0;
     buffer_init(&errors.text, 1 << 20);
     enum base_err err = serve_config_tests(snap, &errors, &soft);
-    for (size_t i = 0; !err && i < snap->config->pipeline_count; i++) {
-        err = pipeline_check(&snap->config->pipelines[i], &detail);
-        if (err)
-            buffer_addf(&errors.text, "%s: %s\n", config, detail.message);
-    }
     struct slice complaints = buffer_slice(&errors.text);
     (void)fwrite(complaints.ptr, 1, complaints.len, stderr);
     buffer_done(&errors.text);

@@ -28,76 +28,117 @@ static void print_attempts(const struct json_node *attempts)
     }
 }
 
-/* What the stored facts lead to now. */
-static enum base_err replay(const struct json_node *request, struct arena *arena,
-                            struct router_facts *facts, struct router_decision *decision,
-                            struct base_error *reterr)
-{
-    const struct json_node *stored = json_get(request, SLICE("facts"));
-    if (!json_is(stored, JSON_OBJECT))
-        return base_error_set(reterr, BASE_ERR_NOT_FOUND,
-                              "this request was never routed, so there is nothing to replay");
-    enum base_err err = router_facts_read(stored, arena, facts, reterr);
-    return err ? err : router_choose(facts, arena, decision, reterr);
-}
+/* One stored choice: of the request, or of a pipeline's step. */
+struct choice {
+    struct slice step; /* absent = the request itself */
+    const struct json_node *facts, *decision;
+};
 
-static int verify(const struct json_node *request, const struct router_facts *facts,
-                  const struct router_decision *decision, struct arena *arena)
+static bool is_same_decision(const struct choice *choice, const struct router_facts *facts,
+                             const struct router_decision *decision, struct arena *arena)
 {
-    struct buffer out;
+    struct buffer before, after;
     struct json_writer w;
     struct router_explanation why = {.facts = facts, .decision = decision};
     const struct json_node *again = NULL;
-    buffer_init(&out, 16 << 20);
-    json_writer_init(&w, &out);
-    router_explain_json(&why, NULL, &w);
-    struct slice copy = arena_dup(arena, buffer_slice(&out));
-    buffer_done(&out);
-    if (json_parse(copy, &json_limits_request, arena, &again, NULL))
-        return cli_failf("the replayed decision could not be read");
-    struct buffer before, after;
     buffer_init(&before, 16 << 20);
     buffer_init(&after, 16 << 20);
+    json_writer_init(&w, &after);
+    router_explain_json(&why, NULL, &w);
+    struct slice copy = arena_dup(arena, buffer_slice(&after));
+    bool same = !json_parse(copy, &json_limits_request, arena, &again, NULL);
+    buffer_clear(&after);
     json_writer_init(&w, &before);
-    json_put_node(&w, json_get(request, SLICE("decision")));
+    json_put_node(&w, choice->decision);
     json_writer_init(&w, &after);
     json_put_node(&w, again);
-    bool same = slice_eq(buffer_slice(&before), buffer_slice(&after));
+    same =
+        same && !before.err && !after.err && slice_eq(buffer_slice(&before), buffer_slice(&after));
     buffer_done(&before);
     buffer_done(&after);
-    if (same) {
+    return same;
+}
+
+/* Says why, from what the stored facts lead to now; *ret_same: to the decision that is stored. */
+static enum base_err explain_choice(const struct choice *choice, struct arena *arena,
+                                    bool *ret_same, struct base_error *reterr)
+{
+    struct router_facts facts;
+    struct router_decision decision;
+    struct router_explanation why;
+    enum base_err err = router_facts_read(choice->facts, arena, &facts, reterr);
+    if (!err)
+        err = router_choose(&facts, arena, &decision, reterr);
+    if (!err)
+        err = router_explain(&facts, &decision, arena, &why, reterr);
+    if (err)
+        return err;
+    if (!slice_is_absent(choice->step))
+        (void)printf("step %.*s\n", SLICE_ARG(choice->step));
+    struct buffer out;
+    buffer_init(&out, 16 << 20);
+    router_explain_text(&why, NULL, &out);
+    cli_print_buffer(&out);
+    *ret_same = is_same_decision(choice, &facts, &decision, arena);
+    return BASE_OK;
+}
+
+/* All choices of a request: one, or one for each step that was routed. */
+static enum base_err explain_choices(const struct json_node *request, struct arena *arena,
+                                     size_t *ret_count, size_t *ret_same, struct base_error *reterr)
+{
+    const struct json_node *facts = json_get(request, SLICE("facts"));
+    const struct json_node *decision = json_get(request, SLICE("decision"));
+    const struct json_node *steps = json_get(facts, SLICE("steps"));
+    size_t count = !json_is(facts, JSON_OBJECT) ? 0 : steps ? steps->count : 1;
+    enum base_err err = BASE_OK;
+    *ret_count = *ret_same = 0;
+    for (size_t i = 0; !err && i < count; i++) {
+        struct choice choice = {SLICE_NONE, facts, decision};
+        bool same = false;
+        if (steps) {
+            const struct json_node *step = json_at(steps, i);
+            choice = (struct choice){
+                text(step, "step"), json_get(step, SLICE("facts")),
+                json_get(json_at(json_get(decision, SLICE("steps")), i), SLICE("decision"))};
+        }
+        err = explain_choice(&choice, arena, &same, reterr);
+        *ret_count += 1;
+        *ret_same += same;
+    }
+    return err;
+}
+
+static int verdict(size_t choices, size_t same, size_t attempts)
+{
+    if (choices == 0 && attempts == 0) {
+        (void)printf("verified: nothing was decided, and nothing was sent anywhere\n");
+        return CLI_OK;
+    }
+    if (choices > 0 && same == choices) {
         (void)printf("verified: the stored facts lead to the same decision\n");
         return CLI_OK;
     }
-    (void)printf("NOT VERIFIED: the stored facts lead to another decision\n");
+    (void)printf(choices > 0 ? "NOT VERIFIED: the stored facts lead to another decision\n"
+                             : "NOT VERIFIED: targets were asked, and no decision is stored\n");
     return CLI_NO;
 }
 
 static int explain(const struct json_node *root, bool is_verify, struct arena *arena)
 {
     const struct json_node *request = json_get(root, SLICE("request"));
-    struct router_facts facts;
-    struct router_decision decision;
-    struct router_explanation why;
+    const struct json_node *attempts = json_get(root, SLICE("attempts"));
     struct base_error detail;
+    size_t choices, same;
     (void)printf("%.*s  %.*s  model %.*s\n", SLICE_ARG(text(request, "id")),
                  SLICE_ARG(text(request, "status")), SLICE_ARG(text(request, "model")));
-    enum base_err err = replay(request, arena, &facts, &decision, &detail);
-    if (!err)
-        err = router_explain(&facts, &decision, arena, &why, &detail);
-    int exit_code = CLI_OK;
-    if (err) {
-        exit_code = cli_fail(&detail);
-    } else {
-        struct buffer out;
-        buffer_init(&out, 16 << 20);
-        router_explain_text(&why, NULL, &out);
-        cli_print_buffer(&out);
-    }
-    print_attempts(json_get(root, SLICE("attempts")));
-    if (!err && is_verify)
-        exit_code = verify(request, &facts, &decision, arena);
-    return exit_code;
+    if (explain_choices(request, arena, &choices, &same, &detail))
+        return cli_fail(&detail);
+    if (choices == 0)
+        (void)printf("it ended before anything was decided: %.*s\n",
+                     SLICE_ARG(text(request, "error")));
+    print_attempts(attempts);
+    return is_verify ? verdict(choices, same, attempts ? attempts->count : 0) : CLI_OK;
 }
 
 int cli_explain(const struct cli_command *command, int argc, char **argv)

@@ -25,7 +25,8 @@ static enum base_err inspect(struct plan *plan, struct policy_memory *memory,
                              int64_t now_wall_ns, struct base_error *reterr)
 {
     const struct policy *policy = plan->snapshot->policy;
-    enum policy_level asked = plan->who->level_given ? plan->who->level : POLICY_LEVEL_PUBLIC;
+    enum policy_level asked = policy_level_join(
+        plan->least_level, plan->who->level_given ? plan->who->level : POLICY_LEVEL_PUBLIC);
     if (source_count > 0) {
         enum base_err err = policy_inspection_derive(policy, plan->request, sources, source_count,
                                                      plan->arena, &plan->inspection, reterr);
@@ -72,15 +73,13 @@ enum base_err plan_inspect(struct plan *plan, struct policy_memory *memory,
     return policy_memory_remember(memory, plan->who->tenant, plan->inspection, now_wall_ns);
 }
 
-static bool key_may_use(const struct plan_who *who, const struct router_target *target,
-                        struct slice model)
+bool plan_key_may_use(const struct plan_who *who, struct slice name)
 {
     const struct config_tenant *tenant = who->config;
     if (!tenant || tenant->model_count == 0)
         return true;
     for (size_t i = 0; i < tenant->model_count; i++)
-        if (slice_eq(tenant->models[i], model) || slice_eq(tenant->models[i], target->name) ||
-            slice_eq(tenant->models[i], target->model))
+        if (slice_eq(tenant->models[i], name))
             return true;
     return false;
 }
@@ -100,8 +99,10 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
     if (err)
         return err;
     for (size_t i = 0; i < snap->target_count; i++) {
-        plan->targets[i].allowed_for_key =
-            key_may_use(plan->who, &plan->targets[i], plan->request->model);
+        plan->targets[i].allowed_for_key = plan->key_checked ||
+                                           plan_key_may_use(plan->who, plan->request->model) ||
+                                           plan_key_may_use(plan->who, plan->targets[i].name) ||
+                                           plan_key_may_use(plan->who, plan->targets[i].model);
         if (HEARTH_ROUTER_BLIND)
             plan->targets[i].clearance = POLICY_LEVEL_RESTRICTED;
         if (live)

@@ -48,8 +48,10 @@ struct plan {
     struct router_facts facts;
     struct router_target *targets; /* a copy of the snapshot's, with what holds at this moment */
     struct router_decision decision;
-    double max_complexity; /* a pipeline step says that it is never harder than this; -1
-                              = none */
+    /* Of a pipeline's step; set between plan_init() and plan_inspect(). */
+    double max_complexity;         /* it is never harder than this; -1 = none */
+    enum policy_level least_level; /* its content is at least this */
+    bool key_checked; /* the key may use the pipeline, and so whatever its steps ask for */
 };
 
 void plan_init(struct plan *plan, struct snapshot *snapshot, const struct chat_request *request,
@@ -70,6 +72,9 @@ typedef void (*plan_live_fn)(void *user, const struct plan *plan, size_t target,
 enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
                           const struct router_session *session,
                           struct base_error *reterr) BASE_MUST_USE;
+
+/* May keys of this tenant ask for this name? */
+bool plan_key_may_use(const struct plan_who *who, struct slice name);
 
 /* The targets' own state: queue of the engine, breaker and averages of upstreams. A plan_live_fn.
  */

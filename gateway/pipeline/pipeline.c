@@ -8,7 +8,9 @@ enum {
     STEPS_MAX = 64,
     PROMPT_MAX_BYTES = 32 << 20,
     ANSWER_MAX_BYTES = 16 << 20,
-    ARENA_MAX_BYTES = 256 << 20
+    ARENA_MAX_BYTES = 256 << 20,
+    RECORD_MAX_BYTES = 4 << 20,
+    QUICK_MAX_BYTES = 16 << 10
 };
 
 /* What a step has come to; kept to the end of the run, because later steps derive from it. */
@@ -34,6 +36,8 @@ struct pipeline_run {
     int64_t cost_before; /* of the steps before the current one; -1 when one is unknown */
     uint32_t attempts_before;
     struct chat_usage usage_before;
+    struct buffer facts, decisions; /* of the steps that were routed, for the ledger */
+    struct json_writer facts_writer, decisions_writer;
     struct loop_timer timer;
     struct base_error error;
     enum base_err prepare_err;
@@ -54,6 +58,8 @@ static void destroy(struct pipeline_run *run)
         buffer_done(&run->steps[i].answer);
         arena_free(run->steps[i].arena);
     }
+    buffer_done(&run->facts);
+    buffer_done(&run->decisions);
     free(run->steps);
     view_unref(run->view);
     void (*on_end)(void *user) = run->released ? run->options.on_end : NULL;
@@ -135,7 +141,9 @@ const struct dispatch_totals *pipeline_totals(const struct pipeline_run *run)
 
 const struct plan *pipeline_plan(const struct pipeline_run *run)
 {
-    return run->current < run->step_count ? &run->steps[run->current].plan : run->options.plan;
+    bool is_ready = !run->busy && run->current < run->step_count; /* else a work thread fills it */
+    const struct step *step = is_ready ? &run->steps[run->current] : NULL;
+    return step && step->planned ? &step->plan : run->options.plan;
 }
 
 /* ---- passing on ---- */
@@ -251,17 +259,11 @@ static void set_message(struct chat_message *message, struct chat_part *part, en
 static void copy_wishes(struct pipeline_run *run, const struct step *step,
                         struct chat_request *request)
 {
-    const struct chat_request *client = run->options.plan->request;
-    if (step->shown || is_surely_last(run, run->current)) {
-        request->stream = client->stream;
-        request->temperature = client->temperature;
-        request->top_p = client->top_p;
-        request->seed = client->seed;
-        request->stop = client->stop;
-        request->stop_count = client->stop_count;
-        request->max_tokens = client->max_tokens;
-    }
-    if (step->config->max_tokens > 0)
+    if (step->shown || is_surely_last(run, run->current))
+        *request = *run->options.plan->request;
+    bool tighter = slice_is_absent(request->max_tokens.text) ||
+                   request->max_tokens.value > (double)step->config->max_tokens;
+    if (step->config->max_tokens > 0 && tighter)
         request->max_tokens = (struct chat_number){
             arena_printf(step->arena, "%lld", (long long)step->config->max_tokens),
             (double)step->config->max_tokens};
@@ -278,8 +280,10 @@ static const struct chat_request *build_request(struct pipeline_run *run, struct
         (void)base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a pipeline's step");
         return NULL;
     }
+    copy_wishes(run, step, request);
     request->model = config->target;
     request->messages = messages;
+    request->message_count = 0;
     if (!slice_is_absent(config->system)) {
         struct slice system = render(run, step, config->system, reterr);
         if (slice_is_absent(system))
@@ -293,7 +297,6 @@ static const struct chat_request *build_request(struct pipeline_run *run, struct
     set_message(&messages[request->message_count], &parts[request->message_count], CHAT_ROLE_USER,
                 prompt);
     request->message_count++;
-    copy_wishes(run, step, request);
     return request;
 }
 
@@ -312,13 +315,50 @@ static enum base_err prepare(struct pipeline_run *run)
     struct app *app = run->view->worker->app;
     plan_init(&step->plan, run->view->snapshot, request, run->options.plan->who, step->arena);
     step->plan.max_complexity = step->config->max_complexity;
+    step->plan.least_level = step->config->least_level;
+    step->plan.key_checked = true;
     enum base_err err = plan_inspect(&step->plan, app->memory, step->sources, count,
                                      clock_wall_ns(app->clock), &run->error);
-    if (!err) {
-        policy_inspection_raise(step->plan.inspection, step->config->least_level);
-        step->planned = true;
-    }
+    step->planned = !err;
     return err;
+}
+
+/* ---- the record ---- */
+
+static void open_record(struct buffer *out, struct json_writer *w)
+{
+    buffer_init(out, RECORD_MAX_BYTES);
+    json_writer_init(w, out);
+    json_open_object(w);
+    json_key(w, SLICE("steps"));
+    json_open_array(w);
+}
+
+static void record_step(struct pipeline_run *run, const struct step *step)
+{
+    struct router_explanation why = {.facts = &step->plan.facts, .decision = &step->plan.decision};
+    json_open_object(&run->facts_writer);
+    json_member_string(&run->facts_writer, "step", step->config->id);
+    json_key(&run->facts_writer, SLICE("facts"));
+    router_facts_write(&step->plan.facts, &run->facts_writer);
+    json_close_object(&run->facts_writer);
+    json_open_object(&run->decisions_writer);
+    json_member_string(&run->decisions_writer, "step", step->config->id);
+    json_key(&run->decisions_writer, SLICE("decision"));
+    router_explain_json(&why, NULL, &run->decisions_writer);
+    json_close_object(&run->decisions_writer);
+}
+
+void pipeline_close_record(struct pipeline_run *run, struct slice *ret_facts,
+                           struct slice *ret_decisions)
+{
+    json_close_array(&run->facts_writer);
+    json_close_object(&run->facts_writer);
+    json_close_array(&run->decisions_writer);
+    json_close_object(&run->decisions_writer);
+    bool whole = !run->facts.err && !run->decisions.err;
+    *ret_facts = whole ? buffer_slice(&run->facts) : SLICE_NONE;
+    *ret_decisions = whole ? buffer_slice(&run->decisions) : SLICE_NONE;
 }
 
 /* ---- running a step ---- */
@@ -335,6 +375,7 @@ static void start_step(struct pipeline_run *run)
         fail(run, err, -1);
         return;
     }
+    record_step(run, step);
     if (step->plan.decision.outcome) {
         (void)base_error_set(&run->error, step->plan.decision.outcome, "step %.*s: %.*s",
                              SLICE_ARG(step->config->id), SLICE_ARG(step->plan.decision.message));
@@ -379,6 +420,15 @@ static void prepare_elsewhere(void *user)
     (void)loop_post(loop_of(run), back_on_loop, run); /* false only while the process ends */
 }
 
+/* May the step be rendered and inspected on the loop? */
+static bool is_quick(const struct pipeline_run *run)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < run->current; i++)
+        bytes += buffer_slice(&run->steps[i].answer).len;
+    return bytes <= QUICK_MAX_BYTES && policy_inspect_is_quick(run->options.plan->request);
+}
+
 static void begin_step(struct pipeline_run *run)
 {
     struct step *step = &run->steps[run->current];
@@ -389,8 +439,9 @@ static void begin_step(struct pipeline_run *run)
         fail(run, BASE_ERR_NO_MEMORY, -1);
         return;
     }
-    step->shown = is_surely_last(run, run->current) && step->config->one_of_count == 0;
-    if (!policy_inspect_is_quick(run->options.plan->request)) {
+    step->shown = is_surely_last(run, run->current) && step->config->one_of_count == 0 &&
+                  step->config->stream;
+    if (!is_quick(run)) {
         run->busy = true;
         if (workpool_submit(app->workpool, prepare_elsewhere, run))
             return;
@@ -525,6 +576,14 @@ static void on_step_event(void *user, const struct chat_event *event)
 enum base_err pipeline_start(const struct pipeline_options *options, struct pipeline_run **ret_run,
                              struct base_error *reterr)
 {
+    unsigned needs = chat_request_needs(options->plan->request);
+    if (needs)
+        return base_error_set_param(
+            reterr, BASE_ERR_UNSUPPORTED, "model",
+            "%.*s is a pipeline, whose steps work on the text of the last message: it cannot "
+            "serve a request that uses %s",
+            SLICE_ARG(options->plan->request->model),
+            chat_need_name((enum chat_need)(needs & -needs)));
     struct pipeline_run *run = calloc(1, sizeof(*run));
     struct step *steps = calloc(options->pipeline->step_count, sizeof(*steps));
     if (!run || !steps) {
@@ -538,6 +597,8 @@ enum base_err pipeline_start(const struct pipeline_options *options, struct pipe
     run->step_count = options->pipeline->step_count;
     run->totals = DISPATCH_TOTALS_NONE;
     run->usage_before = CHAT_USAGE_UNKNOWN;
+    open_record(&run->facts, &run->facts_writer);
+    open_record(&run->decisions, &run->decisions_writer);
     for (size_t i = 0; i < run->step_count; i++) {
         steps[i].config = &options->pipeline->steps[i];
         buffer_init(&steps[i].answer, ANSWER_MAX_BYTES);
@@ -585,9 +646,8 @@ void pipeline_release(struct pipeline_run *run, enum ledger_status why,
 static enum base_err bad(const struct config_pipeline *p, const struct config_step *step,
                          struct base_error *reterr, const char *what, struct slice name)
 {
-    return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, "pipelines",
-                                "pipelines.%.*s.%.*s: %s `%.*s`", SLICE_ARG(p->name),
-                                SLICE_ARG(step->id), what, SLICE_ARG(name));
+    return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, "pipelines", "%.*s.%.*s: %s `%.*s`",
+                                SLICE_ARG(p->name), SLICE_ARG(step->id), what, SLICE_ARG(name));
 }
 
 static bool is_earlier(const struct config_pipeline *p, size_t at, struct slice id)
@@ -598,6 +658,18 @@ static bool is_earlier(const struct config_pipeline *p, size_t at, struct slice 
     return false;
 }
 
+/* Could `when` ever hold? An earlier step without an enum may answer anything. */
+static bool can_answer(const struct config_pipeline *p, const struct config_step *step)
+{
+    size_t i = 0, k = 0;
+    while (!slice_eq(p->steps[i].id, step->when_step))
+        i++;
+    const struct config_step *asked = &p->steps[i];
+    while (k < asked->one_of_count && !slice_eq(asked->one_of[k], step->when_value))
+        k++;
+    return asked->one_of_count == 0 || k < asked->one_of_count || step->when_value.len == 0;
+}
+
 static enum base_err check_template(const struct config_pipeline *p, size_t at, struct slice source,
                                     struct base_error *reterr)
 {
@@ -606,9 +678,8 @@ static enum base_err check_template(const struct config_pipeline *p, size_t at, 
     struct base_error detail;
     enum base_err err = engine_jinja_new(source, &jinja, &detail);
     if (err)
-        return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, "pipelines",
-                                    "pipelines.%.*s.%.*s: %s", SLICE_ARG(p->name),
-                                    SLICE_ARG(step->id), detail.message);
+        return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, "pipelines", "%.*s.%.*s: %s",
+                                    SLICE_ARG(p->name), SLICE_ARG(step->id), detail.message);
     for (size_t i = 0; !err; i++) {
         struct slice name = engine_jinja_input(jinja, i);
         if (slice_is_absent(name))
@@ -625,8 +696,8 @@ enum base_err pipeline_check(const struct config_pipeline *pipeline, struct base
 {
     if (pipeline->step_count == 0 || pipeline->step_count > STEPS_MAX)
         return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, "pipelines",
-                                    "pipelines.%.*s: expected 1 to %d steps",
-                                    SLICE_ARG(pipeline->name), STEPS_MAX);
+                                    "%.*s: expected 1 to %d steps", SLICE_ARG(pipeline->name),
+                                    STEPS_MAX);
     for (size_t i = 0; i < pipeline->step_count; i++) {
         const struct config_step *step = &pipeline->steps[i];
         if (slice_eq_str(step->id, "input") || is_earlier(pipeline, i, step->id))
@@ -634,6 +705,9 @@ enum base_err pipeline_check(const struct config_pipeline *pipeline, struct base
         if (!slice_is_absent(step->when_step) && !is_earlier(pipeline, i, step->when_step))
             return bad(pipeline, step, reterr,
                        "`when` names what is not an earlier step:", step->when_step);
+        if (!slice_is_absent(step->when_step) && !can_answer(pipeline, step))
+            return bad(pipeline, step, reterr,
+                       "`when` waits for what that step never answers:", step->when_value);
         enum base_err err = check_template(pipeline, i, step->prompt, reterr);
         if (!err && !slice_is_absent(step->system))
             err = check_template(pipeline, i, step->system, reterr);

@@ -43,7 +43,13 @@ void pipeline_release(struct pipeline_run *run, enum ledger_status why,
 
 /* Sums over all steps; `target` is the latest step's. */
 const struct dispatch_totals *pipeline_totals(const struct pipeline_run *run);
-/* The plan of the latest step: its target is what answers. */
+/* What the ledger keeps of the choices of all steps so far: {"steps":[{"step","facts"}]} and
+ * {"steps":[{"step","decision"}]}. Once, before the release; valid until then; absent when it was
+ * too much to keep. */
+void pipeline_close_record(struct pipeline_run *run, struct slice *ret_facts,
+                           struct slice *ret_decisions);
+/* The plan of the latest step: its target is what answers, its label is the label of the answer.
+ * The client's own while no step has one. */
 const struct plan *pipeline_plan(const struct pipeline_run *run);
 
 /* Checks templates and references of a configuration: unknown step in `when`, a template that does

@@ -5,7 +5,6 @@
 #include "gateway/dispatch/sessions.h"
 #include "gateway/keys/keys.h"
 #include "gateway/metrics/metrics.h"
-#include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/state.h"
 
 #include <limits.h>
@@ -243,15 +242,6 @@ static enum base_err make_workers(struct process *p, struct base_error *reterr)
     return err;
 }
 
-static enum base_err check_pipelines(const struct process *p, struct base_error *reterr)
-{
-    const struct config *c = p->first->config;
-    enum base_err err = BASE_OK;
-    for (size_t i = 0; !err && i < c->pipeline_count; i++)
-        err = pipeline_check(&c->pipelines[i], reterr);
-    return err;
-}
-
 static enum base_err start(struct process *p, struct base_error *reterr)
 {
     enum base_err err = engine_cpu_select(NULL, reterr); /* names a HEARTH_CPU that cannot be */
@@ -259,8 +249,6 @@ static enum base_err start(struct process *p, struct base_error *reterr)
         err = state_open(p->config->state, &p->state, reterr);
     if (!err)
         err = make_snapshot(p, reterr);
-    if (!err)
-        err = check_pipelines(p, reterr);
     if (!err)
         err = open_state(p, reterr);
     if (!err)

@@ -1,6 +1,7 @@
 #include "gateway/serve/snapshot.h"
 
 #include "gateway/local/local.h"
+#include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/secret.h"
 
 #include <errno.h>
@@ -400,6 +401,35 @@ static enum base_err find_pipelines(struct build *b)
     return BASE_OK;
 }
 
+/* Each step asks for something that exists and is no pipeline itself. */
+static enum base_err check_step_target(struct build *b, const struct config_pipeline *p,
+                                       const struct config_step *step)
+{
+    const struct config_model *m = snapshot_model(b->snap, step->target);
+    struct router_route route;
+    if (!snapshot_pipeline(b->snap, step->target) &&
+        !router_route_find(&b->snap->routes, b->snap->facts, b->snap->target_count,
+                           m ? m->name : step->target, b->snap->arena, &route, NULL))
+        return BASE_OK;
+    return base_error_set_param(
+        &b->detail, BASE_ERR_BAD_CONFIG, "pipelines",
+        "%.*s.%.*s: target `%.*s` is neither a target, nor auto, nor a name under models "
+        "that is not a pipeline",
+        SLICE_ARG(p->name), SLICE_ARG(step->id), SLICE_ARG(step->target));
+}
+
+static enum base_err check_pipelines(struct build *b)
+{
+    const struct config *c = b->config;
+    enum base_err err = BASE_OK;
+    for (size_t i = 0; !err && i < c->pipeline_count; i++) {
+        err = pipeline_check(&c->pipelines[i], &b->detail);
+        for (size_t k = 0; !err && k < c->pipelines[i].step_count; k++)
+            err = check_step_target(b, &c->pipelines[i], &c->pipelines[i].steps[k]);
+    }
+    return err;
+}
+
 /* Pipeline steps as fixed ways for content. */
 static enum base_err build_paths(struct build *b, struct router_path **ret, size_t *ret_count)
 {
@@ -477,6 +507,8 @@ enum base_err snapshot_new(struct config *config, struct engines *engines,
         err = build_routes(&b);
     if (!err)
         err = find_pipelines(&b);
+    if (!err)
+        err = check_pipelines(&b);
     if (!err)
         err = check_paths(&b);
     if (err) {
