@@ -241,36 +241,39 @@ static struct slice header_of(struct exchange *ex, const char *name)
     return http_head_get(http_exchange_head(ex->http), slice_from_str(name));
 }
 
-static struct slice bearer_of(struct exchange *ex)
+static struct slice bearer_of(const struct http_exchange *http)
 {
-    struct slice value = header_of(ex, "authorization");
+    struct slice value = http_head_get(http_exchange_head(http), SLICE("authorization"));
     if (value.len > 7 && slice_eq_nocase(slice_sub(value, 0, 7), SLICE("bearer ")))
         return slice_trim(slice_sub(value, 7, SIZE_MAX));
     return SLICE_NONE;
 }
 
-static enum base_err authenticate(struct exchange *ex)
+enum base_err api_authenticate(struct http_exchange *http, const struct config *config,
+                               struct keys_owner *ret_owner, struct plan_who *ret_who,
+                               struct base_error *reterr)
 {
-    if (!ex->app->keys || keys_is_empty(ex->app->keys)) {
-        (void)snprintf(ex->owner.tenant, sizeof(ex->owner.tenant), "default");
-    } else if (!keys_find(ex->app->keys, bearer_of(ex), &ex->owner)) {
-        metrics_count(ex->app->metrics, METRIC_AUTH_FAILURES, 1);
-        return base_error_set(&ex->error, BASE_ERR_UNAUTHENTICATED,
+    struct app *app = http_exchange_app(http);
+    *ret_owner = (struct keys_owner){.id = ""};
+    if (!app->keys || keys_is_empty(app->keys)) {
+        (void)snprintf(ret_owner->tenant, sizeof(ret_owner->tenant), "default");
+    } else if (!keys_find(app->keys, bearer_of(http), ret_owner)) {
+        metrics_count(app->metrics, METRIC_AUTH_FAILURES, 1);
+        return base_error_set(reterr, BASE_ERR_UNAUTHENTICATED,
                               "missing or unknown key; send it as `authorization: Bearer hk-...`");
     }
-    ex->who.tenant = slice_from_str(ex->owner.tenant);
-    if (ex->owner.id[0])
-        ex->who.key_id = slice_from_str(ex->owner.id);
-    const struct config *config = ex->view->snapshot->config;
+    *ret_who = (struct plan_who){.tenant = slice_from_str(ret_owner->tenant)};
+    if (ret_owner->id[0])
+        ret_who->key_id = slice_from_str(ret_owner->id);
     for (size_t i = 0; i < config->tenant_count; i++) {
         const struct config_tenant *tenant = &config->tenants[i];
-        if (!slice_eq(tenant->name, ex->who.tenant))
+        if (!slice_eq(tenant->name, ret_who->tenant))
             continue;
-        ex->who.config = tenant;
-        ex->who.groups = tenant->groups;
-        ex->who.group_count = tenant->group_count;
-        ex->who.objective_given = tenant->objective_given;
-        ex->who.objective = tenant->objective;
+        ret_who->config = tenant;
+        ret_who->groups = tenant->groups;
+        ret_who->group_count = tenant->group_count;
+        ret_who->objective_given = tenant->objective_given;
+        ret_who->objective = tenant->objective;
     }
     return BASE_OK;
 }
@@ -350,7 +353,8 @@ static void begin(struct http_exchange *http, bool dry_run)
     ex->dry_run = dry_run;
     ex->start_wall_ns = clock_wall_ns(app->clock);
     http_exchange_set_user(http, ex);
-    enum base_err err = authenticate(ex);
+    enum base_err err =
+        api_authenticate(http, ex->view->snapshot->config, &ex->owner, &ex->who, &ex->error);
     if (!err)
         err = read_headers(ex);
     if (err)

@@ -61,29 +61,33 @@ static void write_model(struct json_writer *w, struct slice id, const char *owne
     json_close_object(w);
 }
 
-/* Names of the configuration, then each target's own. `only` absent = all; returns how many were
- * written. */
-static size_t write_models(struct json_writer *w, const struct snapshot *snap, struct slice only,
-                           int64_t created_s)
+/* Names of the configuration, then each target's own, as far as the key may use them. `only` absent
+ * = all; returns how many were written. */
+static size_t write_models(struct json_writer *w, const struct snapshot *snap,
+                           const struct plan_who *who, struct slice only, int64_t created_s)
 {
     size_t count = 0;
     bool has_auto = false;
     for (size_t i = 0; i < snap->config->model_count; i++) {
         struct slice name = snap->config->models[i].name;
         has_auto |= slice_eq_str(name, "auto");
-        if (slice_ends_with(name, SLICE("*"))) /* a pattern, not a name to ask for */
+        if (slice_ends_with(name, SLICE("*")) || /* a pattern, not a name to ask for */
+            !plan_key_may_use(who, name))
             continue;
         if (slice_is_absent(only) || slice_eq(only, name)) {
             write_model(w, name, "hearth", created_s);
             count++;
         }
     }
-    if (!has_auto && (slice_is_absent(only) || slice_eq_str(only, "auto"))) {
+    if (!has_auto && plan_key_may_use(who, SLICE("auto")) &&
+        (slice_is_absent(only) || slice_eq_str(only, "auto"))) {
         write_model(w, SLICE("auto"), "hearth", created_s);
         count++;
     }
     for (size_t i = 0; i < snap->target_count; i++) {
         struct slice name = snap->facts[i].name;
+        if (!plan_key_may_use(who, name) && !plan_key_may_use(who, snap->facts[i].model))
+            continue;
         if (slice_is_absent(only) || (count == 0 && slice_eq(only, name))) {
             write_model(w, name, policy_zone_name(snap->facts[i].zone), created_s);
             count++;
@@ -92,9 +96,24 @@ static size_t write_models(struct json_writer *w, const struct snapshot *snap, s
     return count;
 }
 
+/* False: the key is not good, and that was answered. */
+static bool may_list(struct http_exchange *http, struct keys_owner *owner, struct plan_who *who)
+{
+    struct base_error detail;
+    enum base_err err =
+        api_authenticate(http, view_of(http)->snapshot->config, owner, who, &detail);
+    if (err)
+        (void)http_respond_error(http, err, &detail, -1);
+    return !err;
+}
+
 static void on_models(struct http_exchange *http)
 {
     struct app *app = http_exchange_app(http);
+    struct keys_owner owner;
+    struct plan_who who;
+    if (!may_list(http, &owner, &who))
+        return;
     struct buffer out;
     struct json_writer w;
     buffer_init(&out, 16 << 20);
@@ -103,7 +122,8 @@ static void on_models(struct http_exchange *http)
     json_member_str(&w, "object", "list");
     json_key(&w, SLICE("data"));
     json_open_array(&w);
-    (void)write_models(&w, view_of(http)->snapshot, SLICE_NONE, app->start_wall_ns / 1000000000);
+    (void)write_models(&w, view_of(http)->snapshot, &who, SLICE_NONE,
+                       app->start_wall_ns / 1000000000);
     json_close_array(&w);
     json_close_object(&w);
     respond_json(http, &out);
@@ -112,13 +132,17 @@ static void on_models(struct http_exchange *http)
 static void on_model(struct http_exchange *http)
 {
     struct app *app = http_exchange_app(http);
+    struct keys_owner owner;
+    struct plan_who who;
+    if (!may_list(http, &owner, &who))
+        return;
     struct slice name = http_decode(http, http_exchange_param(http));
     struct buffer out;
     struct json_writer w;
     buffer_init(&out, 1 << 16);
     json_writer_init(&w, &out);
-    if (name.len > 0 &&
-        write_models(&w, view_of(http)->snapshot, name, app->start_wall_ns / 1000000000) == 1) {
+    if (name.len > 0 && write_models(&w, view_of(http)->snapshot, &who, name,
+                                     app->start_wall_ns / 1000000000) == 1) {
         respond_json(http, &out);
         return;
     }
