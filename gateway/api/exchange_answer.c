@@ -134,11 +134,14 @@ static void first_content(struct exchange *ex)
 enum base_err api_exchange_remember(struct exchange *ex)
 {
     enum base_err err = BASE_OK;
+    /* A pipeline's answer follows the client's messages, with the level of the steps. */
+    if (ex->run)
+        policy_inspection_raise(ex->plan.inspection, api_exchange_level(ex));
     for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
-        err = policy_memory_remember_answer(
-            ex->app->memory, ex->who.tenant, answering_plan(ex)->inspection,
-            api_chat_answer_text(&ex->answer, i), api_chat_answer_calls(&ex->answer, i, 0),
-            clock_wall_ns(ex->app->clock));
+        err = policy_memory_remember_answer(ex->app->memory, ex->who.tenant, ex->plan.inspection,
+                                            api_chat_answer_text(&ex->answer, i),
+                                            api_chat_answer_calls(&ex->answer, i, 0),
+                                            clock_wall_ns(ex->app->clock));
     return err;
 }
 
