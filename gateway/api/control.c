@@ -123,7 +123,11 @@ static void reload_work(void *user)
 {
     struct reload *r = user;
     r->err = serve_reload(r->app, &r->errors);
-    (void)loop_post(r->loop, reload_done, r); /* false only while the process ends */
+    if (loop_post(r->loop, reload_done, r))
+        return;
+    http_exchange_unref(r->http); /* the process is ending: nobody waits for the answer */
+    buffer_done(&r->errors.text);
+    free(r);
 }
 
 void control_on_reload(struct http_exchange *http)

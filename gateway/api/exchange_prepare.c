@@ -39,8 +39,9 @@ static void prepare_elsewhere(void *user)
 {
     struct exchange *ex = user;
     ex->prepare_err = prepare(ex);
-    (void)loop_post(ex->worker->loop, back_on_loop,
-                    ex); /* false: the process is ending, and so is the loop */
+    struct http_exchange *http = ex->http;
+    if (!loop_post(ex->worker->loop, back_on_loop, ex))
+        http_exchange_unref(http); /* the loop has ended, and with it the exchange */
 }
 
 void api_exchange_prepare(struct exchange *ex)
