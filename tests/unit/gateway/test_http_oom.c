@@ -9,7 +9,7 @@
 #include "tests/unit/oom.h"
 
 static struct app app;
-static int to_client[2];
+static int to_client[2], from_client[2];
 
 struct visit {
     int fd;
@@ -38,6 +38,7 @@ static void *client_main(void *arg)
         while (recv(visit.fd, bytes, sizeof(bytes), 0) > 0)
             ;
         evloop_stop(visit.loop);
+        (void)!write(from_client[1], "", 1);
     }
     return NULL;
 }
@@ -72,6 +73,8 @@ static enum base_err serve(void *user)
     assert_int_equal(write(to_client[1], &visit, sizeof(visit)), (ssize_t)sizeof(visit));
     int64_t begin = client_now_ms();
     evloop_run(worker->loop);
+    char done; /* it may end before evloop_stop() has returned, which still needs the loop */
+    assert_int_equal(read(from_client[0], &done, 1), 1);
     assert_in_range(client_now_ms() - begin, 0, 4000); /* nobody waited for what cannot come */
     close(fds[1]);
     app.ended = 0;
@@ -84,11 +87,14 @@ static void test_each_allocation_may_fail(void **state)
     (void)state;
     pthread_t client;
     assert_int_equal(pipe(to_client), 0);
+    assert_int_equal(pipe(from_client), 0);
     assert_int_equal(pthread_create(&client, NULL, client_main, NULL), 0);
     assert_true(oom_each(serve, NULL) > 15);
     close(to_client[1]);
     pthread_join(client, NULL);
     close(to_client[0]);
+    close(from_client[0]);
+    close(from_client[1]);
 }
 
 int main(void)
