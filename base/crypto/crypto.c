@@ -2,9 +2,10 @@
 
 #include "base/core/clock.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 
 /* A digest that was not computed must never be used. */
@@ -14,16 +15,40 @@ static void must(bool ok)
         abort();
 }
 
+/* Looked up once: libcrypto 3 searches its providers anew at every use of EVP_sha256() and HMAC(),
+ * which takes longer than hashing a short text. Kept for the life of the process. */
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+static EVP_MD *sha256;
+static EVP_MAC_CTX *hmac; /* knows its digest; copied for each use */
+
+static void look_up(void)
+{
+    char name[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                                 OSSL_PARAM_construct_end()};
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    sha256 = EVP_MD_fetch(NULL, name, NULL);
+    hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    must(sha256 && hmac && EVP_MAC_CTX_set_params(hmac, params));
+    EVP_MAC_free(mac);
+}
+
+static const EVP_MD *md_sha256(void)
+{
+    must(CRYPTO_THREAD_run_once(&once, look_up));
+    return sha256;
+}
+
 void crypto_sha256(struct slice bytes, uint8_t ret_digest[CRYPTO_SHA256_BYTES])
 {
-    must(EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, ret_digest, NULL, EVP_sha256(), NULL));
+    must(EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, ret_digest, NULL, md_sha256(), NULL));
 }
 
 /* One type with libcrypto's, so that no allocation of our own is needed. */
 struct crypto_hash *crypto_hash_new(void)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    if (ctx && !EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)) {
+    if (ctx && !EVP_DigestInit_ex(ctx, md_sha256(), NULL)) {
         EVP_MD_CTX_free(ctx);
         ctx = NULL;
     }
@@ -50,9 +75,13 @@ void crypto_hash_free(struct crypto_hash *hash)
 void crypto_hmac_sha256(struct slice key, struct slice bytes,
                         uint8_t ret_digest[CRYPTO_SHA256_BYTES])
 {
-    must(key.len <= INT32_MAX &&
-         HMAC(EVP_sha256(), key.len ? key.ptr : "", (int)key.len,
-              (const unsigned char *)(bytes.len ? bytes.ptr : ""), bytes.len, ret_digest, NULL));
+    must(md_sha256() != NULL); /* the lookup covers both */
+    size_t len = 0;
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(hmac);
+    must(ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.len ? key.ptr : ""), key.len, NULL) &&
+         EVP_MAC_update(ctx, (const unsigned char *)(bytes.len ? bytes.ptr : ""), bytes.len) &&
+         EVP_MAC_final(ctx, ret_digest, &len, CRYPTO_SHA256_BYTES) && len == CRYPTO_SHA256_BYTES);
+    EVP_MAC_CTX_free(ctx);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len)
