@@ -26,7 +26,7 @@ import { fileURLToPath } from 'node:url';
 
 const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const hearthBin = process.env.HEARTH_BIN || path.join(top, 'build/gateway/hearth');
-/* Built without the check of permits; undefined where only one build was made. */
+/* Another Hearth without permits than the one beside the tests; usually undefined. */
 export const controlBin = process.env.HEARTH_CONTROL_BIN;
 export const demoModel = path.join(top, 'deploy/demo.gguf');
 
