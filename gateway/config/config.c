@@ -210,6 +210,21 @@ static void build_dictionaries(struct build *b, const struct file_policy *file)
     b->config->policy.dictionary_count = file->dictionaries.count;
 }
 
+/* A level for a type that nothing looks for would promise a protection that is not there. */
+static void check_detected(struct build *b, const struct file_policy *file, size_t i)
+{
+    struct slice name = file->levels.keys[i];
+    for (int type = 0; type < POLICY_FINDING_COUNT; type++)
+        if (slice_eq_str(name, policy_finding_config_name((enum policy_finding_type)type)) &&
+            !policy_finding_is_detected((enum policy_finding_type)type) &&
+            file->levels.values[i] > file->default_level)
+            doc_errors_add(
+                b->errors, file->where,
+                "policy.levels: nothing looks for `%.*s` in this version, so a level above the "
+                "default would protect nothing; use a dictionary or a pattern",
+                SLICE_ARG(name));
+}
+
 static void build_policy(struct build *b, const struct file_policy *file)
 {
     struct policy_config *policy = &b->config->policy;
@@ -222,6 +237,8 @@ static void build_policy(struct build *b, const struct file_policy *file)
             doc_errors_add(b->errors, file->where,
                            "policy.levels: unknown finding type or group `%.*s`",
                            SLICE_ARG(file->levels.keys[i]));
+    for (size_t i = 0; i < file->levels.count; i++)
+        check_detected(b, file, i);
     build_dictionaries(b, file);
     struct policy_pattern *patterns = room(b, file->patterns.count, sizeof(*patterns));
     for (size_t i = 0; patterns && i < file->patterns.count; i++)

@@ -124,6 +124,7 @@ static void test_errors(void **state)
         {"upstreams:\n  - {name: a, kind: opnai, models: [x]}", "t.yaml:2:5: unknown kind `opnai`"},
         {"policy:\n  levels: {helth: restricted}", "unknown finding type or group `helth`"},
         {"policy:\n  levels: {health: secret}", "t.yaml:2:"},
+        {"policy:\n  levels: {person: restricted}", "nothing looks for `person`"},
         {"rules:\n  - {name: a, when: {taks: code}, final: true}", "did you mean `task`?"},
         {"rules:\n  - {name: a, when: {level: secret}, final: true}", "expected public, internal"},
         {"rules:\n  - {name: a, when: {prompt_tokens: {above: 3}}, final: true}",
