@@ -246,18 +246,18 @@ void api_exchange_on_event(void *user, const struct chat_event *event)
 
 /* ---- the row ---- */
 
+/* Expected against expected: what a request really costs is known of one target only. */
 static int64_t avoided(const struct exchange *ex)
 {
     const struct dispatch_totals *totals = api_exchange_totals(ex);
-    if (!ex->chosen || totals->cost_nano_usd < 0 || ex->status != LEDGER_STATUS_OK)
+    const struct router_decision *d = &ex->plan.decision;
+    if (!ex->chosen || totals->target >= d->candidate_count || ex->status != LEDGER_STATUS_OK)
         return -1;
-    int64_t dearest = -1;
-    for (size_t i = 0; i < ex->plan.decision.candidate_count; i++) {
-        const struct router_candidate *c = &ex->plan.decision.candidates[i];
-        if (c->able && c->cost_nano_usd > dearest)
-            dearest = c->cost_nano_usd;
-    }
-    return dearest < 0 ? -1 : dearest > totals->cost_nano_usd ? dearest - totals->cost_nano_usd : 0;
+    int64_t own = d->candidates[totals->target].cost_nano_usd, dearest = own;
+    for (size_t i = 0; own >= 0 && i < d->candidate_count; i++)
+        if (d->candidates[i].able && d->candidates[i].cost_nano_usd > dearest)
+            dearest = d->candidates[i].cost_nano_usd;
+    return own < 0 ? -1 : dearest - own;
 }
 
 static struct slice rules_of(const struct exchange *ex)

@@ -126,9 +126,11 @@ struct ledger_request {
     int http_status; /* that the client saw; 0 = none */
     enum base_err err;
     uint32_t attempts;
-    struct chat_usage usage;       /* of the answer */
-    int64_t cost_nano_usd;         /* of all attempts together; -1 when one of them is unknown */
-    int64_t cost_avoided_nano_usd; /* dearest target that was able, less this one; -1 = unknown */
+    struct chat_usage usage; /* of the answer */
+    int64_t cost_nano_usd;   /* of all attempts together; -1 when one of them is unknown */
+    /* What the dearest target that was able was expected to cost, less what this one was; -1 =
+     * unknown. */
+    int64_t cost_avoided_nano_usd;
     struct slice
         facts; /* router_facts_write(): replayed by `hearth explain --verify`; absent = none */
     struct slice decision; /* router_explain_json(), stored form */
