@@ -1,0 +1,242 @@
+/* Who may ask and how: keys, tenants, TLS in and out, the admin listener, headers, sessions, /v1/route. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import https from 'node:https';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import { freePort, startHearth } from './hearth.mjs';
+
+const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
+const question = [{ role: 'user', content: 'What is seven plus two?' }];
+
+let cloud, home;
+before(async () => {
+    cloud = await startProvider({});
+    home = await startProvider({});
+});
+after(async () => {
+    await cloud?.stop();
+    await home?.stop();
+});
+
+const targets = () => `
+upstreams:
+  - {name: cloud, kind: openai, url: "${cloud.url}", zone: cloud,
+     models: [{name: ok, capability: 0.9, prices: {input: 1, output: 1}}, {name: small, upstream_name: ok, capability: 0.1, prices: {input: 0.1, output: 0.1}}]}
+  - {name: home, kind: openai, url: "${home.url}", zone: premises, clearance: restricted,
+     models: [{name: ok, capability: 0.7, prices: {input: 5, output: 5}}]}`;
+
+function ask(hearth, { headers = {}, route = 'chat/completions', ...more } = {}) {
+    return fetch(`${hearth.url}/${route}`, { method: 'POST', headers,
+        body: JSON.stringify({ model: 'auto', messages: question, ...more }) });
+}
+
+test('keys: made, listed, revoked, and the door does not open again', async (t) => {
+    const hearth = await startHearth({ t, config: targets() + `
+models: {support: {route: auto}}
+tenants:
+  - {name: interns, models: [support]}
+  - {name: staff, may_pin: true}
+  - {name: others}` });
+    assert.equal((await ask(hearth)).status, 200, 'without keys nobody needs one');
+    const add = async (tenant) => {
+        const { code, stdout, stderr } = await hearth.run('keys', 'add', tenant, '--label', 'a test', '--json');
+        assert.equal(code, 0, stderr);
+        return JSON.parse(stdout);
+    };
+    const interns = await add('interns'), staff = await add('staff'), others = await add('others');
+    const as = ({ key }, more = {}) => ask(hearth, { ...more, headers: { authorization: `Bearer ${key}`, ...more.headers } });
+
+    for (const wrong of [{}, { authorization: 'Bearer nonsense' }, { authorization: interns.key },
+        { authorization: `Basic ${interns.key}` }]) {
+        const response = await ask(hearth, { headers: wrong });
+        assert.equal(response.status, 401);
+        const { error } = await response.json();
+        assert.deepEqual([error.code, error.param], ['invalid_api_key', null]);
+        assert.equal((await fetch(hearth.url + '/models', { headers: wrong })).status, 401);
+        assert.equal((await fetch(hearth.url + '/models/auto', { headers: wrong })).status, 401);
+        assert.equal((await ask(hearth, { headers: wrong, route: 'route' })).status, 401);
+    }
+    const client = (key) => new OpenAI({ baseURL: hearth.url, apiKey: key, maxRetries: 0 });
+    await assert.rejects(client('nonsense').chat.completions.create({ model: 'auto', messages: question }),
+        OpenAI.AuthenticationError);
+    await assert.rejects(client('nonsense').models.list(), OpenAI.AuthenticationError);
+    assert.equal((await fetch(hearth.origin + '/healthz')).status, 200);
+
+    assert.equal((await as(interns, { model: 'support' })).status, 200);
+    for (const model of ['auto', 'cloud/ok'])
+        assert.ok([403, 404].includes((await as(interns, { model })).status), model);
+    const listed = async (key) => (await client(key).models.list()).data.map((model) => model.id);
+    assert.deepEqual(await listed(interns.key), ['support']);
+    assert.ok((await listed(staff.key)).includes('cloud/ok'));
+
+    const pin = { headers: { 'x-hearth-target': 'home/ok' } };
+    assert.equal((await as(others, pin)).status, 403);
+    const pinned = await as(staff, pin);
+    assert.equal(pinned.headers.get('x-hearth-target'), 'home/ok');
+
+    const list = JSON.parse((await hearth.run('keys', 'list', '--json')).stdout);
+    assert.deepEqual(list.map((key) => key.tenant).sort(), ['interns', 'others', 'staff']);
+    assert.ok(list.every((key) => !key.revoked && key.label === 'a test' && key.sha256 === undefined));
+    assert.match((await hearth.run('keys', 'list')).stdout, /interns/);
+    for (const { id } of [interns, staff, others])
+        assert.equal((await hearth.run('keys', 'revoke', id)).code, 0);
+    assert.equal((await as(interns, { model: 'support' })).status, 401);
+    assert.equal((await ask(hearth)).status, 401, 'revoking the last key does not open the door');
+    assert.equal((await hearth.run('keys', 'revoke', 'key_000000000000')).code, 1);
+    assert.equal((await hearth.run('keys', 'revoke', '../x')).code, 2);
+    assert.equal((await hearth.run('keys', 'add', '')).code, 1);
+    const kept = fs.readFileSync(path.join(hearth.state, 'keys.json'), 'utf8') + hearth.output;
+    for (const { key } of [interns, staff, others])
+        assert.ok(!kept.includes(key), 'a key is kept as a hash only');
+    assert.equal(fs.statSync(path.join(hearth.state, 'keys.json')).mode & 0o777, 0o600);
+    assert.equal(fs.statSync(path.join(hearth.state, 'control.sock')).mode & 0o777, 0o600);
+    await hearth.kill();
+    await hearth.start();
+    assert.equal((await ask(hearth)).status, 401, 'nor does a restart');
+});
+
+test('without keys only loopback is served, unless auth is none', async (t) => {
+    const config = (auth) => `listen: "0.0.0.0:${port}"\nauth: ${auth}\n` + targets();
+    const port = await freePort();
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-e2e-'));
+    t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+    const file = path.join(folder, 'open.yaml');
+    fs.writeFileSync(file, config('keys'));
+    const hearth = await startHearth({ t, config: targets() });
+    const { code, stderr } = await hearth.run('serve', '--config', file, '--state', path.join(folder, 'state'));
+    assert.equal(code, 2);
+    assert.match(stderr, /can be reached from other machines, and there are no keys/);
+});
+
+test('TLS in: a certificate made now, and nobody without it', async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-e2e-'));
+    t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+    const cert = path.join(folder, 'cert.pem'), key = path.join(folder, 'key.pem');
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
+        '-keyout', key, '-out', cert, '-days', '1', '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    { stdio: 'ignore' });
+    const hearth = await startHearth({ t, config: `tls: {cert: ${cert}, key: ${key}}\n` + targets() });
+    const get = (options) => new Promise((resolve, reject) => {
+        const request = https.request({ host: '127.0.0.1', port: hearth.port, method: 'POST',
+            path: '/v1/chat/completions', agent: false, ...options }, (response) => {
+            let text = '';
+            response.on('data', (data) => { text += data; });
+            response.on('end', () => resolve({ status: response.statusCode, text }));
+        });
+        request.on('error', reject);
+        request.end(JSON.stringify({ model: 'auto', messages: question, stream: true }));
+    });
+    const good = await get({ ca: fs.readFileSync(cert) });
+    assert.equal(good.status, 200);
+    assert.match(good.text, /data: \[DONE\]/);
+    await assert.rejects(get({}), /self-signed|self signed/);
+    await assert.rejects(get({ ca: fs.readFileSync(cert), maxVersion: 'TLSv1.1' }));
+    await assert.rejects(fetch(`http://127.0.0.1:${hearth.port}/healthz`));
+    assert.equal((await hearth.run('status')).code, 0, 'the control socket needs no TLS');
+});
+
+test('TLS out: the certificate is verified, with ca_file or not at all', async (t) => {
+    const secure = await startProvider({ tls: true });
+    t.after(() => secure.stop());
+    const config = (ca) => `
+upstreams:
+  - {name: far, kind: openai, url: "${secure.url}", zone: cloud, ${ca} models: [ok], deadlines: {connect: 2s}}`;
+    const trusting = await startHearth({ t, config: config(`ca_file: "${secure.ca}",`) });
+    const answer = await ask(trusting);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('x-hearth-target'), 'far/ok');
+    const seen = secure.records.filter((record) => record.event === 'request').length;
+    const doubting = await startHearth({ t, config: config('') });
+    const refused = await ask(doubting);
+    assert.equal(refused.status, 502);
+    assert.match((await refused.json()).error.message, /certificate/i);
+    assert.equal(secure.records.filter((record) => record.event === 'request').length, seen);
+});
+
+test('with an admin listener only that one has metrics', async (t) => {
+    const admin = await freePort();
+    const hearth = await startHearth({ t, config: `admin: "127.0.0.1:${admin}"\n` + targets() });
+    assert.equal((await ask(hearth)).status, 200);
+    assert.equal((await fetch(hearth.origin + '/metrics')).status, 404);
+    const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text();
+    assert.match(metrics, /^hearth_requests_total\{.*\} 1$/m);
+    for (const origin of [hearth.origin, `http://127.0.0.1:${admin}`])
+        for (const [method, where] of [['GET', 'status'], ['GET', 'keys'], ['POST', 'keys'], ['POST', 'reload']])
+            assert.equal((await fetch(`${origin}/control/${where}`, { method })).status, 404, `${origin} ${where}`);
+});
+
+test('headers: id says no more than the id', async (t) => {
+    const full = await startHearth({ t, config: targets() });
+    const brief = await startHearth({ t, config: 'headers: id\n' + targets() });
+    const names = ({ headers }) => [...headers.keys()].filter((name) => /^x-(hearth|request)/.test(name));
+    for (const stream of [false, true]) {
+        const response = await ask(brief, { stream });
+        assert.deepEqual(names(response), ['x-request-id']);
+        await response.text();
+    }
+    const whole = await ask(full, { temperature: 0 });
+    assert.deepEqual(names(whole).filter((name) => name !== 'x-hearth-warnings'), ['x-hearth-complexity',
+        'x-hearth-cost-usd', 'x-hearth-sensitivity', 'x-hearth-target', 'x-hearth-zone', 'x-request-id']);
+    assert.match(whole.headers.get('x-hearth-cost-usd'), /^0\.\d{9}$/);
+    assert.equal(whole.headers.get('x-hearth-zone'), 'cloud');
+});
+
+test('wishes: sensitivity only rises, objectives, targets', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const target = async (headers, more = {}) => (await ask(hearth, { headers, ...more })).headers.get('x-hearth-target');
+    const plain = await target({});
+    assert.match(plain, /^cloud\//);
+    const raised = [{ role: 'user', content: 'What is eight plus two?' }];
+    assert.equal(await target({ 'x-hearth-sensitivity': 'confidential' }, { messages: raised }), 'home/ok');
+    assert.equal(await target({}, { messages: raised }), 'home/ok', 'it is remembered what this was');
+    assert.equal(await target({ 'x-hearth-objective': 'quality' }), 'cloud/ok');
+    const card = ['4111', '1111', '1111', '1111'].join('');
+    const lowered = await ask(hearth, { headers: { 'x-hearth-sensitivity': 'public' },
+        messages: [{ role: 'user', content: `my card ${card}` }] });
+    assert.equal(lowered.headers.get('x-hearth-sensitivity'), 'confidential', 'a header cannot lower');
+    assert.equal(lowered.headers.get('x-hearth-target'), 'home/ok');
+    assert.equal(await target({ 'x-hearth-target': 'home/ok' }), 'home/ok');
+    const pinnedTooHigh = await ask(hearth, { headers: { 'x-hearth-target': 'cloud/ok', 'x-hearth-sensitivity': 'restricted' } });
+    assert.equal(pinnedTooHigh.status, 403);
+    for (const [name, value, param] of [['x-hearth-sensitivity', 'secret', 'x-hearth-sensitivity'],
+        ['x-hearth-objective', 'fun', 'x-hearth-objective'], ['x-hearth-session', 'x'.repeat(300), 'x-hearth-session']]) {
+        const response = await ask(hearth, { headers: { [name]: value } });
+        assert.equal(response.status, 400);
+        assert.equal((await response.json()).error.param, param);
+    }
+    assert.equal((await ask(hearth, { headers: { 'x-hearth-target': 'nowhere/at-all' } })).status, 404);
+});
+
+test('/v1/route decides and sends nothing', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const seen = cloud.records.length + home.records.length;
+    const response = await ask(hearth, { route: 'route' });
+    assert.equal(response.status, 200);
+    const decision = await response.json();
+    const text = JSON.stringify(decision);
+    assert.match(text, /cloud\/ok/);
+    assert.match(text, /home\/ok/);
+    const refused = await (await ask(hearth, { route: 'route', headers: { 'x-hearth-sensitivity': 'restricted',
+        'x-hearth-target': 'cloud/ok' } })).json();
+    assert.match(JSON.stringify(refused), /policy_violation|not_cleared|not cleared/);
+    assert.equal((await ask(hearth, { route: 'route', model: 'no-such' })).status, 404);
+    assert.equal(cloud.records.length + home.records.length, seen);
+    assert.equal((await hearth.run('report', '--json')).stdout.includes('"requests":1'), false, 'no row is kept');
+});
+
+test('a conversation stays where it began', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const hard = 'Prove that there are infinitely many primes, then derive the asymptotic density of primes, ' +
+        'discuss the error term under the Riemann hypothesis and compare three proofs of the bound.';
+    const route = async (content, session) => (await ask(hearth, { messages: [{ role: 'user', content }],
+        headers: session ? { 'x-hearth-session': session } : {} })).headers.get('x-hearth-target');
+    assert.equal(await route('hi, please say hello', undefined), 'cloud/small', 'the control: easy is cheap');
+    assert.equal(await route(hard, 'one'), 'cloud/ok');
+    assert.equal(await route('hi, please say hello', 'one'), 'cloud/ok', 'within the session');
+    assert.equal(await route('hi, please say hello', 'two'), 'cloud/small', 'another session');
+});
