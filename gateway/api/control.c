@@ -123,11 +123,7 @@ static void reload_work(void *user)
 {
     struct reload *r = user;
     r->err = serve_reload(r->app, &r->errors);
-    if (loop_post(r->loop, reload_done, r))
-        return;
-    http_exchange_unref(r->http); /* the process is ending: nobody waits for the answer */
-    buffer_done(&r->errors.text);
-    free(r);
+    app_post(r->app, r->loop, reload_done, r);
 }
 
 void control_on_reload(struct http_exchange *http)

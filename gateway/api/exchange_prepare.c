@@ -39,9 +39,7 @@ static void prepare_elsewhere(void *user)
 {
     struct exchange *ex = user;
     ex->prepare_err = prepare(ex);
-    struct http_exchange *http = ex->http;
-    if (!loop_post(ex->worker->loop, back_on_loop, ex))
-        http_exchange_unref(http); /* the loop has ended, and with it the exchange */
+    app_post(ex->app, ex->worker->loop, back_on_loop, ex);
 }
 
 void api_exchange_prepare(struct exchange *ex)

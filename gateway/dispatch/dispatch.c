@@ -254,8 +254,8 @@ static void on_event(void *user, const struct chat_event *event)
         pass_on(d, event);
     }
     d->in_event = false;
-    if (d->released)
-        step_later(d, 0);
+    if (d->released) /* the stream must not be released inside its own event */
+        app_post(d->view->worker->app, loop_of(d), on_step, d);
 }
 
 /* ---- starting an attempt ---- */

@@ -417,10 +417,7 @@ static void prepare_elsewhere(void *user)
 {
     struct pipeline_run *run = user;
     run->prepare_err = prepare(run);
-    if (loop_post(loop_of(run), back_on_loop, run))
-        return;
-    run->busy = false; /* the loop has ended, and the exchange with it */
-    destroy_if_over(run);
+    app_post(run->view->worker->app, loop_of(run), back_on_loop, run);
 }
 
 /* May the step be rendered and inspected on the loop? */

@@ -59,3 +59,28 @@ void view_unref(struct view *view)
     snapshot_unref(view->snapshot);
     free(view);
 }
+
+/* ---- what is left when the loops have ended ---- */
+
+void app_post(struct app *app, struct loop *loop, loop_fn fn, void *user)
+{
+    if (loop_post(loop, fn, user))
+        return;
+    struct app_left *left = malloc(sizeof(*left));
+    if (!left)
+        return; /* the process is ending: a row less */
+    pthread_mutex_lock(&app->left_lock);
+    *left = (struct app_left){app->left, fn, user};
+    app->left = left;
+    pthread_mutex_unlock(&app->left_lock);
+}
+
+void app_run_left(struct app *app)
+{
+    while (app->left) {
+        struct app_left *left = app->left;
+        app->left = left->next;
+        left->fn(left->user);
+        free(left);
+    }
+}

@@ -32,6 +32,12 @@ struct view {
     int64_t *price_carry; /* what rounding left over, per target: see upstream_cost_nano_usd() */
 };
 
+struct app_left {
+    struct app_left *next;
+    loop_fn fn;
+    void *user;
+};
+
 struct worker {
     struct app *app;
     struct loop *loop;
@@ -60,7 +66,16 @@ struct app {
     struct snapshot *newest;
     pthread_mutex_t reload_lock;          /* one reload at a time */
     bool listen_override, state_override; /* given on the command line: the file's are ignored */
+
+    pthread_mutex_t left_lock;
+    struct app_left *left; /* what found its loop ended, newest first */
 };
+
+/* Runs fn(user) soon on the loop's thread, from any thread; or, when the loop has ended, while the
+ * process is taken apart: what holds a request must let go of it, or its row is lost. */
+void app_post(struct app *app, struct loop *loop, loop_fn fn, void *user);
+/* Once no thread but this one is left, and before what requests use is freed. */
+void app_run_left(struct app *app);
 
 /* The newest snapshot, with a reference for the caller. Any thread. */
 struct snapshot *app_newest(struct app *app);

@@ -268,6 +268,7 @@ static void finish(struct process *p)
     if (app->server)
         http_server_stop(app->server);
     workpool_free(app->workpool);
+    app_run_left(app);
     for (unsigned i = 0; i < app->worker_count; i++) {
         view_unref(app->workers[i].view);
         upstream_pool_free(app->workers[i].pool);
@@ -355,6 +356,7 @@ int serve_run(const struct serve_options *options)
     p->app.start_wall_ns = clock_wall_ns(p->app.clock);
     pthread_mutex_init(&p->app.newest_lock, NULL);
     pthread_mutex_init(&p->app.reload_lock, NULL);
+    pthread_mutex_init(&p->app.left_lock, NULL);
 
     /* Arenas of large bodies come and go in chunks that malloc would map and unmap every time. */
     (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
@@ -387,6 +389,7 @@ int serve_run(const struct serve_options *options)
         log_event(LOG_INFO, "hearth has ended", LOG_END);
     pthread_mutex_destroy(&p->app.newest_lock);
     pthread_mutex_destroy(&p->app.reload_lock);
+    pthread_mutex_destroy(&p->app.left_lock);
     free(p);
     return exit_code;
 }
