@@ -30,7 +30,6 @@ static enum base_err route_line(void *user, const struct cli_line *line, struct 
     const struct chat_request *request = NULL;
     enum base_err err = BASE_OK;
     if (json_get(line->root, SLICE("messages"))) {
-        /* A chat request may name no model here: it is the routing that is asked about. */
         err = api_chat_parse(line->root, line->arena, &request, reterr);
     } else if (!slice_is_absent(line->text)) {
         request = plan_request_of_text(line->arena, line->text);

@@ -1,0 +1,297 @@
+/* The command line: help, batch forms, exit codes, messages, and a look at what real requests left behind. */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
+
+const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
+const card = ['4111', '1111', '1111', '1111'].join(' ');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-e2e-'));
+const file = (name, text) => {
+    fs.writeFileSync(path.join(folder, name), text);
+    return path.join(folder, name);
+};
+const lines = (list) => list.map((entry) => JSON.stringify(entry) + '\n').join('');
+const parse = (stdout) => stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+
+function run(args, input = '') {
+    return new Promise((resolve) => {
+        const child = execFile(hearthBin, args, { cwd: folder, maxBuffer: 1 << 28,
+            env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel } }, (error, stdout, stderr) =>
+            resolve({ code: error ? error.code ?? error.signal : 0, stdout, stderr }));
+        child.stdin.on('error', () => {});
+        child.stdin.end(input);
+    });
+}
+async function good(...args) {
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`);
+    return stdout;
+}
+async function bad(exitCode, message, ...args) {
+    const { code, stdout, stderr } = await run(args);
+    assert.equal(code, exitCode, `${args.join(' ')}: ${stdout}${stderr}`);
+    assert.match(stderr, message, args.join(' '));
+    assert.ok(stderr.length < 2000);
+}
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+test('every command explains itself, and its example is one of its own', async () => {
+    const overview = await good('--help');
+    const commands = [...overview.matchAll(/^ {2}([a-z]+) +\S/gm)].map((match) => match[1])
+        .filter((name) => !['hearth', 'curl'].includes(name));
+    assert.deepEqual(commands, ['serve', 'status', 'chat', 'route', 'explain', 'report', 'check', 'schema', 'reload',
+        'keys', 'scan', 'score', 'tokenize', 'logits', 'bench']);
+    for (const command of commands) {
+        const help = await good(command, '--help');
+        const example = help.match(/\nexample:\n {2}(hearth .*)\n/)[1];
+        assert.ok(example.startsWith(`hearth ${command}`), example);
+        const known = [...help.matchAll(/^ {2}(-{1,2}[a-z]+)/gm)].map((match) => match[1]);
+        for (const [option] of example.matchAll(/(?<= )-{1,2}[a-z]+/g))
+            assert.ok(known.includes(option), `${example}: ${option}`);
+        assert.equal((await run([command, '--no-such-option'])).code, 2);
+    }
+    assert.equal(await good('help'), overview);
+    assert.match(await good('--version'), /^hearth \d+\.\d+\.\d+\n$/);
+});
+
+test('what is not known is answered with what is near', async () => {
+    await bad(2, /did you mean `serve`/, 'serv');
+    await bad(2, /did you mean `tokenize`/, 'tokenise');
+    await bad(2, /unknown command `nothing-like-it`; `hearth --help`/, 'nothing-like-it');
+    await bad(2, /unknown option `--jsnl`/, 'scan', '--jsnl', 'x');
+    await bad(2, /--jsonl needs a value/, 'scan', '--jsonl');
+    await bad(2, /unexpected argument `two`/, 'scan', 'one', 'two');
+    await bad(2, /either a text or --jsonl/, 'score');
+    await bad(2, /usage: hearth/, ...[]);
+});
+
+test('scan: levels and spans in bytes of the original text', async () => {
+    const text = `Zoë's card: ${card}`;
+    const input = file('scan.jsonl', lines([{ id: 'a', text, other: [1] }, { id: 7, prompt: 'nothing here' }, { text: 'no id' }]));
+    const out = parse(await good('scan', '--jsonl', input));
+    assert.deepEqual(out.map((entry) => entry.id), ['a', 7, null]);
+    assert.deepEqual(Object.keys(out[0]), ['id', 'level', 'private', 'spans']);
+    assert.equal(out[0].level, 'confidential');
+    assert.equal(out[0].private, true);
+    const span = out[0].spans.find((entry) => entry.type === 'CREDIT_CARD');
+    assert.deepEqual(Object.keys(span), ['start', 'end', 'type', 'score']);
+    assert.equal(Buffer.from(text).subarray(span.start, span.end).toString(), card);
+    assert.ok(span.score > 0 && span.score <= 1);
+    assert.deepEqual(out[1], { id: 7, level: 'internal', private: false, spans: [] });
+    assert.deepEqual(parse((await run(['scan', '--jsonl', '-'], lines([{ id: 1, text }]))).stdout)[0].spans, out[0].spans);
+    assert.match(await good('scan', text), /level: confidential \(private/);
+});
+
+test('score: complexity, task, unknown', async () => {
+    const input = file('score.jsonl', lines([{ id: 1, text: 'Translate to French: good morning' },
+        { id: 2, text: 'Prove that the halting problem is undecidable and derive three consequences.' }, { id: 3, text: '...' }]));
+    const out = parse(await good('score', '--jsonl', input));
+    for (const entry of out) {
+        assert.deepEqual(Object.keys(entry), ['id', 'score', 'task', 'unknown']);
+        assert.ok(entry.score >= 0 && entry.score <= 1);
+    }
+    assert.equal(out[0].task, 'translation');
+    assert.ok(out[0].score < out[1].score);
+    assert.deepEqual(out.map((entry) => entry.unknown), [false, false, true]);
+    assert.match(await good('score', 'Translate to French: good morning'), /task: translation/);
+});
+
+const hybrid = () => file('hybrid.yaml', `
+engine: {models: [{name: demo, path: ${demoModel}, capability: 0.3}]}
+upstreams:
+  - {name: far, kind: openai, url: "http://127.0.0.1:9/v1", zone: cloud, models: [{name: big, capability: 0.99}]}
+`);
+
+test('route: one decision a line, nothing sent', async () => {
+    const config = hybrid();
+    const easy = 'Is this review positive or negative: great coffee!';
+    const input = file('route.jsonl', lines([{ id: 1, text: easy }, { id: 2, text: `my card ${card}` },
+        { id: 3, model: 'far/big', messages: [{ role: 'user', content: 'hi' }] },
+        { id: 4, model: 'auto', messages: [{ role: 'system', content: 'short' }, { role: 'user', content: 'Derive the asymptotic density of primes and prove the error term.' }] }]));
+    const out = parse(await good('route', '--jsonl', input, '--config', config));
+    assert.deepEqual(out.map((entry) => entry.id), [1, 2, 3, 4]);
+    const text = out.map((entry) => JSON.stringify(entry.decision));
+    assert.match(text[1], /"demo"/);
+    assert.deepEqual(out.map((entry) => entry.decision.target), ['demo', 'demo', 'far/big', 'far/big']);
+    assert.match(await good('route', '--config', config, easy), /^target: demo/);
+    assert.equal(JSON.parse(await good('route', '--config', config, '--json', easy)).target, 'demo');
+    const only = file('cloud.yaml', 'upstreams: [{name: far, kind: openai, zone: cloud, models: [big]}]');
+    const refused = await run(['route', '--config', only, `my card ${card}`]);
+    assert.equal(refused.code, 3, 'a refusal has an exit code of its own');
+    assert.match(refused.stdout, /confidential/);
+});
+
+test('bad lines and files are named, and end with 1', async () => {
+    const input = (text) => file('bad.jsonl', text);
+    await bad(1, /bad\.jsonl:2: .*line 1/, 'scan', '--jsonl', input('{"id":1,"text":"a"}\n{"id":2,\n'));
+    await bad(1, /bad\.jsonl:1: expected `text` or `prompt`/, 'score', '--jsonl', input('{"id":1}\n'));
+    await bad(1, /bad\.jsonl:1: expected an object/, 'scan', '--jsonl', input('[1]\n'));
+    await bad(1, /bad\.jsonl:1: expected `text`, `prompt` or `messages`/, 'route', '--jsonl', input('{}\n'));
+    await bad(1, /nowhere\.jsonl: No such file/, 'scan', '--jsonl', 'nowhere.jsonl');
+    await bad(1, /nowhere\.gguf/, 'tokenize', 'nowhere.gguf', 'text');
+    await bad(1, /bad\.gguf/, 'logits', file('bad.gguf', 'GGUF but not really'), '--tokens', 'x.json', '--out', 'y');
+    await bad(1, /nowhere\.yaml/, 'route', '--config', 'nowhere.yaml', 'hi');
+    await bad(2, /wrong\.yaml:1:1: unknown key `lisen`; did you mean `listen`\?/, 'check', file('wrong.yaml', 'lisen: x\n'));
+    await bad(1, /hearth serve/, 'status', '--state', folder);
+    await bad(1, /./, 'explain', 'req_00000000', '--state', path.join(folder, 'no-state'));
+    await bad(2, /--by: expected/, 'report', '--by', 'mood', '--state', folder);
+    await bad(2, /--since: expected/, 'report', '--since', 'yesterday', '--state', folder);
+    await bad(1, /nobody answers; is `hearth serve` running\?/, 'chat', '--address', `127.0.0.1:${await freePort()}`, 'hi');
+});
+
+test('tokenize: ids without and with special tokens', async () => {
+    const input = file('tok.jsonl', lines([{ id: 'x', text: 'Hello world' }, { id: 'y', text: '' }]));
+    const plain = parse(await good('tokenize', demoModel, '--jsonl', input));
+    const special = parse(await good('tokenize', demoModel, '--jsonl', input, '--special'));
+    assert.deepEqual(Object.keys(plain[0]), ['id', 'tokens']);
+    assert.ok(plain[0].tokens.length > 0 && plain[0].tokens.every(Number.isInteger));
+    assert.deepEqual(plain[1], { id: 'y', tokens: [] });
+    assert.ok(special[0].tokens.length >= plain[0].tokens.length);
+    assert.ok(special[0].tokens.join(' ').includes(plain[0].tokens.join(' ')));
+    assert.deepEqual(JSON.parse(await good('tokenize', demoModel, 'Hello world')).tokens, plain[0].tokens);
+});
+
+test('logits: the size is tokens times vocabulary, all finite', async () => {
+    const { tokens } = JSON.parse(await good('tokenize', demoModel, 'The coffee was great.'));
+    const out = path.join(folder, 'logits.f32');
+    await good('logits', demoModel, '--tokens', file('ids.json', JSON.stringify(tokens)), '--out', out);
+    const bytes = fs.readFileSync(out);
+    assert.equal(bytes.length % (tokens.length * 4), 0);
+    const vocab = bytes.length / tokens.length / 4;
+    assert.ok(vocab > Math.max(...tokens));
+    const values = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    assert.ok(values.every(Number.isFinite));
+    assert.ok(new Set(values.subarray(0, 100)).size > 50, 'they differ');
+    for (const [text, message] of [['[]', /expected a list/], ['{"a":1}', /expected a list/], ['[1,2', /./],
+        [`[${vocab}]`, /not a token id below/], ['[-1]', /not a token id/], ['["a"]', /not a token id/]]) {
+        fs.rmSync(out, { force: true });
+        await bad(1, message, 'logits', demoModel, '--tokens', file('ids.json', text), '--out', out);
+        assert.ok(!fs.existsSync(out), 'no half file is left');
+    }
+    await bad(1, /cannot|No such/, 'logits', demoModel, '--tokens', file('ids.json', '[1]'), '--out', '/nowhere/at/all');
+});
+
+test('bench: its numbers under their names', async () => {
+    const result = JSON.parse(await good('bench', demoModel, '-p', '8', '-n', '4', '-t', '1', '-r', '2', '--json'));
+    assert.ok(result.pp_tokens_per_s > 0 && result.tg_tokens_per_s > 0);
+    assert.equal(result.threads, 1);
+    assert.equal(result.runs, 2);
+    await bad(2, /whole numbers/, 'bench', demoModel, '-p', 'many');
+});
+
+test('check and schema', async () => {
+    const config = hybrid();
+    assert.match(await good('check', config), /good \(2 targets, 0 rules, 0 tests\)/);
+    const matrix = await good('check', config, '--matrix');
+    assert.match(matrix, /auto/);
+    for (const level of ['public', 'internal', 'confidential', 'restricted'])
+        assert.match(matrix, new RegExp(level));
+    assert.match(matrix, /far\/big/);
+    const schema = JSON.parse(await good('schema'));
+    assert.match(schema.$schema, /2020-12/);
+    assert.ok(JSON.stringify(schema).includes('"pipelines"'));
+    assert.match(await good('schema', '--markdown'), /^# Configuration/);
+});
+
+test('the examples of the repository are good configurations', async () => {
+    const examples = path.join(path.dirname(demoModel), 'examples');
+    const found = fs.readdirSync(examples).filter((name) => name.endsWith('.yaml'));
+    assert.ok(found.length > 0);
+    for (const name of found)
+        assert.match(await good('check', path.join(examples, name)), /good/, name);
+});
+
+/* What is left behind by real traffic of every kind. */
+let provider, hearth;
+before(async () => {
+    provider = await startProvider({});
+    hearth = await startHearth({ config: `
+upstreams:
+  - {name: far, kind: openai, url: "${provider.url}", zone: cloud,
+     models: [{name: ok, prices: {input: 1, output: 2}}, {name: slow, upstream_name: "drip:ms=100"}]}
+  - {name: ill, kind: openai, url: "${provider.url}", zone: cloud, models: [error500]}
+rules: [{name: no-zebras, when: {text: {contains: zebra}}, refuse: "no zebras"}]
+models: {two: {pipeline: two}}
+pipelines:
+  - {name: two, steps: [{id: a, prompt: "{{ input }}", target: far/ok}, {id: b, prompt: "{{ a }}", target: far/ok}]}` });
+});
+after(async () => {
+    await hearth?.stop();
+    await provider?.stop();
+});
+
+test('explain --verify holds for every request, also refused and failed ones', async () => {
+    const requests = [['auto', 'hello'], ['auto', `card ${card}`], ['auto', 'a zebra'], ['ill/error500', 'hello'],
+        ['no-such', 'hello'], ['two', 'hello'], ['two', `card ${card}`], ['two', 'a zebra'], ['auto', 17], ['far/ok', 'x'.repeat(70000)]];
+    const ids = [];
+    for (const [model, content] of requests)
+        for (const stream of [false, true]) {
+            const response = await fetch(hearth.url + '/chat/completions', { method: 'POST',
+                body: JSON.stringify({ model, stream, messages: [{ role: 'user', content }] }) });
+            await response.text();
+            ids.push([response.headers.get('x-request-id'), response.status]);
+        }
+    const cut = await fetch(hearth.url + '/chat/completions', { method: 'POST', body: '{"model":' });
+    ids.push([cut.headers.get('x-request-id'), 400]);
+    assert.deepEqual([...new Set(ids.map(([, status]) => status))].sort(), [200, 400, 403, 404, 502]);
+    for (const [id, status] of ids) {
+        let shown;
+        for (let i = 0; i < 100 && shown?.code !== 0; i++, await sleep(i ? 30 : 0))
+            shown = await hearth.run('explain', id, '--verify');
+        assert.equal(shown.code, 0, `${status} ${shown.stdout}${shown.stderr}`);
+        assert.match(shown.stdout, /^verified: /m);
+        assert.equal(JSON.parse((await hearth.run('explain', id, '--json')).stdout).request.http_status, status);
+    }
+    const [first] = ids[0];
+    assert.equal((await hearth.run('explain', first.slice(0, 20))).code, 0, 'a beginning is enough');
+    assert.equal((await hearth.run('explain', 'req_0000000000000000')).code, 1);
+    assert.equal((await hearth.run('explain', first.slice(0, 3))).code, 1);
+});
+
+test('report: a table for people, an object for machines', async () => {
+    const report = JSON.parse((await hearth.run('report', '--json')).stdout);
+    assert.equal(report.total.requests, 21);
+    assert.ok(report.groups.find((group) => group.target === 'far/ok').cost_usd > 0);
+    for (const by of ['target', 'tenant', 'route', 'task', 'level', 'day']) {
+        const { code, stdout } = await hearth.run('report', '--by', by, '--since', '1d');
+        assert.equal(code, 0);
+        assert.ok(stdout.split('\n').length >= 3, by);
+    }
+    assert.match((await hearth.run('report')).stdout, /far\/ok/);
+    const status = await hearth.run('status');
+    assert.match(status.stdout, /far\/ok/);
+    assert.equal(JSON.parse((await hearth.run('status', '--json')).stdout).ready, true);
+});
+
+test('chat: one answer, a conversation, an error, Ctrl-C', async () => {
+    const at = ['--address', `127.0.0.1:${hearth.port}`];
+    const once = await hearth.run('chat', ...at, '--route', 'hello');
+    assert.equal(once.code, 0, once.stderr);
+    assert.match(once.stdout, /^Hello from the provider: 7 cafés\.\n$/);
+    assert.match(once.stderr, /target: far\/\S+, zone: cloud, sensitivity: internal/);
+    const talk = await run(['chat', ...at, '--model', 'far/ok'], 'one\n\ntwo\n');
+    assert.equal(talk.stdout.split('Hello from the provider').length, 3);
+    const last = provider.records.filter((record) => record.event === 'request').at(-1);
+    assert.deepEqual(JSON.parse(last.body).messages.map((message) => message.role), ['user', 'assistant', 'user']);
+    const wrong = await hearth.run('chat', ...at, '--model', 'no-such', 'hello');
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /404: .*no-such/);
+    const child = spawn(hearthBin, ['chat', ...at, '--model', 'far/slow', 'hello'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    child.kill('SIGINT');
+    const how = await ended;
+    assert.ok(how.signal === 'SIGINT' || how.code === 130, JSON.stringify(how));
+    for (let i = 0; i < 100; i++, await sleep(20)) {
+        const { stdout } = await hearth.run('report', '--by', 'target', '--json');
+        if (JSON.parse(stdout).total.requests === 26)
+            break;
+    }
+    const number = provider.records.filter((record) => record.event === 'request').at(-1).n;
+    await provider.waitFor((record) => record.event === 'closed' && record.n === number && record.by === 'client', 2000);
+});
