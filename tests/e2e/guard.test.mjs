@@ -15,7 +15,7 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
-import { controlBin, hearthBin, startHearth } from './hearth.mjs';
+import { controlBin, filesUnder, hearthBin, startHearth } from './hearth.mjs';
 import { codeNames, forms, haystack, isIn, kinds, marker, planted, plantedInTwo, plantedWords } from './planted.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
@@ -302,11 +302,8 @@ for (const build of builds)
 
         await t.test('neither log nor state folder knows any of it', async () => {
             let kept = logged + hearth.output;
-            for (const name of fs.readdirSync(hearth.state, { recursive: true })) {
-                const file = path.join(hearth.state, name);
-                if (fs.statSync(file).isFile())
-                    kept += fs.readFileSync(file).toString('latin1');
-            }
+            for (const file of filesUnder(hearth.state))
+                kept += fs.readFileSync(file).toString('latin1');
             assert.ok(kept.length > 1000);
             assert.deepEqual([...plants, ...innocent].filter((plant) => kept.includes(plant.value)).map(describe), []);
         });

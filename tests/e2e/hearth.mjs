@@ -47,6 +47,14 @@ export function freePort() {
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+/* Every file in a folder and below; sockets and the like are none (Node 18's recursive readdir stumbles over them). */
+export function filesUnder(folder) {
+    return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+        const file = path.join(folder, entry.name);
+        return entry.isDirectory() ? filesUnder(file) : entry.isFile() ? [file] : [];
+    });
+}
+
 class Hearth {
     constructor(options) {
         this.options = options;
