@@ -7,8 +7,11 @@ training run; changing SALT or HELD_BELOW makes every figure in docs/demo-model.
     pool = Pool("sentiment/pos", LINES)      # splits once
     pool.pick(rng, "train")                  # a line that may train
     pool.pick(rng, "held")                   # a line that never trains
+
+A list begins in the Python file that makes it; lists.txt holds further lines of it, under its name.
 """
 import hashlib
+import os
 
 SALT = "hearth-demo-1"
 HELD_BELOW = 64  # of 256: a quarter
@@ -20,12 +23,31 @@ def is_held(kind, text):
     return digest[0] < HELD_BELOW
 
 
+def _read_lists():
+    """{name: lines} of lists.txt."""
+    lists, name = {}, None
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "lists.txt"), encoding="utf-8") as f:
+        for line in f.read().splitlines():
+            if line.startswith("[") and line.endswith("]") and "|" not in line:
+                name = line[1:-1]
+                if name in lists:
+                    raise ValueError(f"lists.txt: section {name} stands twice")
+                lists[name] = []
+            elif line and not line.startswith("# "):
+                lists[name].append(line)
+    return lists
+
+
+MORE = _read_lists()
+
+
 class Pool:
     """A list of lines, split. A list that would leave a side empty is an error."""
 
     def __init__(self, kind, lines):
         if isinstance(lines, str):
             lines = [line.strip() for line in lines.strip().splitlines() if line.strip()]
+        lines = lines + MORE.get(kind, [])
         if len(set(lines)) != len(lines):
             seen = [x for i, x in enumerate(lines) if x in lines[:i]]
             raise ValueError(f"{kind}: twice in the list: {seen}")
