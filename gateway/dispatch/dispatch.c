@@ -210,7 +210,9 @@ static void after_failure(struct dispatch *d)
         d->retried = true;
         d->next--;
         int64_t wait = RETRY_MIN_MS + spread * RETRY_SPREAD_MS / 255;
-        step_later(d, d->totals.retry_after_ms > wait ? d->totals.retry_after_ms : wait);
+        /* A little after what was asked for: until then its breaker is open. */
+        bool asked = d->totals.retry_after_ms > 0;
+        step_later(d, asked ? d->totals.retry_after_ms + wait / 4 : wait);
     } else {
         fail(d);
     }
