@@ -15,15 +15,14 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
-import { controlBin, filesUnder, hearthBin, startHearth } from './hearth.mjs';
+import { filesUnder, hearthBin, startHearth, testProgram } from './hearth.mjs';
 import { codeNames, forms, haystack, isIn, kinds, marker, planted, plantedInTwo, plantedWords } from './planted.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
-const beside = (name) => path.join(path.dirname(hearthBin), '../tests/e2e', name);
 const builds = [
     { name: 'as shipped', bin: hearthBin, guarded: true },
-    { name: 'router blind', bin: process.env.HEARTH_BLIND_BIN || beside('hearth_blind_router'), guarded: true },
-    { name: 'without permits', bin: controlBin || beside('hearth_without_permits'), guarded: false },
+    { name: 'router blind', bin: testProgram('hearth_blind_router'), guarded: true },
+    { name: 'without permits', bin: testProgram('hearth_without_permits'), guarded: false },
 ];
 
 const failures = { error500: '', reset: '', stall: '', cut: 'cut:at=token%2Cafter=0', html: '' };

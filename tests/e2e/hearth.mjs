@@ -26,8 +26,8 @@ import { fileURLToPath } from 'node:url';
 
 const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const hearthBin = process.env.HEARTH_BIN || path.join(top, 'build/gateway/hearth');
-/* Another Hearth without permits than the one beside the tests; usually undefined. */
-export const controlBin = process.env.HEARTH_CONTROL_BIN;
+/* A program of tests/e2e/meson.build, from the same build folder. */
+export const testProgram = (name) => path.join(path.dirname(hearthBin), '../tests/e2e', name);
 export const demoModel = path.join(top, 'deploy/demo.gguf');
 
 const running = new Set();
