@@ -395,16 +395,21 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
     return err;
 }
 
-/* The next attempt; targets that cannot even be started are passed over here. */
+/* The next attempt; targets that cannot even be started are passed over here. Why one that was
+ * tried has failed says more than why another was not tried. */
 static void try_next(struct dispatch *d)
 {
     const struct router_decision *decision = &d->options.plan->decision;
     while (d->next < decision->order_count) {
-        enum base_err err = try_target(d, decision->order[d->next++], &d->error);
+        struct base_error detail = {.code = BASE_OK};
+        enum base_err err = try_target(d, decision->order[d->next++], &detail);
         if (!err)
             return;
-        d->error.code = err;
-        d->totals.retry_after_ms = -1;
+        if (!d->error.code) {
+            d->error = detail;
+            d->error.code = err;
+            d->totals.retry_after_ms = -1;
+        }
         close_attempt(d);
         if (!another_may_help(err))
             break;
