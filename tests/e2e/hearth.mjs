@@ -159,3 +159,11 @@ export async function startHearth(options = {}) {
         throw error;
     }
 }
+
+/* Every attempt of its ledger, oldest first; needs no running process. */
+export function attemptRows(hearth) {
+    return new Promise((resolve, reject) => {
+        execFile(testProgram('ledger_rows'), [hearth.state], { maxBuffer: 1 << 28 }, (error, stdout) => error ?
+            reject(error) : resolve(stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line))));
+    });
+}
