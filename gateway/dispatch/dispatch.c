@@ -93,6 +93,7 @@ static void read_report(struct dispatch *d, struct ledger_attempt *row)
     row->provider_request_id = report.provider_request_id;
     row->served_model = report.served_model;
     row->http_status = report.http_status;
+    row->sends = report.sends;
     if (report.sends == 0 && row->status != LEDGER_STATUS_OK)
         row->status = LEDGER_STATUS_NOT_SENT;
 }
@@ -377,6 +378,7 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
         .usage = CHAT_USAGE_UNKNOWN,
         .cost_nano_usd = -1,
         .body_bytes = -1,
+        .sends = -1,
         .policy_hash = policy_hash(policy_inspection_policy(plan->inspection)),
     };
     enum base_err err = BASE_OK;

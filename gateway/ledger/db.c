@@ -37,13 +37,13 @@ static const char schema[] =
     "INTEGER,"
     " rejected INTEGER, cost_nano_usd INTEGER, reported_nano_usd INTEGER, cost_source TEXT, "
     "price_date TEXT,"
-    " body_sha256 BLOB, body_bytes INTEGER, policy_hash BLOB, PRIMARY KEY(request_id, number)) "
-    "STRICT, WITHOUT ROWID;";
+    " body_sha256 BLOB, body_bytes INTEGER, policy_hash BLOB, sends INTEGER,"
+    " PRIMARY KEY(request_id, number)) STRICT, WITHOUT ROWID;";
 
 static const char insert_request[] =
     "INSERT OR REPLACE INTO request "
     "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-#define ATTEMPT_VALUES "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+#define ATTEMPT_VALUES "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 static const char insert_attempt[] = "INSERT OR REPLACE INTO attempt " ATTEMPT_VALUES;
 static const char insert_leftover[] = "INSERT OR IGNORE INTO attempt " ATTEMPT_VALUES;
 
@@ -133,10 +133,12 @@ static enum base_err prepare(struct ledger_db *db, const char *path, struct base
         return base_error_set(reterr, BASE_ERR_BAD_FILE,
                               "%s is damaged; move it away to start a new one", path);
     err = run(db, "BEGIN IMMEDIATE", reterr);
+    if (!err && version == 1)
+        err = run(db, "ALTER TABLE attempt ADD COLUMN sends INTEGER", reterr);
     if (!err)
         err = run(db, schema, reterr);
     if (!err)
-        err = run(db, "PRAGMA user_version=1; COMMIT", reterr);
+        err = run(db, "PRAGMA user_version=2; COMMIT", reterr);
     if (!err &&
         (sqlite3_prepare_v2(db->conn, insert_request, -1, &db->request, NULL) != SQLITE_OK ||
          sqlite3_prepare_v2(db->conn, insert_attempt, -1, &db->attempt, NULL) != SQLITE_OK ||
@@ -321,6 +323,7 @@ static void bind_attempt(struct binder *b, const struct ledger_attempt *a)
     put_hash(b, a->body_sha256);
     put_int(b, a->body_bytes);
     put_hash(b, a->policy_hash);
+    put_int(b, a->sends);
 }
 
 static int insert(struct ledger_db *db, const struct ledger_row *row)

@@ -68,7 +68,7 @@ struct ledger_row {
 
 struct ledger_db;
 
-enum { LEDGER_SCHEMA_VERSION = 1, LEDGER_PATH_MAX = 4096 };
+enum { LEDGER_SCHEMA_VERSION = 2, LEDGER_PATH_MAX = 4096 };
 
 /* Opens or makes folder/YYYY-MM.db for the month of now_wall_ns, with this one connection. Errors:
  * IO (also when another process writes there), BAD_FILE (damaged, no database, a newer schema). */

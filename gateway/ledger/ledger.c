@@ -298,6 +298,7 @@ static void on_left(void *user, const struct ledger_slot *slot)
         .body_sha256 = slot->has_body ? slot->body_sha256 : NULL,
         .body_bytes = slot->body_bytes,
         .policy_hash = slot->has_policy ? slot->policy_hash : NULL,
+        .sends = is_sent ? -1 : 0,
     };
     struct ledger_row *row = row_of_attempt(&attempt);
     left->out_of_memory |= !row;

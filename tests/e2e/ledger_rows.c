@@ -14,6 +14,7 @@ static const char sql[] =
     "SELECT json_object('request_id', request_id, 'number', number, 'step', step, 'target', target,"
     " 'zone', zone, 'level', level, 'clearance', clearance, 'status', status, 'error', error,"
     " 'http_status', http_status, 'upstream_url', upstream_url, 'cost_nano_usd', cost_nano_usd,"
+    " 'sends', sends,"
     " 'body_sha256', lower(hex(body_sha256))) FROM attempt ORDER BY start_wall_ns";
 
 static int print_month(const char *path)

@@ -124,6 +124,7 @@ static struct ledger_attempt attempt(const char *id, uint32_t number)
         .body_sha256 = hash,
         .body_bytes = 321,
         .policy_hash = hash,
+        .sends = 2,
     };
     a.usage.input = 10;
     a.usage.output = 4;
@@ -315,6 +316,7 @@ static void test_rows_come_back_as_written(void **state)
         {"cost_source", "computed"},
         {"price_date", "2026-10-01"},
         {"body_bytes", "321"},
+        {"sends", "2"},
         {"body_sha256", "abcd010203000000000000000000000000000000000000000000000000000000"},
     };
     for (size_t i = 0; i < sizeof(of_attempt) / sizeof(of_attempt[0]); i++)
@@ -757,12 +759,36 @@ static void test_a_newer_schema_is_refused(void **state)
     ledger_close(open_with(o));
     sqlite3 *conn;
     assert_int_equal(sqlite3_open(file("2026-11.db"), &conn), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(conn, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(conn, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(conn);
     assert_int_equal(ledger_open(&o, &ledger, &detail), BASE_ERR_BAD_FILE);
-    assert_contains(detail.message, "newer Hearth (schema 2, this one knows 1)");
+    assert_contains(detail.message, "newer Hearth (schema 3, this one knows 2)");
     assert_int_equal(show_error("req-whatever", &detail), BASE_ERR_BAD_FILE);
     assert_contains(detail.message, "newer Hearth");
+}
+
+static void test_an_older_schema_is_brought_up(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_with(options());
+    write_one(ledger, "req-before-the-change");
+    assert_true(ledger_flush(ledger, 5000));
+    ledger_close(ledger);
+    sqlite3 *conn;
+    assert_int_equal(sqlite3_open(file("2026-11.db"), &conn), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(conn,
+                                  "ALTER TABLE attempt DROP COLUMN sends; PRAGMA user_version=1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(conn);
+    ledger = open_with(options());
+    write_one(ledger, "req-after-the-change");
+    assert_true(ledger_flush(ledger, 5000));
+    const struct json_node *old = json_at(json_get(show("req-before"), SLICE("attempts")), 0);
+    assert_slice(member(old, "sends"), "null");
+    const struct json_node *new = json_at(json_get(show("req-after-"), SLICE("attempts")), 0);
+    assert_slice(member(new, "sends"), "2");
+    ledger_close(ledger);
 }
 
 /* ---- months ---- */
@@ -1006,6 +1032,7 @@ int main(void)
         LEDGER_TEST(test_a_folder_that_cannot_be_made),
         LEDGER_TEST(test_a_damaged_file_is_refused),
         LEDGER_TEST(test_a_newer_schema_is_refused),
+        LEDGER_TEST(test_an_older_schema_is_brought_up),
         LEDGER_TEST(test_a_new_month_is_a_new_file),
         LEDGER_TEST(test_no_ledger_is_said),
         LEDGER_TEST(test_ids),
