@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX_BYTES = 256 << 20, WORDS_FILE_MAX = 16 << 20 };
+enum { ARENA_MAX_BYTES = 256 << 20, WORDS_FILE_MAX = 16 << 20, KINDS_MAX = 64 };
 
 struct build {
     struct config *config;
@@ -98,12 +98,25 @@ static unsigned features(const struct file_upstream_model *m)
     return bits;
 }
 
+static void check_kind(struct build *b, const struct file_upstream *from)
+{
+    struct slice names[KINDS_MAX];
+    size_t count = 0;
+    if (upstream_kind_known(from->kind))
+        return;
+    for (const char *name; count < KINDS_MAX && (name = upstream_kind_name(count)) != NULL;)
+        names[count++] = slice_from_str(name);
+    struct slice nearest = doc_nearest(from->kind, names, count);
+    doc_errors_add(b->errors, from->where, "unknown kind `%.*s` of upstream `%.*s`%s%.*s%s",
+                   SLICE_ARG(from->kind), SLICE_ARG(from->name),
+                   nearest.len ? "; did you mean `" : "", SLICE_ARG(nearest),
+                   nearest.len ? "`?" : "");
+}
+
 static void build_upstream(struct build *b, const struct file_upstream *from,
                            struct config_upstream *to)
 {
-    if (!upstream_kind_known(from->kind))
-        doc_errors_add(b->errors, from->where, "unknown kind `%.*s` of upstream `%.*s`",
-                       SLICE_ARG(from->kind), SLICE_ARG(from->name));
+    check_kind(b, from);
     enum policy_zone zone =
         from->zone_given ? (enum policy_zone)from->zone : upstream_kind_default_zone(from->kind);
     struct config_upstream_model *models = room(b, from->models.count, sizeof(*models));

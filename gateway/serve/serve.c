@@ -103,7 +103,7 @@ static enum base_err make_snapshot(struct process *p, struct base_error *reterr)
     (void)fprintf(stderr, "%.*s", SLICE_ARG(buffer_slice(&errors.text)));
     buffer_done(&errors.text);
     if (err)
-        return base_error_set(reterr, err, "the configuration was refused");
+        return err; /* all is said */
     p->app.newest = snapshot_ref(p->first);
     return BASE_OK;
 }
@@ -376,7 +376,8 @@ int serve_run(const struct serve_options *options)
     if (exit_code == 0) {
         enum base_err err = start(p, &detail);
         if (err) {
-            (void)fprintf(stderr, "hearth: %s\n", detail.message);
+            if (detail.message[0])
+                (void)fprintf(stderr, "hearth: %s\n", detail.message);
             exit_code = err == BASE_ERR_BAD_CONFIG ? 2 : 1;
         } else {
             atomic_store(&p->app.ready, true);
