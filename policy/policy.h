@@ -409,9 +409,9 @@ struct policy_permit_facts {
 };
 const struct policy_permit_facts *policy_permit_facts(const struct policy_permit *permit);
 
-/* False only in the control (tests/e2e/hearth_without_permits), where every permit is given and every
- * check passes, which shows that the tests of the guard can fail. `hearth --version` and /healthz
- * say so. */
+/* False only in the control (tests/e2e/hearth_without_permits), where every permit is given and
+ * every check passes, which shows that the tests of the guard can fail. `hearth --version` and
+ * /healthz say so. */
 bool policy_permit_check_enabled(void);
 
 /* --- Label memory --- */
