@@ -100,7 +100,7 @@ struct ledger_attempt {
     const uint8_t *body_sha256; /* 32 bytes of what left; NULL for the engine */
     int64_t body_bytes;
     const uint8_t *policy_hash; /* 32 bytes; NULL = none */
-    int sends; /* times the bytes went out: 2 after a kept connection that was stale; -1 = unknown */
+    int sends; /* times the bytes left: 2 after a kept connection that was stale; -1 = unknown */
 };
 
 /* One request of a client. */
