@@ -43,8 +43,8 @@ struct exchange {
     const struct chat_request *request; /* NULL until parsed */
     struct plan plan;
     bool inspected, chosen;
-    bool preparing_elsewhere; /* on a work thread */
-    bool gone_meanwhile;      /* the client left while it was */
+    bool preparing_elsewhere;   /* on a work thread */
+    atomic_bool gone_meanwhile; /* the client left while it was */
     enum base_err prepare_err;
     struct base_error error; /* why it failed */
 

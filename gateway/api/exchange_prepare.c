@@ -38,7 +38,9 @@ static void back_on_loop(void *user)
 static void prepare_elsewhere(void *user)
 {
     struct exchange *ex = user;
-    ex->prepare_err = prepare(ex);
+    /* Behind a long queue many have left, and at the end of the process all have. */
+    bool is_wanted = !atomic_load(&ex->gone_meanwhile);
+    ex->prepare_err = is_wanted ? prepare(ex) : BASE_ERR_CLIENT_GONE;
     app_post(ex->app, ex->worker->loop, back_on_loop, ex);
 }
 
