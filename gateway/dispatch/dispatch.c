@@ -35,8 +35,12 @@ struct dispatch {
     bool in_event;
     bool over; /* DONE or ERROR was passed on */
     bool released;
+    bool busy; /* a work thread puts the attempt's body together */
     bool cost_known;
     enum ledger_status release_status;
+    struct upstream_warnings warnings; /* of the attempt's body */
+    enum base_err prepare_err;
+    struct base_error prepare_error;
     struct loop_timer timer; /* the next step: another attempt, or the end */
     struct base_error error;
     struct dispatch_totals totals;
@@ -296,17 +300,16 @@ static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
     return err;
 }
 
+/* The body and its permit; may run on a work thread. */
 static enum base_err prepare_upstream(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
     const struct plan *plan = d->options.plan;
-    struct upstream_warnings warnings = {0};
+    d->warnings = (struct upstream_warnings){0};
     enum base_err err = upstream_write_body(a->target, plan->request, plan->inspection, d->arena,
-                                            &a->body, &warnings, reterr);
+                                            &a->body, &d->warnings, reterr);
     if (err)
         return err;
-    d->totals.warnings = warnings.items;
-    d->totals.warning_count = warnings.count;
     if (policy_body_unlabelled(a->body) > 0)
         metrics_count(d->view->worker->app->metrics, METRIC_UNLABELLED_BYTES,
                       (int64_t)policy_body_unlabelled(a->body));
@@ -355,12 +358,11 @@ static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
     return err;
 }
 
-static enum base_err try_target(struct dispatch *d, size_t index, struct base_error *reterr)
+static void begin_attempt(struct dispatch *d, size_t index)
 {
     struct attempt *a = &d->attempt;
     const struct plan *plan = d->options.plan;
     const struct router_target *facts = &plan->facts.targets[index];
-    struct app *app = d->view->worker->app;
     a->target = d->view->targets[index];
     a->start_ns = loop_now_ns(loop_of(d));
     d->totals.target = index;
@@ -373,20 +375,23 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
         .zone = facts->zone,
         .level = policy_inspection_level(plan->inspection),
         .clearance = facts->clearance,
-        .start_wall_ns = clock_wall_ns(app->clock),
+        .start_wall_ns = clock_wall_ns(d->view->worker->app->clock),
         .ttft_ms = -1,
         .usage = CHAT_USAGE_UNKNOWN,
         .cost_nano_usd = -1,
         .body_bytes = -1,
-        .sends = -1,
         .policy_hash = policy_hash(policy_inspection_policy(plan->inspection)),
     };
-    enum base_err err = BASE_OK;
-    if (d->view->snapshot->targets[index].upstream)
-        err = prepare_upstream(d, reterr);
-    if (err)
-        return err;
-    err = ledger_attempt_begin(app->ledger, &a->row, &a->ticket, reterr);
+}
+
+/* The attempt is prepared: evidence, then its first byte. */
+static enum base_err start_attempt(struct dispatch *d, struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    d->totals.warnings = d->warnings.items;
+    d->totals.warning_count = d->warnings.count;
+    enum base_err err =
+        ledger_attempt_begin(d->view->worker->app->ledger, &a->row, &a->ticket, reterr);
     if (err)
         return err;
     d->totals.attempts++;
@@ -397,26 +402,74 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
     return err;
 }
 
-/* The next attempt; targets that cannot even be started are passed over here. Why one that was
- * tried has failed says more than why another was not tried. */
-static void try_next(struct dispatch *d)
+static void prepare_elsewhere(void *user);
+
+/* AGAIN: a work thread has it now, and comes back with back_on_loop(). */
+static enum base_err try_target(struct dispatch *d, size_t index, struct base_error *reterr)
+{
+    enum base_err err = BASE_OK;
+    begin_attempt(d, index);
+    d->warnings = (struct upstream_warnings){0};
+    if (d->view->snapshot->targets[index].upstream) {
+        d->busy = !policy_inspect_is_quick(d->options.plan->request) &&
+                  workpool_submit(d->view->worker->app->workpool, prepare_elsewhere, d);
+        if (d->busy)
+            return BASE_ERR_AGAIN;
+        err = prepare_upstream(d, reterr);
+    }
+    return err ? err : start_attempt(d, reterr);
+}
+
+/* A target could not even be started. What one that was tried said stands. */
+static void note_failure(struct dispatch *d, enum base_err err, const struct base_error *detail)
+{
+    if (!d->error.code) {
+        d->error = *detail;
+        d->error.code = err;
+        d->totals.retry_after_ms = -1;
+    }
+    close_attempt(d);
+}
+
+/* The next attempt, after one that could not be started with `err`. */
+static void try_next(struct dispatch *d, enum base_err err)
 {
     const struct router_decision *decision = &d->options.plan->decision;
-    while (d->next < decision->order_count) {
+    while ((!err || another_may_help(err)) && d->next < decision->order_count) {
         struct base_error detail = {.code = BASE_OK};
-        enum base_err err = try_target(d, decision->order[d->next++], &detail);
-        if (!err)
+        err = try_target(d, decision->order[d->next++], &detail);
+        if (!err || err == BASE_ERR_AGAIN)
             return;
-        if (!d->error.code) {
-            d->error = detail;
-            d->error.code = err;
-            d->totals.retry_after_ms = -1;
-        }
-        close_attempt(d);
-        if (!another_may_help(err))
-            break;
+        note_failure(d, err, &detail);
     }
     fail(d);
+}
+
+static void back_on_loop(void *user)
+{
+    struct dispatch *d = user;
+    d->busy = false;
+    if (!d->released) {
+        struct base_error detail = d->prepare_error;
+        enum base_err err = d->prepare_err;
+        d->in_event = true; /* as in on_step() */
+        if (!err)
+            err = start_attempt(d, &detail);
+        if (err) {
+            note_failure(d, err, &detail);
+            try_next(d, err);
+        }
+        d->in_event = false;
+    }
+    if (d->released && !d->busy)
+        destroy(d);
+}
+
+static void prepare_elsewhere(void *user)
+{
+    struct dispatch *d = user;
+    d->prepare_err = prepare_upstream(d, &d->prepare_error);
+    app_post(d->view->worker->app, loop_of(d), back_on_loop, d);
 }
 
 static void on_step(void *user)
@@ -429,9 +482,9 @@ static void on_step(void *user)
     }
     close_attempt(d);
     d->in_event = true; /* a failure is passed on from here: it may release us */
-    try_next(d);
+    try_next(d, BASE_OK);
     d->in_event = false;
-    if (d->released)
+    if (d->released && !d->busy)
         destroy(d);
 }
 
@@ -486,7 +539,7 @@ void dispatch_release(struct dispatch *d, enum ledger_status why,
         ret_totals->warnings = NULL;
         ret_totals->warning_count = 0;
     }
-    if (!d->in_event)
+    if (!d->in_event && !d->busy)
         destroy(d);
 }
 
