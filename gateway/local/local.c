@@ -275,6 +275,11 @@ static enum base_err local_start(struct target *base, const struct target_call *
         return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "n", "n: expected 1 to %d",
                                     CHOICES_MAX);
 
+    if ((uint32_t)n > target->queue_max) /* it would never be done, however long they waited */
+        return base_error_set_param(reterr, BASE_ERR_UNSUPPORTED, "n",
+                                    "n: %.*s computes at most %u answers for one request",
+                                    SLICE_ARG(base->name), target->queue_max);
+
     struct target_stream *stream =
         calloc(1, sizeof(*stream) + (size_t)n * sizeof(stream->lanes[0]));
     struct arena *arena = arena_new(256 << 20);
