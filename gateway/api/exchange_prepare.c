@@ -3,8 +3,9 @@
 
 #include "gateway/api/chat_parse.h"
 
-/* Bodies up to this size are handled on the loop: well below a millisecond each. */
-enum { INLINE_BYTES_MAX = 64 * 1024 };
+/* Bodies up to this size are handled on the loop: about a millisecond, or a few when it is all very
+ * short messages. */
+enum { INLINE_BYTES_MAX = 16 * 1024 };
 
 static enum base_err prepare(struct exchange *ex)
 {
