@@ -363,8 +363,14 @@ enum base_err local_target_new(const struct local_options *options, struct targe
         goto fail;
     }
     uint32_t sequences = options->sequences ? options->sequences : 4;
-    struct engine_model_options model_options = {.context = options->context,
-                                                 .sequences = sequences};
+    uint32_t planned = options->context ? options->context : DEFAULT_CONTEXT;
+    struct engine_model_options model_options = {.sequences = sequences};
+    if (__builtin_mul_overflow(planned, sequences, &model_options.context)) {
+        err = base_error_set(reterr, BASE_ERR_BAD_CONFIG,
+                             "%.*s: a context of %u for each of %u sequences is too much",
+                             SLICE_ARG(options->name), planned, sequences);
+        goto fail;
+    }
     err = engine_model_open(options->path, &model_options, &target->model, reterr);
     if (err)
         goto fail;

@@ -126,3 +126,10 @@ test('memory is given back', async () => {
     await round();
     assert.ok(resident() - begin < 20000 * slow, `from ${begin} to ${resident()} KiB`);
 });
+
+test('a model whose cache cannot fit is refused before it is loaded', async () => {
+    for (const [context, message] of [[400000000, /a context of 400000000 for each of 64 sequences is too much/],
+        [20000000, /demo\.gguf needs \d+ MiB with a context of 1280000000 and \d+ MiB are available/]])
+        await assert.rejects(startHearth({ config:
+            `engine: {models: [{name: demo, path: ${demoModel}, context: ${context}, sequences: 64}]}` }), message);
+});
