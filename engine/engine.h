@@ -12,6 +12,7 @@
  *                logits out, several sequences in one step                kernels/
  *     tokenizer  text <-> tokens;  template: messages -> prompt text      tokenizer.c, template.c
  *     sampler    logits -> token                                          sampler.c
+ *     grammar    GBNF or JSON Schema -> which tokens may come next        grammar*.c
  *     scheduler  a thread that owns one session and serves many           scheduler.c
  *                generations at once, from a bounded fair queue
  *
@@ -444,9 +445,9 @@ struct engine_sampling {
     uint64_t stream;                /* answers with one seed and different streams differ (n > 1) */
     const struct engine_bias *bias; /* borrowed while the generation is submitted, then copied */
     size_t bias_count;
-    bool logprobs;         /* report the chosen token's log-probability (of the raw logits) */
-    uint32_t top_logprobs; /* and those of the most likely ones, at most 20 */
-    struct engine_mask mask;
+    bool logprobs;           /* report the chosen token's log-probability (of the raw logits) */
+    uint32_t top_logprobs;   /* and those of the most likely ones, at most 20 */
+    struct engine_mask mask; /* none when engine_request.grammar is given */
 };
 #define ENGINE_SAMPLING_DEFAULT                                                                    \
     ((struct engine_sampling){                                                                     \
@@ -482,6 +483,75 @@ void engine_sampler_prompt(struct engine_sampler *sampler, const uint32_t *token
 enum base_err engine_sampler_next(struct engine_sampler *sampler, float *logits,
                                   struct engine_pick *ret_pick, struct base_error *reterr);
 
+/* --- Grammars: what an answer may look like --------------------------------------------------
+ *
+ *     err = engine_grammar_from_schema(SLICE("{\"type\": \"integer\"}"), &grammar, &detail);
+ *     struct engine_request req = {..., .grammar = grammar};
+ *     err = engine_scheduler_submit(sched, &req, sink, &id, &detail);
+ *     engine_grammar_unref(grammar);          // the generation holds a reference of its own
+ *
+ * With a grammar only such tokens are chosen as keep the answer, byte by byte, the beginning of a
+ * text of the grammar; an end token only when it is whole. An answer that can only end does so at
+ * once. One that reaches max_tokens or the context first is cut off (LENGTH): it is a beginning.
+ * Stop texts work as ever. Every answer is UTF-8.
+ *
+ * Grammars are immutable and counted: any thread. All sizes are bounded: 128 KiB of text, 256 calls
+ * of rules inside each other at run time (objects nest about 60 deep; what would go deeper is not
+ * offered to the model), 1e5 steps, and the work for one token, beyond which the generation fails
+ * with LIMIT.
+ */
+struct engine_grammar;
+
+/*
+ * GBNF, as llama.cpp has it. A rule is `name ::= ...` on one line, or on more inside parentheses
+ * and where a line begins with `|`; the answer is the rule `root`. Texts "...", classes [a-z]
+ * [^a-z], any character `.`, rules by name, groups (...), choices `|`, counts * + ? {2} {2,} {2,5},
+ * comments # ...; escapes \n \r \t \\ \" \[ \] \xHH \uHHHH \UHHHHHHHH. Not supported: tokens
+ * <...>. BAD_VALUE with the line; UNSUPPORTED: a rule that begins with itself; TOO_LARGE, LIMIT,
+ * NO_MEMORY.
+ */
+enum base_err engine_grammar_from_gbnf(struct slice text, struct engine_grammar **ret_grammar,
+                                       struct base_error *reterr) BASE_MUST_USE;
+
+/*
+ * JSON Schema: every answer is JSON that satisfies it, but not all such JSON can be an answer.
+ * White space between tokens is nothing, one space, or a line end with at most 20 blanks.
+ *
+ *   all         type (also a list), enum, const (beside type only), $ref to #/..., allOf, anyOf,
+ *               oneOf (taken as anyOf: that only one branch fits is not checked), true, false
+ *   objects     properties, required, additionalProperties; minProperties, maxProperties without
+ *               properties. Members come in the order of `properties`, then others. Others may come
+ *               when additionalProperties says so, or when it and properties are both absent; that
+ *               their names differ from each other is not checked
+ *   arrays      items, prefixItems, minItems, maxItems; without items a tuple ends with its prefix
+ *   strings     one of: minLength and maxLength (characters), pattern, format (date, time,
+ *               date-time, email, uuid, ipv4). Patterns: characters, classes, \d \w \s, groups,
+ *               choices, counts, ^ and $ at the ends
+ *   numbers     minimum, maximum, exclusiveMinimum, exclusiveMaximum, for integers; for numbers
+ *               minimum and maximum when they are whole. At most 16 digits before and behind the
+ *               point unless a limit says more
+ *   no effect   title, description, default, examples, deprecated, readOnly, writeOnly, $schema,
+ *               $comment, $defs, definitions, $id at the root
+ *
+ * Where `type` is absent, keywords that speak of one type mean that type. allOf and anyOf beside
+ * other keywords are put together with them; a place described twice, and additionalProperties
+ * beside properties from elsewhere, are not supported.
+ * UNSUPPORTED names any other keyword and its path, as #/properties/a/not; BAD_VALUE one of the
+ * wrong form, or a schema that no text satisfies; BAD_JSON, TOO_LARGE, LIMIT, NO_MEMORY.
+ */
+enum base_err engine_grammar_from_schema(struct slice json, struct engine_grammar **ret_grammar,
+                                         struct base_error *reterr) BASE_MUST_USE;
+
+/* Any JSON: an object, or any value. */
+enum base_err engine_grammar_json(bool object_only, struct engine_grammar **ret_grammar,
+                                  struct base_error *reterr) BASE_MUST_USE;
+
+struct engine_grammar *engine_grammar_ref(struct engine_grammar *grammar);
+void engine_grammar_unref(struct engine_grammar *grammar); /* NULL allowed */
+
+/* Is the text one of the grammar's? False too when that takes more memory than the limits. */
+bool engine_grammar_matches(struct engine_grammar *grammar, struct slice text);
+
 /* --- Scheduler: many generations on one thread ------------------------------------------------ */
 
 /*
@@ -506,7 +576,7 @@ struct engine_scheduler_options {
 };
 
 /* One generation. Exactly one of messages, prompt, tokens. Everything but the mask is copied by
- * submit. */
+ * submit, the grammar referenced. */
 struct engine_request {
     const struct engine_message *messages; /* through the model's chat template */
     size_t message_count;
@@ -516,7 +586,8 @@ struct engine_request {
     size_t token_count;
 
     struct engine_sampling sampling;
-    const struct slice *stop; /* texts that end the answer; they are not part of it */
+    struct engine_grammar *grammar; /* NULL = none; else sampling.mask must be none */
+    const struct slice *stop;       /* texts that end the answer; they are not part of it */
     size_t stop_count;
     uint32_t max_tokens; /* 0 = until the context is full */
     enum engine_overflow overflow;
@@ -632,19 +703,18 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  *
  * Nothing below exists yet; each addition leaves the calls above as they are.
  *
- * Adapters (LoRA):  engine_adapter_open(model, path, &adapter, reterr) checks shapes and the hash
- * of the base model; `struct engine_batch_item` gains `const struct engine_adapter *adapter` (NULL
- * = none), so requests with different adapters share one step; `struct engine_request` the same.
- * Embeddings:  engine_embed(session, tokens, count, pooling, normalise, vector, reterr): the last
+ * Adapters (LoRA): engine_adapter_open(model, path, &adapter, reterr) checks shapes and the hash of
+ *     the base model; `struct engine_batch_item` gains `const struct engine_adapter *adapter` (NULL
+ *     = none), so requests with different adapters share one step; `struct engine_request` too.
+ * Embeddings: engine_embed(session, tokens, count, pooling, normalise, vector, reterr): the last
  *     hidden state of one sequence, mean or CLS or last. Encoder models are rows of the
- * architecture table with a graph of their own; engine_session_step() refuses them. Grammars:
- * engine_grammar_from_schema(tok, json, ...) and engine_grammar_from_gbnf(tok, text, ...) make a
- * grammar; engine_grammar_mask(grammar) makes a `struct engine_mask` for one generation. KV in
- * q8_0:  a value of enum engine_kv. Many answers are as many requests: of one domain they share the
- * prompt. Speculative
- * decoding:  `draft` in engine_scheduler_options; engine_session_step() already gives logits for
- * several positions of a sequence, and engine_session_trim() takes back the refused ones. Split
- * files:  engine_model_open() of the first part. More weight types: rows of the format table
+ *     architecture table with a graph of their own; engine_session_step() refuses them.
+ * KV in q8_0: a value of enum engine_kv. Many answers are as many requests: of one domain they
+ *     share the prompt.
+ * Speculative decoding: `draft` in engine_scheduler_options; engine_session_step() already gives
+ *     logits for several positions of a sequence, and engine_session_trim() takes back the refused
+ *     ones.
+ * Split files: engine_model_open() of the first part. More weight types: rows of the format table
  *     (format.c) and, for speed, of the kernel tables. More architectures: rows of arch.c.
  */
 

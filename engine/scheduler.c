@@ -48,6 +48,7 @@ static void release_all(struct engine_scheduler *sched)
         engine_tokens_done(&sched->slots[i].held);
     engine_session_free(sched->session);
     engine_template_free(sched->template);
+    grammar_trie_free(sched->trie);
     engine_tokenizer_free(sched->tokenizer);
     engine_model_unref(sched->model);
     pthread_cond_destroy(&sched->wake);
@@ -174,6 +175,24 @@ static int64_t predict_ms(const struct engine_scheduler *sched, uint64_t prompt_
     return ms > 1e12 ? (int64_t)1e12 : (int64_t)ms;
 }
 
+/* The sampler, with the grammar's mask. */
+static enum base_err make_sampler(const struct engine_scheduler *sched, struct engine_job *job,
+                                  const struct engine_request *request, struct base_error *reterr)
+{
+    struct engine_sampling sampling = request->sampling;
+    if (request->grammar) {
+        if (sampling.mask.ops)
+            return base_error_set(reterr, BASE_ERR_BAD_REQUEST,
+                                  "a request has a grammar or a mask of its own, not both");
+        enum base_err err =
+            grammar_mask_new(request->grammar, job->strip_space, &job->mask, reterr);
+        if (err)
+            return err;
+        sampling.mask = grammar_mask_ops(job->mask);
+    }
+    return engine_sampler_new(&sampling, sched->n_vocab, &job->sampler, reterr);
+}
+
 static enum base_err make_job(struct engine_scheduler *sched, const struct engine_request *request,
                               struct engine_job **ret_job, struct base_error *reterr)
 {
@@ -190,7 +209,7 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     job->strip_space = request->messages && sched->tokenizer->add_space_prefix;
     enum base_err err = engine_job_prompt(sched, job, request, reterr);
     if (!err)
-        err = engine_sampler_new(&request->sampling, sched->n_vocab, &job->sampler, reterr);
+        err = make_sampler(sched, job, request, reterr);
     if (!err)
         err = engine_textstream_new(request->stop, request->stop_count, request->max_tokens,
                                     &job->stream, reterr);

@@ -21,6 +21,7 @@
 #include <pthread.h>
 
 #include "engine/engine.h"
+#include "engine/grammar.h"
 #include "engine/textstream.h"
 
 enum engine_job_state {
@@ -52,6 +53,7 @@ struct engine_job {
     uint32_t slot; /* when RUNNING */
     struct engine_sampler *sampler;
     struct engine_textstream *stream;
+    struct grammar_mask *mask; /* NULL = no grammar */
     bool logprobs, strip_space;
 
     struct engine_job_token *pending; /* not out yet */
@@ -103,6 +105,7 @@ struct engine_scheduler {
     struct engine_batch_item *items; /* [batch] */
     uint32_t batch;
     uint64_t use_count;
+    struct grammar_trie *trie; /* made when the first grammar comes */
     struct {
         uint64_t flow, used_at;
     } flows[ENGINE_FLOWS_MAX]; /* when each flow was last served */

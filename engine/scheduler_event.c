@@ -25,6 +25,7 @@ void engine_job_free(struct engine_job *job)
         return;
     engine_tokens_done(&job->tokens);
     engine_sampler_free(job->sampler);
+    grammar_mask_free(job->mask);
     engine_textstream_free(job->stream);
     free(job->pending);
     free(job->out_tokens);
@@ -162,6 +163,11 @@ void engine_job_start(struct engine_scheduler *sched, struct engine_job *job)
     job->started = true;
     pthread_mutex_unlock(&sched->lock);
     job->admitted_ns = now_ns();
+    if (job->mask) {
+        if (!sched->trie)
+            sched->trie = grammar_trie_new(sched->tokenizer);
+        grammar_mask_attach(job->mask, sched->trie);
+    }
     job->usage.queue_ns = job->admitted_ns - job->submitted_ns;
     struct engine_event event = {.type = ENGINE_EVENT_STARTED};
     send(job, &event);
@@ -197,7 +203,8 @@ void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
     job->pending[job->pending_count - 1].text_end = engine_textstream_in(job->stream);
     send_text(job, delta);
     bool full = job->tokens.count >= job->context;
-    if (end == ENGINE_TEXTSTREAM_STOP) {
+    bool whole = job->mask && grammar_mask_is_final(job->mask);
+    if (end == ENGINE_TEXTSTREAM_STOP || whole) {
         engine_job_finish(sched, job, ENGINE_FINISH_STOP);
     } else if (end == ENGINE_TEXTSTREAM_LENGTH || full) {
         job->usage.context_full = end != ENGINE_TEXTSTREAM_LENGTH;

@@ -253,6 +253,8 @@ static void take_tokens(struct engine_scheduler *sched, const struct turn *turn)
         struct base_error detail = {0};
         enum base_err err = logits ? engine_sampler_next(job->sampler, logits, &pick, &detail)
                                    : base_error_set(&detail, BASE_ERR_INTERNAL, "no logits");
+        if (err && job->mask && grammar_mask_error(job->mask, NULL))
+            err = grammar_mask_error(job->mask, &detail);
         if (err)
             engine_job_fail(sched, job, err, detail.message);
         else

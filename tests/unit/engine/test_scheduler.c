@@ -1,6 +1,7 @@
 /* The scheduler on a tiny model with random weights: what is said must not depend on who else is
  * there, on preemption, pauses or shared prompts. Run under ThreadSanitizer too. */
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -739,6 +740,95 @@ static int close_model(void **state)
     return 0;
 }
 
+/* --- Grammars --- */
+
+static const char word_list[] = "{\"type\":\"array\",\"minItems\":1,\"maxItems\":3,\"items\":{"
+                                "\"type\":\"string\",\"minLength\":1,\"maxLength\":6}}";
+
+/* Many at once with one grammar, some by messages, some with seeds; each answer is whole. */
+static void test_grammar(void **state)
+{
+    (void)state;
+    struct engine_scheduler *sched = open_scheduler(CONTEXT, 4, 64, 0);
+    struct engine_grammar *grammar;
+    struct engine_message message = {.role = SLICE("user"), .content = SLICE("words")};
+    assert_int_equal(engine_grammar_from_schema(slice_from_str(word_list), &grammar, NULL),
+                     BASE_OK);
+    for (size_t i = 0; i < 12; i++) {
+        struct engine_request req = {.sampling = ENGINE_SAMPLING_DEFAULT, .grammar = grammar};
+        req.sampling.temperature = i % 3 == 0 ? 0 : 1;
+        req.sampling.seed_given = true;
+        req.sampling.seed = i;
+        req.max_tokens = 150;
+        if (i % 2)
+            req.prompt = prompt_of((int)i);
+        else
+            req.messages = &message;
+        req.message_count = i % 2 ? 0 : 1;
+        submit(sched, &req, client_new(i));
+    }
+    engine_grammar_unref(grammar); /* the generations have their own references */
+    assert_int_equal(engine_grammar_from_schema(slice_from_str(word_list), &grammar, NULL),
+                     BASE_OK);
+    for (size_t i = 0; i < 12; i++) {
+        struct client *c = &clients[i];
+        wait_end(c);
+        assert_int_equal(c->done, 1);
+        assert_int_equal(c->finish, ENGINE_FINISH_STOP);
+        if (!engine_grammar_matches(grammar, buffer_slice(&c->text)))
+            fail_msg("answer %zu: %.*s", i, SLICE_ARG(buffer_slice(&c->text)));
+        client_done(c);
+    }
+    engine_grammar_unref(grammar);
+    engine_scheduler_free(sched);
+}
+
+static void test_grammar_ends(void **state)
+{
+    (void)state;
+    struct engine_scheduler *sched = open_scheduler(CONTEXT, 2, 64, 0);
+    struct engine_grammar *grammar;
+    struct engine_request req = greedy(10);
+    struct base_error detail;
+    uint64_t id;
+    /* max_tokens cuts it off: a beginning, and LENGTH. */
+    assert_int_equal(engine_grammar_from_gbnf(SLICE("root ::= [ab]{20}"), &grammar, NULL), BASE_OK);
+    req.prompt = SLICE("x");
+    req.grammar = grammar;
+    struct client *cut = client_new(0);
+    submit(sched, &req, cut);
+    wait_end(cut);
+    assert_int_equal(cut->finish, ENGINE_FINISH_LENGTH);
+    assert_int_equal(buffer_len(&cut->text), 10);
+    assert_int_equal(strspn(buffer_slice(&cut->text).ptr, "ab"), 10);
+    client_done(cut);
+    /* With the last character it is over, though no end token is allowed here. */
+    req.max_tokens = 100;
+    struct client *whole = client_new(0);
+    submit(sched, &req, whole);
+    wait_end(whole);
+    assert_int_equal(whole->finish, ENGINE_FINISH_STOP);
+    assert_int_equal(buffer_len(&whole->text), 20);
+    client_done(whole);
+    /* Bias forbids all that the grammar allows. */
+    struct engine_bias neither[2] = {{'a', -INFINITY}, {'b', -INFINITY}};
+    req.sampling.bias = neither;
+    req.sampling.bias_count = 2;
+    struct client *stuck = client_new(0);
+    submit(sched, &req, stuck);
+    wait_end(stuck);
+    assert_int_equal(stuck->failed, 1);
+    client_done(stuck);
+    /* Not beside a mask of one's own. */
+    static const struct engine_mask_ops none;
+    req.sampling.mask.ops = &none;
+    assert_int_equal(
+        engine_scheduler_submit(sched, &req, (struct engine_sink){on_event, NULL}, &id, &detail),
+        BASE_ERR_BAD_REQUEST);
+    engine_grammar_unref(grammar);
+    engine_scheduler_free(sched);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -756,6 +846,8 @@ int main(void)
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_messages_stay_inside),
         cmocka_unit_test(test_from_many_threads),
+        cmocka_unit_test(test_grammar),
+        cmocka_unit_test(test_grammar_ends),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }
