@@ -178,6 +178,44 @@ enum base_err local_convert(const struct chat_request *chat, struct arena *arena
     return err;
 }
 
+/* ---- response_format ---- */
+
+enum { SCHEMA_TEXT_MAX = 1 << 20 };
+
+static enum base_err schema_grammar(const struct json_node *schema,
+                                    struct engine_grammar **ret_grammar, struct base_error *reterr)
+{
+    struct buffer text;
+    struct json_writer w;
+    buffer_init(&text, SCHEMA_TEXT_MAX);
+    json_writer_init(&w, &text);
+    json_put_node(&w, schema);
+    enum base_err err = text.err;
+    if (err)
+        (void)base_error_set(reterr, err, "the schema is too long");
+    else
+        err = engine_grammar_from_schema(buffer_slice(&text), ret_grammar, reterr);
+    buffer_done(&text);
+    return err;
+}
+
+enum base_err local_grammar(const struct chat_request *chat, struct engine_grammar **ret_grammar,
+                            struct base_error *reterr)
+{
+    struct engine_grammar *grammar = NULL;
+    struct base_error detail = {0};
+    enum base_err err = BASE_OK;
+    if (chat->format == CHAT_FORMAT_JSON_OBJECT)
+        err = engine_grammar_json(true, &grammar, &detail);
+    else if (chat->format == CHAT_FORMAT_JSON_SCHEMA)
+        err = schema_grammar(chat->schema, &grammar, &detail);
+    if (err)
+        return base_error_set_param(reterr, err == BASE_ERR_NO_MEMORY ? err : BASE_ERR_BAD_VALUE,
+                                    "response_format", "response_format: %s", detail.message);
+    *ret_grammar = grammar;
+    return BASE_OK;
+}
+
 /* ---- log-probabilities ---- */
 
 static void write_token(struct json_writer *w, const struct engine_tokenizer *tok,

@@ -299,10 +299,13 @@ static enum base_err local_start(struct target *base, const struct target_call *
 
     struct engine_request request;
     enum base_err err = local_convert(chat, arena, &request, reterr);
+    if (!err)
+        err = local_grammar(chat, &request.grammar, reterr);
     if (!err) {
         request.domain = call->domain;
         request.flow = call->flow;
         err = submit_all(stream, &request, reterr);
+        engine_grammar_unref(request.grammar);
     }
     arena_free(arena);
     if (err) {
@@ -416,7 +419,7 @@ void local_target_free(struct target *base)
 unsigned local_target_features(const struct target *target)
 {
     (void)target;
-    return CHAT_NEED_LOGPROBS | CHAT_NEED_MANY;
+    return CHAT_NEED_LOGPROBS | CHAT_NEED_MANY | CHAT_NEED_JSON_OBJECT | CHAT_NEED_JSON_SCHEMA;
 }
 
 uint32_t local_target_context(const struct target *base)

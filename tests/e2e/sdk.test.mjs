@@ -55,6 +55,37 @@ test('a stream says the same as a whole answer', async () => {
     assert.equal(usage.completion_tokens, whole.usage.completion_tokens);
 });
 
+test('an answer is JSON when asked for', async () => {
+    const object = await client.chat.completions.create({ model: 'demo', messages: question, temperature: 0,
+        max_tokens: 200, response_format: { type: 'json_object' } });
+    assert.equal(typeof object.choices[0].message.content, 'string');
+    if (object.choices[0].finish_reason === 'stop') /* else it is a beginning */
+        assert.equal(Object.prototype.toString.call(JSON.parse(object.choices[0].message.content)), '[object Object]');
+    const schema = { type: 'object', additionalProperties: false, required: ['sentiment', 'stars', 'tags'],
+        properties: { sentiment: { enum: ['positive', 'negative'] }, stars: { type: 'integer', minimum: 1, maximum: 5 },
+            tags: { type: 'array', maxItems: 3, items: { type: 'string', maxLength: 12 } } } };
+    for (const temperature of [0, 1, 1.5]) {
+        const answer = await client.chat.completions.create({ model: 'auto', messages: question, temperature, seed: 7,
+            max_tokens: 400, n: 2, response_format: { type: 'json_schema',
+                json_schema: { name: 'review', strict: true, schema } } });
+        for (const choice of answer.choices) {
+            assert.equal(choice.finish_reason, 'stop');
+            const value = JSON.parse(choice.message.content);
+            assert.deepEqual(Object.keys(value), ['sentiment', 'stars', 'tags']);
+            assert.ok(schema.properties.sentiment.enum.includes(value.sentiment));
+            assert.ok(Number.isInteger(value.stars) && value.stars >= 1 && value.stars <= 5);
+            assert.ok(value.tags.length <= 3 && value.tags.every((tag) => [...tag].length <= 12));
+        }
+    }
+    await assert.rejects(client.chat.completions.create({ model: 'demo', messages: question,
+        response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { not: {} } } } }), (error) => {
+        assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+        assert.equal(error.param, 'response_format');
+        assert.match(error.message, /#\/not/);
+        return true;
+    });
+});
+
 test('the names of other makers are served too', async () => {
     for (const model of ['local-model', 'gpt-4o-mini', 'claude-3-haiku', 'demo']) {
         const answer = await client.chat.completions.create({ model, messages: question, max_tokens: 4 });
