@@ -1,6 +1,7 @@
 #include "gateway/serve/serve.h"
 
 #include "base/core/log.h"
+#include "gateway/http/http.h"
 #include "gateway/metrics/metrics.h"
 
 #include <stdio.h>
@@ -153,7 +154,12 @@ enum base_err serve_reload(struct app *app, struct config_errors *errors)
     pthread_mutex_lock(&app->reload_lock);
     struct snapshot *now = app_newest(app);
     struct snapshot *next = NULL;
+    struct base_error detail;
     enum base_err err = compile(app, now, &next, errors);
+    if (!err && http_server_reload_tls(app->server, &detail)) { /* last: it is in force at once */
+        err = refuse("tls", detail.message, errors);
+        snapshot_unref(next);
+    }
     if (!err) {
         put_into_force(app, next);
         snapshot_unref(next);
