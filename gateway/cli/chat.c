@@ -25,7 +25,10 @@ static bool add_turn(struct conversation *c, struct slice role, struct slice tex
     if (!arena_grow(c->arena, &grown, c->count, &c->capacity, sizeof(*c->turns)))
         return false;
     c->turns = grown;
-    c->turns[c->count++] = (struct turn){role, arena_dup(c->arena, text)};
+    struct slice copy = arena_dup(c->arena, text);
+    if (slice_is_absent(copy))
+        return false;
+    c->turns[c->count++] = (struct turn){role, copy};
     return true;
 }
 
@@ -131,6 +134,7 @@ static int ask(struct conversation *c, struct slice prompt)
     if (!cli_request(c->address, "POST", "/v1/chat/completions", c->key, buffer_slice(&body),
                      on_piece, &l, &reply, &detail)) {
         exit_code = cli_fail(&detail);
+        c->count--;
     } else if (reply.status != 200) {
         struct arena *arena = arena_new(64 << 20);
         const struct json_node *root = NULL;
@@ -141,6 +145,7 @@ static int ask(struct conversation *c, struct slice prompt)
             json_string(json_get(json_get(root, SLICE("error")), SLICE("message")));
         exit_code = cli_failf("%d: %.*s", reply.status, SLICE_ARG(message));
         arena_free(arena);
+        c->count--; /* it was not answered, so it is not part of the conversation */
     } else {
         (void)printf("\n");
         if (l.error.len)
