@@ -35,15 +35,10 @@ static const struct {
     {POLICY_FINDING_PASSPORT, 9, 9, valid_de_passport, CTX_PASSPORT, false, false, 0.8f},
 };
 
-static bool is_separator(char c)
-{
-    return c == ' ' || c == '-' || c == '.';
-}
-
-/* Copies letters and digits from `at` in upper case, over single separators when `join`; where each
- * of them ended in the text goes to `ends`. */
-static size_t compact_from(const struct detect *d, size_t at, bool join, char out[MAX_ID + 1],
-                           size_t ends[MAX_ID + 1])
+/* Copies letters and digits from `at` in upper case, over single `separators`; where each of them
+ * ended in the text goes to `ends`. */
+static size_t compact_from(const struct detect *d, size_t at, const char *separators,
+                           char out[MAX_ID + 1], size_t ends[MAX_ID + 1])
 {
     size_t len = 0;
     while (len < MAX_ID + 1 && at < d->text.len) {
@@ -51,7 +46,7 @@ static size_t compact_from(const struct detect *d, size_t at, bool join, char ou
         if (detect_is_alnum(c)) {
             out[len] = detect_is_alpha(c) ? (char)(c & ~32) : c;
             ends[len++] = ++at;
-        } else if (join && is_separator(c) && detect_is_alnum(detect_at(d, at + 1))) {
+        } else if (c && strchr(separators, c) && detect_is_alnum(detect_at(d, at + 1))) {
             at++;
         } else {
             break;
@@ -68,7 +63,7 @@ static bool try_iban(struct detect *d, size_t at)
     size_t ends[MAX_ID + 1], need;
     if (!detect_is_alpha(detect_at(d, at + 1)))
         return false;
-    size_t len = compact_from(d, at, true, compact, ends);
+    size_t len = compact_from(d, at, " -.\n", compact, ends);
     if (!valid_iban(slice_of(compact, len), &need))
         return false;
     if (detect_is_alnum(detect_at(d, ends[need - 1])))
@@ -116,7 +111,7 @@ static void try_separated(struct detect *d, size_t from)
     static const size_t lengths[] = {9, 11};
     char compact[MAX_ID + 1];
     size_t ends[MAX_ID + 1];
-    size_t len = compact_from(d, from, true, compact, ends);
+    size_t len = compact_from(d, from, " -.", compact, ends);
     for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
         size_t want = lengths[i];
         if (len < want || detect_is_alnum(detect_at(d, ends[want - 1])))
@@ -151,7 +146,7 @@ void detect_identifiers(struct detect *d)
         if (digits && token.len >= 9 && token.len <= 18 && has_letters_and_digits(token, &lower)) {
             char compact[MAX_ID + 1];
             size_t ends[MAX_ID + 1];
-            size_t len = compact_from(d, at, false, compact, ends);
+            size_t len = compact_from(d, at, "", compact, ends);
             try_identifier(d, at, to, slice_of(compact, len), lower);
         }
         if (token.len <= 8 && (digits || detect_is_digit(detect_at(d, to + 1))))

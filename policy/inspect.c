@@ -200,12 +200,17 @@ static bool is_strong(const struct scan_item *item)
     return (strong >> item->type & 1) && item->confidence >= 0.8f;
 }
 
+/* Which neighbours are put together: a thing in many pieces is found when all are; one in two, with
+ * words right before or behind it, only when the others are kept apart. */
+enum pairs { PAIRS_NONE, PAIRS_EVEN, PAIRS_ODD, PAIRS_COUNT };
+
 /* Scans the prose runs of one role (or all: CHAT_ROLE_COUNT) as if they were one text, of long ones
  * only the ends, and keeps what crosses a border. */
-static enum base_err scan_borders(struct inspect *in, enum chat_role role)
+static enum base_err scan_borders(struct inspect *in, enum chat_role role, enum pairs pairs)
 {
     static const char gap[] = "\n\x01\n";
     struct joined j = {.arena = in->scratch};
+    size_t number = 0;
     for (size_t i = 0; i < in->run_count; i++) {
         const struct run *run = &in->runs[i];
         size_t len = run->bytes.len;
@@ -213,6 +218,9 @@ static enum base_err scan_borders(struct inspect *in, enum chat_role role)
         if (!run->place.is_prose || run->place.is_opaque ||
             (role != CHAT_ROLE_COUNT && run->place.role != role))
             continue;
+        bool apart = pairs != PAIRS_NONE && number % 2 == (pairs == PAIRS_ODD);
+        if (number++ > 0 && apart && !join_bytes(&j, gap, sizeof(gap) - 1))
+            return BASE_ERR_NO_MEMORY;
         if (len <= 2 * WINDOW)
             ok = join_segment(&j, i, run->bytes, 0);
         else
@@ -224,8 +232,8 @@ static enum base_err scan_borders(struct inspect *in, enum chat_role role)
     }
     struct scan_item *items = NULL;
     size_t count = 0;
-    enum base_err err = BASE_OK;
-    if (j.count > 1)
+    enum base_err err = BASE_OK; /* two are together as they are */
+    if (j.count > 1 && (pairs == PAIRS_NONE || number > 2))
         err = scan_text(in->policy, slice_of(j.text, j.len), in->scratch, &items, &count);
     for (size_t i = 0; i < count && !err; i++) {
         size_t first = segment_at(&j, items[i].offset);
@@ -243,11 +251,13 @@ static enum base_err scan_all_borders(struct inspect *in)
         if (in->runs[i].place.is_prose)
             roles |= 1u << in->runs[i].place.role;
     }
-    enum base_err err = scan_borders(in, CHAT_ROLE_COUNT);
+    enum base_err err = BASE_OK;
+    for (int pairs = PAIRS_NONE; pairs < PAIRS_COUNT && !err; pairs++)
+        err = scan_borders(in, CHAT_ROLE_COUNT, (enum pairs)pairs);
     /* Pieces of one speaker with another's words between them. */
     for (int role = 0; role < CHAT_ROLE_COUNT && !err; role++) {
         if ((roles >> role & 1) && roles != 1u << role)
-            err = scan_borders(in, (enum chat_role)role);
+            err = scan_borders(in, (enum chat_role)role, PAIRS_NONE);
     }
     return err;
 }

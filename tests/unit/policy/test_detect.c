@@ -87,6 +87,7 @@ static void test_identity(void **state)
         {T(SSN), "part 536228726 is in stock", NULL},
         {T(SSN), "666-22-8726", NULL},
         {T(IBAN), "to DE89 3704 0044 0532 0130 00 today", "DE89 3704 0044 0532 0130 00"},
+        {T(IBAN), "DE89 3704 0044\n0532 0130 00", "DE89 3704 0044\n0532 0130 00"},
         {T(IBAN), "gb82west12345698765432", "gb82west12345698765432"},
         {T(IBAN), "DE88 3704 0044 0532 0130 00", NULL},
         {T(NATIONAL_ID), "Mi DNI es 12345678Z", "12345678Z"},

@@ -94,6 +94,17 @@ static void test_split(void **state)
     assert_int_equal(policy_inspection_message_level(seen, 1), POLICY_LEVEL_CONFIDENTIAL);
     arena_free(arena);
 
+    /* In two pieces, with words right before the first and behind the second. */
+    for (int first = 0; first < 2; first++) {
+        chat = (struct test_chat){0};
+        for (int i = 0; i <= first; i++)
+            test_say(&chat, CHAT_ROLE_USER, "hello");
+        test_say(&chat, CHAT_ROLE_USER, "DE893704004405");
+        test_say(&chat, CHAT_ROLE_ASSISTANT, "32013000");
+        test_say(&chat, CHAT_ROLE_USER, "thanks");
+        level_is(&chat, POLICY_LEVEL_CONFIDENTIAL);
+    }
+
     /* With another speaker in between. */
     chat = (struct test_chat){0};
     test_say(&chat, CHAT_ROLE_USER,
