@@ -161,6 +161,11 @@ static void test_secrets(void **state)
          "IAIOSFODNN7EXAMPLE",
          NULL}, /* the one of the documentation */
         {T(SECRET),
+         "AK"
+         "IAJVXCDAU3VDUMMYQS",
+         "AK"
+         "IAJVXCDAU3VDUMMYQS"}, /* by chance */
+        {T(SECRET),
          "gh"
          "p_wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx",
          "gh"
