@@ -35,7 +35,7 @@ const words = ['heron', 'otter', 'badger', 'lynx', 'marten', 'plover', 'siskin',
  * shorter messages are remembered only together with the one before them. */
 export const marker = () => [1, 2, 3, 4, 5].map(() => words[randomInt(words.length)] + pick(lower, 5)).join(' ');
 
-export const codeNames = Array.from({ length: 400 }, () => 'project ' + pick(lower, 10));
+export const codeNames = Array.from({ length: 1000 }, () => 'project ' + pick(lower, 10));
 let codeNamesUsed = 0;
 
 /* kind -> [what stands before it in a text, the value] */
@@ -65,6 +65,11 @@ const disguises = {
     url: (text) => [...Buffer.from(text)].map((byte) => '%' + byte.toString(16).padStart(2, '0').toUpperCase()).join(''),
     full_width: (text) => [...text].map((c) => c > ' ' && c <= '~' ? String.fromCharCode(c.charCodeAt(0) + 0xFEE0) : c).join(''),
     zero_width: (text) => [...text].join('\u200b'),
+    entities: (text) => [...text].map((c) => `&#${c.codePointAt(0)};`).join(''),
+    escapes: (text) => [...text].map((c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0')).join(''),
+    base64url: (text) => Buffer.from(`note ${text}`).toString('base64url'),
+    base64_lines: (text) => Buffer.from(`${'Kept for later. '.repeat(5)}${text}`).toString('base64').replace(/(.{76})/g, '$1\n'),
+    soft_hyphens: (text) => [...text].join('\u00ad'),
     hex: (text) => Buffer.from(text).toString('hex'),
 };
 export const forms = Object.keys(disguises);
@@ -72,7 +77,7 @@ export const forms = Object.keys(disguises);
 export function planted(kind, form = 'plain') {
     const [lead, value] = makers[kind]();
     const said = disguises[form](value);
-    return { kind, form, value, text: lead ? `${lead} ${said}` : said, said, parts: [[value, said]] };
+    return { kind, form, value, text: lead ? `${lead} ${said}` : said, said, parts: [[said, value]] };
 }
 
 /* A value that goes in two pieces: text is a pair, and either piece may be found alone. */
