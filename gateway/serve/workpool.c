@@ -3,8 +3,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-enum { QUEUE_MAX = 1024, THREADS_MAX = 64 };
+enum { QUEUE_MAX = 1024, THREADS_MAX = 64, WORK_NICE = 3 };
 
 struct job {
     void (*fn)(void *user);
@@ -24,6 +27,8 @@ struct workpool {
 static void *run(void *arg)
 {
     struct workpool *pool = arg;
+    /* The loops answer many while one large body is worked on. */
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORK_NICE);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (pool->count == 0 && !pool->ending)
