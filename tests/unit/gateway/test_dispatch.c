@@ -59,7 +59,7 @@ static void fill(void *self, void *bytes, size_t len)
 static struct snapshot *compile(const char *text)
 {
     struct config *config;
-    struct snapshot *snapshot;
+    struct snapshot *snapshot = NULL;
     struct config_errors errors = {.count = 0};
     buffer_init(&errors.text, 1 << 16);
     if (config_load_text(slice_from_str(text), "t.yaml", &config, &errors) ||
