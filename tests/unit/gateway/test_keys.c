@@ -105,8 +105,7 @@ static void test_damaged_file(void **state)
                                           "{}",
                                           "[1]",
                                           "[{\"id\":\"k\"}]",
-                                          "[{\"id\":\"k\",\"tenant\":\"t\",\"revoked\":false,"
-                                          "\"created_ns\":1,\"sha256\":\"zz\"}]",
+                                          "[{\"id\":\"k\",\"tenant\":\"t\",\"revoked\":false}]",
                                           "not json"};
     for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
         FILE *file = fopen(path, "w");
