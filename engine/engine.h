@@ -496,7 +496,7 @@ enum base_err engine_sampler_next(struct engine_sampler *sampler, float *logits,
  * Stop texts work as ever. Every answer is UTF-8.
  *
  * Grammars are immutable and counted: any thread. All sizes are bounded: 128 KiB of text, 256 calls
- * of rules inside each other at run time (objects nest about 60 deep; what would go deeper is not
+ * of rules inside each other at run time (so deep do objects nest; what would go deeper is not
  * offered to the model), 1e5 steps, and the work for one token, beyond which the generation fails
  * with LIMIT.
  */
