@@ -209,9 +209,14 @@ enum base_err local_grammar(const struct chat_request *chat, struct engine_gramm
         err = engine_grammar_json(true, &grammar, &detail);
     else if (chat->format == CHAT_FORMAT_JSON_SCHEMA)
         err = schema_grammar(chat->schema, &grammar, &detail);
+    /* What only this engine cannot do is UNSUPPORTED, so that another target may be tried. */
+    if (err == BASE_ERR_LIMIT || err == BASE_ERR_TOO_LARGE)
+        err = BASE_ERR_UNSUPPORTED;
+    if (err == BASE_ERR_BAD_JSON)
+        err = BASE_ERR_BAD_VALUE;
     if (err)
-        return base_error_set_param(reterr, err == BASE_ERR_NO_MEMORY ? err : BASE_ERR_BAD_VALUE,
-                                    "response_format", "response_format: %s", detail.message);
+        return base_error_set_param(reterr, err, "response_format", "response_format: %s",
+                                    detail.message);
     *ret_grammar = grammar;
     return BASE_OK;
 }

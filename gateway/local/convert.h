@@ -13,8 +13,8 @@
 enum base_err local_convert(const struct chat_request *chat, struct arena *arena,
                             struct engine_request *ret_request, struct base_error *reterr);
 
-/* What response_format asks for, as a grammar to be unreferenced; NULL for text. BAD_VALUE with the
- * engine's words for a schema that it cannot follow. */
+/* What response_format asks for, as a grammar to be unreferenced; NULL for text. With the engine's
+ * words: BAD_VALUE for a schema that is wrong, UNSUPPORTED for one that it cannot follow. */
 enum base_err local_grammar(const struct chat_request *chat, struct engine_grammar **ret_grammar,
                             struct base_error *reterr);
 

@@ -77,13 +77,17 @@ test('an answer is JSON when asked for', async () => {
             assert.ok(value.tags.length <= 3 && value.tags.every((tag) => [...tag].length <= 12));
         }
     }
-    await assert.rejects(client.chat.completions.create({ model: 'demo', messages: question,
-        response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { not: {} } } } }), (error) => {
-        assert.ok(error instanceof OpenAI.BadRequestError, String(error));
-        assert.equal(error.param, 'response_format');
-        assert.match(error.message, /#\/not/);
-        return true;
-    });
+    for (const [wrong, code, place] of [[{ not: {} }, 'unsupported_parameter', /#\/not/],
+        [{ items: { type: 'text' } }, 'invalid_value', /#\/items\/type/]]) {
+        await assert.rejects(client.chat.completions.create({ model: 'demo', messages: question,
+            response_format: { type: 'json_schema', json_schema: { name: 'x', schema: wrong } } }), (error) => {
+            assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+            assert.equal(error.param, 'response_format');
+            assert.equal(error.code, code);
+            assert.match(error.message, place);
+            return true;
+        });
+    }
 });
 
 test('the names of other makers are served too', async () => {
