@@ -297,7 +297,9 @@ static enum base_err read_wishes(struct exchange *ex)
         ex->who.objective_given = true;
     }
     if (!slice_is_absent(target)) {
-        if (ex->who.config && !ex->who.config->may_pin)
+        /* With keys only what `may_pin` allows; without any, everybody is on this machine. */
+        bool has_key = ex->owner.id[0] != '\0';
+        if (ex->who.config ? !ex->who.config->may_pin : has_key)
             return base_error_set_param(&ex->error, BASE_ERR_FORBIDDEN, "x-hearth-target",
                                         "x-hearth-target: this key may not choose a target");
         ex->who.target = target;

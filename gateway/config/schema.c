@@ -541,7 +541,7 @@ static const struct doc_field tenant_fields[] = {
               .given = DOC_AT(struct file_tenant, objective_given),
               .doc = "what is least among the targets that may serve"),
     DOC_FIELD(struct file_tenant, may_pin, "may_pin", doc_type_bool, .fallback = "false",
-              .doc = "x-hearth-target is obeyed"),
+              .doc = "x-hearth-target is obeyed; a tenant that is not listed may not either"),
     {0}};
 static const struct doc_type tenant = {.kind = DOC_KIND_OBJECT,
                                        .size = sizeof(struct file_tenant),

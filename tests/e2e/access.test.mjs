@@ -49,6 +49,7 @@ tenants:
         return JSON.parse(stdout);
     };
     const interns = await add('interns'), staff = await add('staff'), others = await add('others');
+    const unlisted = await add('unlisted');
     const as = ({ key }, more = {}) => ask(hearth, { ...more, headers: { authorization: `Bearer ${key}`, ...more.headers } });
 
     for (const wrong of [{}, { authorization: 'Bearer nonsense' }, { authorization: interns.key },
@@ -77,13 +78,14 @@ tenants:
     const pin = { headers: { 'x-hearth-target': 'home/ok' } };
     assert.equal((await as(others, pin)).status, 403);
     const pinned = await as(staff, pin);
+    assert.equal((await as(unlisted, pin)).status, 403, 'a tenant that is not listed may not either');
     assert.equal(pinned.headers.get('x-hearth-target'), 'home/ok');
 
     const list = JSON.parse((await hearth.run('keys', 'list', '--json')).stdout);
-    assert.deepEqual(list.map((key) => key.tenant).sort(), ['interns', 'others', 'staff']);
+    assert.deepEqual(list.map((key) => key.tenant).sort(), ['interns', 'others', 'staff', 'unlisted']);
     assert.ok(list.every((key) => !key.revoked && key.label === 'a test' && key.sha256 === undefined));
     assert.match((await hearth.run('keys', 'list')).stdout, /interns/);
-    for (const { id } of [interns, staff, others])
+    for (const { id } of [interns, staff, others, unlisted])
         assert.equal((await hearth.run('keys', 'revoke', id)).code, 0);
     assert.equal((await as(interns, { model: 'support' })).status, 401);
     assert.equal((await ask(hearth)).status, 401, 'revoking the last key does not open the door');
