@@ -76,7 +76,7 @@ struct chat_part {
     struct slice text; /* TEXT, REFUSAL, REASONING (absent when redacted), TOOL_RESULT given as a
                           string */
     union {
-        struct { /* IMAGE, AUDIO, DOCUMENT: exactly one of data, url, file_id */
+        struct {                     /* IMAGE, AUDIO, DOCUMENT: exactly one of data, url, file_id */
             struct slice media_type; /* "image/png"; absent for a plain URL */
             struct slice data;       /* base64, not decoded */
             struct slice url;        /* never fetched by Hearth */
@@ -95,7 +95,7 @@ struct chat_part {
             size_t part_count;
             bool is_error;
         } result;
-        struct { /* REASONING */
+        struct {                    /* REASONING */
             struct slice signature; /* opaque, sent back byte for byte */
             struct slice redacted;  /* opaque data of a redacted block */
         } reasoning;
@@ -141,15 +141,15 @@ enum chat_format {
 };
 
 enum chat_effort { /* how long to think; UNSET = not said */
-    CHAT_EFFORT_UNSET,
-    CHAT_EFFORT_NONE,
-    CHAT_EFFORT_MINIMAL,
-    CHAT_EFFORT_LOW,
-    CHAT_EFFORT_MEDIUM,
-    CHAT_EFFORT_HIGH,
-    CHAT_EFFORT_XHIGH,
-    CHAT_EFFORT_MAX,
-    CHAT_EFFORT_COUNT
+                   CHAT_EFFORT_UNSET,
+                   CHAT_EFFORT_NONE,
+                   CHAT_EFFORT_MINIMAL,
+                   CHAT_EFFORT_LOW,
+                   CHAT_EFFORT_MEDIUM,
+                   CHAT_EFFORT_HIGH,
+                   CHAT_EFFORT_XHIGH,
+                   CHAT_EFFORT_MAX,
+                   CHAT_EFFORT_COUNT
 };
 
 struct chat_request {
@@ -190,7 +190,7 @@ struct chat_request {
     const struct json_node *metadata;
 
     bool stream;
-    bool include_usage;        /* stream_options.include_usage */
+    bool include_usage; /* stream_options.include_usage */
     bool stream_options_given;
 
     struct chat_extras extras; /* everything else at the top level */
@@ -201,8 +201,8 @@ struct chat_place {
     int32_t message; /* index into messages, or -1 */
     int32_t part;    /* index into its parts, or -1 */
     enum chat_role role;
-    bool is_prose;   /* text that a human or a model wrote: messages, tool results */
-    bool is_opaque;  /* cannot be read as text: base64 media, signatures, OTHER parts; and what
+    bool is_prose;     /* text that a human or a model wrote: messages, tool results */
+    bool is_opaque;    /* cannot be read as text: base64 media, signatures, OTHER parts; and what
                         stands for content elsewhere: URLs and file ids of media */
     const char *field; /* static: "content", "tool_calls.arguments", "metadata", "stop", "key"... */
 };
@@ -227,7 +227,7 @@ enum chat_need {
     CHAT_NEED_JSON_OBJECT = 1 << 4,
     CHAT_NEED_JSON_SCHEMA = 1 << 5,
     CHAT_NEED_LOGPROBS = 1 << 6,
-    CHAT_NEED_MANY = 1 << 7, /* n > 1 */
+    CHAT_NEED_MANY = 1 << 7,     /* n > 1 */
     CHAT_NEED_REASONING = 1 << 8 /* effort or budget asked for */
 };
 unsigned chat_request_needs(const struct chat_request *req);

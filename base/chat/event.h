@@ -44,20 +44,19 @@ const char *chat_finish_name(enum chat_finish finish); /* OpenAI's words */
 
 /* Tokens in disjoint buckets, so that each can be priced once. -1 = unknown, which is not 0. */
 struct chat_usage {
-    int64_t input;           /* read at full price: neither cached nor written to a cache */
+    int64_t input; /* read at full price: neither cached nor written to a cache */
     int64_t cache_read;
     int64_t cache_write_5m;
     int64_t cache_write_1h;
     int64_t input_audio;
     int64_t input_image;
-    int64_t output;          /* visible text and tool calls */
-    int64_t reasoning;       /* thought, not shown */
+    int64_t output;    /* visible text and tool calls */
+    int64_t reasoning; /* thought, not shown */
     int64_t output_audio;
-    int64_t rejected;        /* rejected prediction tokens: billed, not shown */
+    int64_t rejected;          /* rejected prediction tokens: billed, not shown */
     int64_t reported_nano_usd; /* the provider's own figure, or -1 */
 };
-#define CHAT_USAGE_UNKNOWN                                                                         \
-    ((struct chat_usage){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
+#define CHAT_USAGE_UNKNOWN ((struct chat_usage){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1})
 
 /* Sums over the buckets; unknown ones count 0; -1 when all are unknown. */
 int64_t chat_usage_input_total(const struct chat_usage *usage);
@@ -71,16 +70,16 @@ struct chat_event {
     struct slice text;
     struct slice signature;
     struct {
-        int32_t index; /* counts tool calls only, per choice */
-        struct slice id, name; /* in the first delta of a call; absent later */
+        int32_t index;          /* counts tool calls only, per choice */
+        struct slice id, name;  /* in the first delta of a call; absent later */
         struct slice arguments; /* next piece of the JSON text; may be empty */
     } tool;
     struct slice logprobs; /* TEXT: ready JSON of OpenAI's `logprobs` object, or absent */
     enum chat_finish finish;
     struct chat_usage usage;
-    struct slice served_model;  /* STARTED: the name the target gives its model, or absent */
+    struct slice served_model;      /* STARTED: the name the target gives its model, or absent */
     const struct base_error *error; /* ERROR; borrowed */
-    int64_t retry_after_ms; /* ERROR: how long the target asks us to wait; -1 = not said */
+    int64_t retry_after_ms;         /* ERROR: how long the target asks us to wait; -1 = not said */
 };
 
 #endif

@@ -57,8 +57,8 @@ enum base_err base_error_set(struct base_error *reterr, enum base_err code, cons
     return code;
 }
 
-enum base_err base_error_set_param(struct base_error *reterr, enum base_err code,
-                                   const char *param, const char *format, ...)
+enum base_err base_error_set_param(struct base_error *reterr, enum base_err code, const char *param,
+                                   const char *format, ...)
 {
     va_list args;
     va_start(args, format);

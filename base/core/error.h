@@ -115,7 +115,7 @@ enum base_err base_error_set(struct base_error *reterr, enum base_err code, cons
     BASE_PRINTF(3, 4);
 
 /* The same, with the field at fault. */
-enum base_err base_error_set_param(struct base_error *reterr, enum base_err code,
-                                   const char *param, const char *format, ...) BASE_PRINTF(4, 5);
+enum base_err base_error_set_param(struct base_error *reterr, enum base_err code, const char *param,
+                                   const char *format, ...) BASE_PRINTF(4, 5);
 
 #endif
