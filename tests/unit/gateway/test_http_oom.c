@@ -35,6 +35,7 @@ static void *client_main(void *arg)
         (void)send(visit.fd, body_request, sizeof(body_request) - 1, MSG_NOSIGNAL);
         (void)send(visit.fd, bytes, sizeof(bytes), MSG_NOSIGNAL);
         (void)send(visit.fd, requests, sizeof(requests) - 1, MSG_NOSIGNAL);
+        (void)!write(from_client[1], "", 1);
         while (recv(visit.fd, bytes, sizeof(bytes), 0) > 0)
             ;
         evloop_stop(visit.loop);
@@ -58,6 +59,8 @@ static enum base_err serve(void *user)
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     (void)fcntl(fds[1], F_SETFL, 0);
+    int room = 1 << 20; /* the client must not wait for us to read */
+    (void)setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     (void)setsockopt(fds[1], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
     struct conn *conn = conn_new(fds[0], &listener, &ip, "unix");
     if (!conn) {
@@ -71,6 +74,9 @@ static enum base_err serve(void *user)
     conn_adopt(conn);
     struct visit visit = {fds[1], worker->loop};
     assert_int_equal(write(to_client[1], &visit, sizeof(visit)), (ssize_t)sizeof(visit));
+    char sent; /* all bytes are there before the loop runs: how often it allocates is then no matter
+                * of timing, which oom_each() relies on */
+    assert_int_equal(read(from_client[0], &sent, 1), 1);
     int64_t begin = client_now_ms();
     evloop_run(worker->loop);
     char done; /* it may end before evloop_stop() has returned, which still needs the loop */
