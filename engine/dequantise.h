@@ -156,4 +156,86 @@ static void dequantise_q6_k(const void *src, float *restrict dst, size_t n)
     }
 }
 
+static void dequantise_q2_k(const void *src, float *restrict dst, size_t n)
+{
+    const struct engine_q2_k *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256) {
+        float d = HALF(b->d), dmin = HALF(b->dmin);
+        for (size_t part = 0; part < 16; part++) {
+            const uint8_t *qs = b->qs + part / 8 * 32 + part % 2 * 16;
+            unsigned shift = (unsigned)(part / 2 % 4) * 2;
+            float scale = d * (float)(b->scales[part] & 15);
+            float min = dmin * (float)(b->scales[part] >> 4);
+            for (size_t i = 0; i < 16; i++)
+                dst[part * 16 + i] = scale * (float)(qs[i] >> shift & 3) - min;
+        }
+    }
+}
+
+static void dequantise_q3_k(const void *src, float *restrict dst, size_t n)
+{
+    const struct engine_q3_k *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256) {
+        float d = HALF(b->d);
+        for (size_t part = 0; part < 16; part++) {
+            const uint8_t *qs = b->qs + part / 8 * 32 + part % 2 * 16;
+            const uint8_t *high = b->hmask + part % 2 * 16;
+            unsigned run = (unsigned)(part / 2), shift = run % 4 * 2;
+            int low = b->scales[part % 8] >> (part / 8 * 4) & 15;
+            int top = b->scales[8 + part % 4] >> (part / 4 * 2) & 3;
+            float scale = d * (float)((low | top << 4) - 32);
+            for (size_t i = 0; i < 16; i++) {
+                int q = ((qs[i] >> shift & 3) | (high[i] >> run & 1) << 2) - 4;
+                dst[part * 16 + i] = scale * (float)q;
+            }
+        }
+    }
+}
+
+/* 16 bytes of nibbles that choose from a table. */
+static inline void levels_32(const uint8_t *restrict qs, const int8_t *restrict levels, float d,
+                             float *restrict dst)
+{
+    for (size_t i = 0; i < 16; i++) {
+        dst[i] = d * (float)levels[qs[i] & 15];
+        dst[i + 16] = d * (float)levels[qs[i] >> 4];
+    }
+}
+
+static void dequantise_iq4_nl(const void *src, float *restrict dst, size_t n)
+{
+    const struct engine_iq4_nl *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32)
+        levels_32(b->qs, engine_iq4_levels, HALF(b->d), dst);
+}
+
+static void dequantise_iq4_xs(const void *src, float *restrict dst, size_t n)
+{
+    const struct engine_iq4_xs *b = src;
+    for (; n >= 256; n -= 256, b++, dst += 256) {
+        float d = HALF(b->d);
+        for (size_t j = 0; j < 8; j++) {
+            int low = b->scales_l[j / 2] >> (j % 2 * 4) & 15, top = b->scales_h >> (j * 2) & 3;
+            levels_32(b->qs + j * 16, engine_iq4_levels, d * (float)((low | top << 4) - 32),
+                      dst + j * 32);
+        }
+    }
+}
+
+/* 2^(e - 128): half of the scale, for levels that are twice the number. */
+static inline float mxfp4_scale(uint8_t e)
+{
+    uint32_t bits = e < 2 ? 0x200000U << e : (uint32_t)(e - 1) << 23; /* subnormal below 2 */
+    float scale;
+    memcpy(&scale, &bits, sizeof(scale));
+    return scale;
+}
+
+static void dequantise_mxfp4(const void *src, float *restrict dst, size_t n)
+{
+    const struct engine_mxfp4 *b = src;
+    for (; n >= 32; n -= 32, b++, dst += 32)
+        levels_32(b->qs, engine_mxfp4_levels, mxfp4_scale(b->e), dst);
+}
+
 #endif

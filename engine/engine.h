@@ -40,9 +40,10 @@
  *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
  *
  * What it computes: architectures llama (with Mistral, SmolLM, TinyLlama...), qwen2, qwen3; weights
- * F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, in any mix. All but Q8_0 are
- * multiplied with float32 activations; Q8_0 with 8-bit ones, 32 a scale, where the processor has
- * vectors (nmse of the logits about 1e-4; with HEARTH_CPU=portable as exact as the rest).
+ * F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS,
+ * MXFP4, in any mix. All but Q8_0 are multiplied with float32 activations; Q8_0 with 8-bit ones, 32
+ * a scale, where the processor has vectors (nmse of the logits about 1e-4; with HEARTH_CPU=portable
+ * as exact as the rest).
  *
  * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
  * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot

@@ -1,5 +1,9 @@
 #include "engine/dequantise.h"
 
+const int8_t engine_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                      1,    13,   25,  38,  53,  69,  89,  113};
+const int8_t engine_mxfp4_levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
 static uint32_t float_bits(float value)
 {
     uint32_t bits;
@@ -86,6 +90,11 @@ static const struct engine_format formats[ENGINE_FORMAT_COUNT] = {
     [ENGINE_FORMAT_Q4_K] = {ENGINE_FORMAT_Q4_K, "Q4_K", 12, 256, 144, dequantise_q4_k},
     [ENGINE_FORMAT_Q5_K] = {ENGINE_FORMAT_Q5_K, "Q5_K", 13, 256, 176, dequantise_q5_k},
     [ENGINE_FORMAT_Q6_K] = {ENGINE_FORMAT_Q6_K, "Q6_K", 14, 256, 210, dequantise_q6_k},
+    [ENGINE_FORMAT_Q2_K] = {ENGINE_FORMAT_Q2_K, "Q2_K", 10, 256, 84, dequantise_q2_k},
+    [ENGINE_FORMAT_Q3_K] = {ENGINE_FORMAT_Q3_K, "Q3_K", 11, 256, 110, dequantise_q3_k},
+    [ENGINE_FORMAT_IQ4_NL] = {ENGINE_FORMAT_IQ4_NL, "IQ4_NL", 20, 32, 18, dequantise_iq4_nl},
+    [ENGINE_FORMAT_IQ4_XS] = {ENGINE_FORMAT_IQ4_XS, "IQ4_XS", 23, 256, 136, dequantise_iq4_xs},
+    [ENGINE_FORMAT_MXFP4] = {ENGINE_FORMAT_MXFP4, "MXFP4", 39, 32, 17, dequantise_mxfp4},
 };
 
 /* All types of the container, for messages. */

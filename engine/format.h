@@ -26,6 +26,11 @@ enum engine_format_id {
     ENGINE_FORMAT_Q4_K,
     ENGINE_FORMAT_Q5_K,
     ENGINE_FORMAT_Q6_K,
+    ENGINE_FORMAT_Q2_K,
+    ENGINE_FORMAT_Q3_K,
+    ENGINE_FORMAT_IQ4_NL,
+    ENGINE_FORMAT_IQ4_XS,
+    ENGINE_FORMAT_MXFP4,
     ENGINE_FORMAT_COUNT
 };
 
@@ -35,7 +40,8 @@ struct engine_format {
     uint32_t ggml_id;     /* number in the file */
     uint32_t block;       /* numbers per block; rows are whole blocks */
     uint32_t block_bytes; /* bytes per block */
-    /* `n` numbers (whole blocks) from `src`, which is aligned to 2 bytes (4 for F32). */
+    /* `n` numbers (whole blocks) from `src`, which is aligned to 2 bytes (4 for F32, 1 for
+     * MXFP4). */
     void (*dequantise)(const void *src, float *dst, size_t n);
 };
 
@@ -91,6 +97,45 @@ _Static_assert(sizeof(struct engine_q4_0) == 18 && sizeof(struct engine_q4_1) ==
                    sizeof(struct engine_q5_0) == 22 && sizeof(struct engine_q5_1) == 24 &&
                    sizeof(struct engine_q4_k) == 144 && sizeof(struct engine_q5_k) == 176 &&
                    sizeof(struct engine_q6_k) == 210,
+               "layouts of the file");
+
+/*
+ * Sixteen parts of 16 in two halves; in each, four runs of 32 share 32 bytes of pairs of bits, low
+ * ones first. Q2_K: d * scale * q - dmin * min, scale and min in the nibbles of one byte. Q3_K:
+ * d * (scale - 32) * (q - 4), third bits in hmask[i], bit by run; low nibbles of the scales in the
+ * first eight bytes, their upper pairs in the last four.
+ */
+struct engine_q2_k {
+    uint8_t scales[16], qs[64];
+    uint16_t d, dmin;
+};
+struct engine_q3_k {
+    uint8_t hmask[32], qs[64], scales[12];
+    uint16_t d;
+};
+
+/*
+ * Four bits that choose from a table, nibbles as in Q4_0. IQ4_NL: d * engine_iq4_levels[q]. IQ4_XS:
+ * eight of these with scales of 6 bits less 32, nibbles in scales_l, upper pairs in scales_h.
+ * MXFP4: 2^(e - 127) * half of engine_mxfp4_levels[q] (OCP Microscaling Formats 1.0: E2M1 numbers,
+ * an E8M0 scale; e = 255, not a number there, is 2^128 / 2 here as in llama.cpp).
+ */
+struct engine_iq4_nl {
+    uint16_t d;
+    uint8_t qs[16];
+};
+struct engine_iq4_xs {
+    uint16_t d, scales_h;
+    uint8_t scales_l[4], qs[128];
+};
+struct engine_mxfp4 {
+    uint8_t e, qs[16];
+};
+extern const int8_t engine_iq4_levels[16];
+extern const int8_t engine_mxfp4_levels[16]; /* twice the number */
+_Static_assert(sizeof(struct engine_q2_k) == 84 && sizeof(struct engine_q3_k) == 110 &&
+                   sizeof(struct engine_iq4_nl) == 18 && sizeof(struct engine_iq4_xs) == 136 &&
+                   sizeof(struct engine_mxfp4) == 17,
                "layouts of the file");
 
 /* Row by number in the file; NULL when this engine does not compute it. */

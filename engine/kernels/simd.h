@@ -144,6 +144,11 @@ MATMUL(q5_1)
 MATMUL(q4_k)
 MATMUL(q5_k)
 MATMUL(q6_k)
+MATMUL(q2_k)
+MATMUL(q3_k)
+MATMUL(iq4_nl)
+MATMUL(iq4_xs)
+MATMUL(mxfp4)
 
 /* Four rows of halves against one token, straight from memory. */
 static void decode_f16(const struct engine_matmul *job, size_t row)

@@ -323,6 +323,132 @@ static size_t pack_q6_k(const float *values, size_t n, uint8_t *out)
     return (size_t)(out - start);
 }
 
+static size_t pack_q2_k(const float *values, size_t n, uint8_t *out)
+{
+    uint8_t *start = out;
+    for (; n >= 256; n -= 256, values += 256, out += 84) {
+        double scale[16], min[16], top = 0, top_min = 0;
+        for (size_t j = 0; j < 16; j++) {
+            double least, largest;
+            bounds(values + j * 16, 16, &least, &largest);
+            min[j] = fmax(0, -least);
+            scale[j] = (largest + min[j]) / 3;
+            top = fmax(top, scale[j]);
+            top_min = fmax(top_min, min[j]);
+        }
+        uint16_t hd = half_of(top / 15), hm = half_of(top_min / 15);
+        memset(out, 0, 80);
+        memcpy(out + 80, &hd, 2);
+        memcpy(out + 82, &hm, 2);
+        for (size_t i = 0; i < 256; i++) {
+            size_t j = i / 16;
+            int a = level(scale[j] / half_value(hd), 0, 15);
+            int b = level(min[j] / half_value(hm), 0, 15);
+            double x = ((double)values[i] + half_value(hm) * b) / (half_value(hd) * a);
+            out[j] = (uint8_t)(a | b << 4);
+            out[16 + i / 128 * 32 + i % 32] |= (uint8_t)(level(x, 0, 3) << (i % 128 / 32 * 2));
+        }
+    }
+    return (size_t)(out - start);
+}
+
+static size_t pack_q3_k(const float *values, size_t n, uint8_t *out)
+{
+    uint8_t *start = out;
+    for (; n >= 256; n -= 256, values += 256, out += 110) {
+        double scale[16], top = 0;
+        for (size_t j = 0; j < 16; j++) {
+            double least, largest;
+            bounds(values + j * 16, 16, &least, &largest);
+            scale[j] = fmax(-least, largest) / 3.5 * (j % 3 == 0 ? -1 : 1); /* both signs */
+            top = fmax(top, fabs(scale[j]));
+        }
+        uint16_t hd = half_of(top / 31);
+        memset(out, 0, 108);
+        memcpy(out + 108, &hd, 2);
+        for (size_t i = 0; i < 256; i++) {
+            size_t j = i / 16;
+            int a = level(scale[j] / half_value(hd), -32, 31);
+            int q = level((double)values[i] / (half_value(hd) * a), -4, 3) + 4;
+            if (i % 16 == 0) {
+                out[96 + j % 8] |= (uint8_t)((a + 32) % 16 << (j / 8 * 4));
+                out[104 + j % 4] |= (uint8_t)((a + 32) / 16 << (j / 4 * 2));
+            }
+            out[32 + i / 128 * 32 + i % 32] |= (uint8_t)(q % 4 << (i % 128 / 32 * 2));
+            out[i % 32] |= (uint8_t)(q / 4 << (i / 32));
+        }
+    }
+    return (size_t)(out - start);
+}
+
+static const int iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                   1,    13,   25,  38,  53,  69,  89,  113};
+static const int mxfp4_levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+static void pack_levels(const float *values, double d, const int *levels, uint8_t *out)
+{
+    memset(out, 0, 16);
+    for (size_t i = 0; i < 32; i++) {
+        int best = 0;
+        for (int q = 1; q < 16; q++) {
+            if (fabs((double)values[i] - d * levels[q]) <
+                fabs((double)values[i] - d * levels[best]))
+                best = q;
+        }
+        out[i % 16] |= (uint8_t)(best << (i < 16 ? 0 : 4));
+    }
+}
+
+static size_t pack_iq4_nl(const float *values, size_t n, uint8_t *out)
+{
+    for (size_t b = 0; b < n / 32; b++, values += 32, out += 18) {
+        double least, largest;
+        bounds(values, 32, &least, &largest);
+        uint16_t hd = half_of(fmax(-least, largest) / (-least > largest ? 127 : -127));
+        memcpy(out, &hd, 2);
+        pack_levels(values, half_value(hd), iq4_levels, out + 2);
+    }
+    return n / 32 * 18;
+}
+
+static size_t pack_iq4_xs(const float *values, size_t n, uint8_t *out)
+{
+    uint8_t *start = out;
+    for (; n >= 256; n -= 256, values += 256, out += 136) {
+        double scale[8], top = 0;
+        for (size_t j = 0; j < 8; j++) {
+            double least, largest;
+            bounds(values + j * 32, 32, &least, &largest);
+            scale[j] = fmax(-least, largest) / 120 * (j % 3 == 0 ? -1 : 1); /* both signs */
+            top = fmax(top, fabs(scale[j]));
+        }
+        uint16_t hd = half_of(top / 31);
+        memset(out, 0, 8);
+        memcpy(out, &hd, 2);
+        for (size_t j = 0; j < 8; j++) {
+            int a = level(scale[j] / half_value(hd), -32, 31);
+            out[2 + j / 4] |= (uint8_t)((a + 32) / 16 << (j % 4 * 2));
+            out[4 + j / 2] |= (uint8_t)((a + 32) % 16 << (j % 2 * 4));
+            pack_levels(values + j * 32, half_value(hd) * a, iq4_levels, out + 8 + j * 16);
+        }
+    }
+    return (size_t)(out - start);
+}
+
+/* The scale such that the largest number is one of the two largest levels, 4 or 6, or near. */
+static size_t pack_mxfp4(const float *values, size_t n, uint8_t *out)
+{
+    for (size_t b = 0; b < n / 32; b++, values += 32, out += 17) {
+        double least, largest;
+        bounds(values, 32, &least, &largest);
+        double most = fmax(-least, largest);
+        int e = most > 0 ? level(floor(log2(most)) - 2 + 127, 0, 254) : 0;
+        out[0] = (uint8_t)e;
+        pack_levels(values, ldexp(0.5, e - 127), mxfp4_levels, out + 1);
+    }
+    return n / 32 * 17;
+}
+
 size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out)
 {
     switch (type) {
@@ -342,6 +468,16 @@ size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out)
         return pack_k(values, n, 5, out);
     case 14:
         return pack_q6_k(values, n, out);
+    case 10:
+        return pack_q2_k(values, n, out);
+    case 11:
+        return pack_q3_k(values, n, out);
+    case 20:
+        return pack_iq4_nl(values, n, out);
+    case 23:
+        return pack_iq4_xs(values, n, out);
+    case 39:
+        return pack_mxfp4(values, n, out);
     default:
         break;
     }
@@ -404,6 +540,38 @@ static double number_q6_k(const uint8_t *row, size_t i)
     return half_at(b + 208) * scale * (low + 16 * high - 32);
 }
 
+/* Number i of a row of Q2_K or Q3_K. */
+static double number_low_k(const uint8_t *row, size_t i, unsigned bits)
+{
+    const uint8_t *b = row + i / 256 * (bits == 2 ? 84 : 110);
+    size_t at = i % 256, part = at / 16, byte = at / 128 * 32 + at % 32, shift = at % 128 / 32 * 2;
+    if (bits == 2)
+        return half_at(b + 80) * (b[part] & 15) * (b[16 + byte] >> shift & 3) -
+               half_at(b + 82) * (b[part] >> 4);
+    int scale = (part < 8 ? b[96 + part] & 15 : b[88 + part] >> 4) +
+                16 * (b[104 + part % 4] >> (part / 4 * 2) & 3) - 32;
+    int q = (b[32 + byte] >> shift & 3) - (b[at % 32] >> (at / 32) & 1 ? 0 : 4);
+    return half_at(b + 108) * scale * q;
+}
+
+/* Number i of a row of IQ4_NL, IQ4_XS or MXFP4. */
+static double number_levels(uint32_t type, const uint8_t *row, size_t i)
+{
+    size_t at = i % 32, shift = at < 16 ? 0 : 4;
+    if (type == 20) {
+        const uint8_t *b = row + i / 32 * 18;
+        return half_at(b) * iq4_levels[b[2 + at % 16] >> shift & 15];
+    }
+    if (type == 39) {
+        const uint8_t *b = row + i / 32 * 17;
+        return ldexp(mxfp4_levels[b[1 + at % 16] >> shift & 15], b[0] - 128);
+    }
+    const uint8_t *b = row + i / 256 * 136;
+    size_t j = i % 256 / 32;
+    int scale = (b[4 + j / 2] >> (j % 2 * 4) & 15) + 16 * (b[2 + j / 4] >> (j % 4 * 2) & 3) - 32;
+    return half_at(b) * scale * iq4_levels[b[8 + j * 16 + at % 16] >> shift & 15];
+}
+
 static double number(uint32_t type, const uint8_t *row, size_t i)
 {
     uint32_t bits = 0;
@@ -432,6 +600,14 @@ static double number(uint32_t type, const uint8_t *row, size_t i)
         return number_k(row, i, 5);
     case 14:
         return number_q6_k(row, i);
+    case 10:
+        return number_low_k(row, i, 2);
+    case 11:
+        return number_low_k(row, i, 3);
+    case 20:
+    case 23:
+    case 39:
+        return number_levels(type, row, i);
     case 30:
         bits = (uint32_t)row[i * 2] << 16 | (uint32_t)row[i * 2 + 1] << 24;
         memcpy(&value, &bits, 4);

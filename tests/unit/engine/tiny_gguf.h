@@ -68,8 +68,8 @@ struct slice tiny_model_write(const struct tiny_model *m, struct tiny_file *f);
 uint64_t tiny_random(uint64_t *state);
 double tiny_normal(uint64_t *state);
 
-/* Numbers of a row in type 0, 1, 8 or 30 <-> bytes; double precision, straight from the definition.
- */
+/* Numbers of a row <-> bytes, in any type that the engine computes (the number of the container: 39
+ * is MXFP4); double precision, straight from the definition. */
 size_t tiny_pack(uint32_t type, const float *values, size_t n, uint8_t *out);
 void tiny_unpack(uint32_t type, const uint8_t *bytes, size_t n, double *out);
 
