@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "engine/matmul.h"
 #include "engine/session.h"
 
 /* Work per token: fn(s, layer, t) for every token of the batch. */
@@ -36,94 +37,6 @@ static void each_token(struct engine_session *s, const struct engine_layer *laye
         fn(s, layer, t);
 }
 
-/* --- matmuls ------------------------------------------------------------------------------ */
-
-#define MAX_GROUP 3
-#define ROWS_AT_ONCE 16                /* a cache line of results, a few tiles */
-#define TOKEN_BLOCK_BYTES (512 * 1024) /* inputs that stay in the second-level cache */
-
-/* Several matrices over the same input, computed as one region. */
-struct matmul_group {
-    struct engine_session *s;
-    size_t count, chunk_rows;
-    struct {
-        struct engine_matmul job;
-        engine_matmul_fn run;
-        size_t rows, first_chunk;
-    } items[MAX_GROUP];
-};
-
-static void group_add(struct matmul_group *g, const struct engine_matrix *m, const float *x,
-                      float *y, size_t tokens)
-{
-    const struct engine_session *s = g->s;
-    const struct engine_matmul_kernel *kernel = &s->kernels->matmul[m->format->id];
-    bool packed = kernel->act == ENGINE_ACT_Q8;
-    g->items[g->count].run = kernel->run;
-    g->items[g->count].rows = m->rows;
-    g->items[g->count].job = (struct engine_matmul){
-        .format = m->format,
-        .w = m->data,
-        .row_bytes = m->row_bytes,
-        .cols = m->cols,
-        .x = packed ? (const void *)s->packed : (const void *)x,
-        .x_bytes = packed ? engine_act_bytes(ENGINE_ACT_Q8, m->cols) : m->cols * sizeof(float),
-        .tokens = tokens,
-        .y = y,
-        .y_stride = m->rows,
-    };
-    g->count++;
-}
-
-static void do_rows(void *job, size_t chunk, uint32_t thread)
-{
-    const struct matmul_group *g = job;
-    size_t i = g->count - 1;
-    while (chunk < g->items[i].first_chunk)
-        i--;
-    struct engine_matmul part = g->items[i].job;
-    size_t row = (chunk - g->items[i].first_chunk) * g->chunk_rows;
-    size_t end = row + g->chunk_rows < g->items[i].rows ? row + g->chunk_rows : g->items[i].rows;
-    size_t block = TOKEN_BLOCK_BYTES / part.x_bytes + 1;
-    float *scratch = g->s->thread_scratch + thread * g->s->thread_floats;
-    const struct engine_matmul *whole = &g->items[i].job;
-    for (; row < end; row += ROWS_AT_ONCE) {
-        size_t stop = row + ROWS_AT_ONCE < end ? row + ROWS_AT_ONCE : end;
-        for (size_t t = 0; t < whole->tokens; t += block) {
-            part.tokens = whole->tokens - t < block ? whole->tokens - t : block;
-            part.x = (const char *)whole->x + t * whole->x_bytes;
-            part.y = whole->y + t * whole->y_stride;
-            g->items[i].run(&part, row, stop, scratch);
-        }
-    }
-}
-
-static void group_run(struct matmul_group *g)
-{
-    size_t rows = 0, chunks = 0, threads = engine_pool_threads(g->s->pool);
-    for (size_t i = 0; i < g->count; i++)
-        rows += g->items[i].rows;
-    /* Several chunks a thread, so that one which lost its core does not hold up the rest. */
-    size_t share = rows / (threads * 8) / ROWS_AT_ONCE * ROWS_AT_ONCE;
-    g->chunk_rows = threads == 1 ? rows : share > ROWS_AT_ONCE ? share : ROWS_AT_ONCE;
-    for (size_t i = 0; i < g->count; i++) {
-        g->items[i].first_chunk = chunks;
-        chunks += (g->items[i].rows + g->chunk_rows - 1) / g->chunk_rows;
-    }
-    engine_pool_run(g->s->pool, do_rows, g, chunks);
-}
-
-static bool wants_packed(const struct engine_session *s, const struct engine_matrix *m)
-{
-    return s->kernels->matmul[m->format->id].act == ENGINE_ACT_Q8;
-}
-
-/* Packs token t's input for the matmuls that follow. */
-static void pack(struct engine_session *s, const float *x, size_t n, size_t t)
-{
-    s->kernels->pack_q8(x, n, s->packed + t * engine_act_bytes(ENGINE_ACT_Q8, n));
-}
-
 /* --- steps of a layer, per token ---------------------------------------------------------- */
 
 static void attention_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
@@ -131,8 +44,6 @@ static void attention_in(struct engine_session *s, const struct engine_layer *la
     const struct engine_hparams *hp = &s->model->hp;
     float *x = s->x + t * hp->n_embd, *branch = s->branch + t * hp->n_embd;
     s->kernels->rms_norm(x, layer->attn_norm, hp->n_embd, hp->rms_eps, branch);
-    if (wants_packed(s, &layer->q) || wants_packed(s, &layer->k) || wants_packed(s, &layer->v))
-        pack(s, branch, hp->n_embd, t);
 }
 
 /* Turns the pairs of each head by the angles of the token's position. */
@@ -214,13 +125,6 @@ static void attention_keys(struct engine_session *s, const struct engine_layer *
     }
 }
 
-static void attention_out(struct engine_session *s, const struct engine_layer *layer, size_t t)
-{
-    size_t heads = (size_t)s->model->hp.n_head * s->model->hp.head_dim;
-    if (wants_packed(s, &layer->o))
-        pack(s, s->att + t * heads, heads, t);
-}
-
 static void ffn_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     const struct engine_hparams *hp = &s->model->hp;
@@ -228,17 +132,14 @@ static void ffn_in(struct engine_session *s, const struct engine_layer *layer, s
     add_bias(s, branch, layer->o_bias, hp->n_embd);
     s->kernels->add(x, branch, hp->n_embd);
     s->kernels->rms_norm(x, layer->ffn_norm, hp->n_embd, hp->rms_eps, branch);
-    if (wants_packed(s, &layer->gate) || wants_packed(s, &layer->up))
-        pack(s, branch, hp->n_embd, t);
 }
 
 static void ffn_middle(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     size_t n_ff = s->model->hp.n_ff;
+    (void)layer;
     float *gate = s->gate + t * n_ff;
     s->kernels->silu_mul(gate, s->up + t * n_ff, n_ff);
-    if (wants_packed(s, &layer->down))
-        pack(s, gate, n_ff, t);
 }
 
 static void ffn_out(struct engine_session *s, const struct engine_layer *layer, size_t t)
@@ -250,13 +151,20 @@ static void ffn_out(struct engine_session *s, const struct engine_layer *layer, 
 
 /* --- layers ------------------------------------------------------------------------------- */
 
+#define MAX_SHARING 3 /* matrices over one input */
+
 static void matmuls(struct engine_session *s, const float *x, size_t tokens,
                     const struct engine_matrix *const *m, float *const *y, size_t count)
 {
-    struct matmul_group g = {.s = s};
+    const struct engine_workers workers = {s->pool, s->kernels, s->thread_scratch,
+                                           s->thread_floats};
+    struct engine_input in = {
+        .x = x, .stride = m[0]->cols, .tokens = tokens, .cols = m[0]->cols, .packed = s->packed};
+    struct engine_product products[MAX_SHARING];
     for (size_t i = 0; i < count; i++)
-        group_add(&g, m[i], x, y[i], tokens);
-    group_run(&g);
+        products[i] = (struct engine_product){
+            .matrix = m[i], .input = &in, .y = y[i], .y_stride = m[i]->rows};
+    engine_matmul(&workers, products, count);
 }
 
 static void compute_layer(struct engine_session *s, uint32_t il)
@@ -269,7 +177,6 @@ static void compute_layer(struct engine_session *s, uint32_t il)
             (float *const[]){s->q, s->k, s->v}, 3);
     each_token(s, layer, attention_keys, count);
     engine_attention(s, il);
-    each_token(s, layer, attention_out, count);
     matmuls(s, s->att, count, (const struct engine_matrix *const[]){&layer->o},
             (float *const[]){s->branch}, 1);
     each_token(s, layer, ffn_in, count);
@@ -306,8 +213,6 @@ static void output_in(struct engine_session *s, const struct engine_layer *layer
     (void)layer;
     s->kernels->rms_norm(s->x + s->rows[t] * (size_t)hp->n_embd, w->output_norm, hp->n_embd,
                          hp->rms_eps, hidden);
-    if (wants_packed(s, &w->output))
-        pack(s, hidden, hp->n_embd, t);
 }
 
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "engine/matmul.h"
 #include "engine/session.h"
 
 #define MAX_CONTEXT (1U << 28)
@@ -45,7 +46,7 @@ static void place_all(struct engine_session *s, struct layout *l)
     s->rope = place(l, batch * hp->n_rot, sizeof(float));
     s->hidden = place(l, (size_t)s->outputs * hp->n_embd, sizeof(float));
     s->logits = place(l, (size_t)s->outputs * hp->n_vocab, sizeof(float));
-    s->packed = place(l, batch, s->packed_bytes);
+    s->packed = place(l, 1, s->packed_bytes);
     s->thread_scratch = place(l, engine_pool_threads(s->pool) * s->thread_floats, sizeof(float));
     s->inverse_freqs = place(l, hp->n_rot / 2, sizeof(double));
 }
@@ -56,8 +57,8 @@ static void set_widths(struct engine_session *s)
     size_t widest = (size_t)hp->n_head * hp->head_dim;
     widest = hp->n_embd > widest ? hp->n_embd : widest;
     widest = hp->n_ff > widest ? hp->n_ff : widest;
-    s->packed_bytes = engine_act_bytes(ENGINE_ACT_Q8, (widest + 31) / 32 * 32);
-    s->thread_floats = ENGINE_SCRATCH_ROWS * widest;
+    s->packed_bytes = engine_input_bytes(s->batch > s->outputs ? s->batch : s->outputs, widest);
+    s->thread_floats = engine_matmul_scratch(widest);
     if (engine_attention_floats(hp) > s->thread_floats)
         s->thread_floats = engine_attention_floats(hp);
     s->thread_floats = (s->thread_floats + 15) / 16 * 16;

@@ -45,7 +45,7 @@ struct engine_session {
     float *rope;      /* n_rot: cosine and sine of each pair */
     float *hidden;    /* [outputs][n_embd] */
     float *logits;    /* [outputs][n_vocab] */
-    uint8_t *packed;  /* [batch][packed_bytes]: inputs of the next matmuls in 8 bits */
+    uint8_t *packed;  /* [packed_bytes]: inputs of the next matmuls in 8 bits */
     size_t packed_bytes;
     float *thread_scratch; /* [threads][thread_floats] */
     size_t thread_floats;

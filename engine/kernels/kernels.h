@@ -63,12 +63,20 @@ struct engine_matmul {
     const uint8_t *w;
     size_t row_bytes;
     size_t cols;
-    const void *x;  /* as the kernel's `act` says */
-    size_t x_bytes; /* from one token to the next */
+    const void *x;          /* as the kernel's `act` says */
+    size_t x_bytes;         /* from one row to the next */
+    const uint32_t *x_rows; /* [tokens] row of each token; NULL = in order (Q8: always) */
     size_t tokens;
     float *y;
     size_t y_stride; /* floats from one token to the next */
 };
+
+/* Token t's activations in float32. */
+static inline const float *engine_matmul_x(const struct engine_matmul *job, size_t t)
+{
+    size_t row = job->x_rows ? job->x_rows[t] : t;
+    return (const float *)(const void *)((const char *)job->x + row * job->x_bytes);
+}
 
 /* Rows from `row` to `end` - 1. scratch: ENGINE_SCRATCH_ROWS * cols floats, the thread's own. */
 typedef void (*engine_matmul_fn)(const struct engine_matmul *job, size_t row, size_t end,

@@ -31,9 +31,7 @@ static void matmul(const struct engine_matmul *job, size_t row, size_t end, floa
         else
             job->format->dequantise(w, scratch, job->cols);
         for (size_t t = 0; t < job->tokens; t++) {
-            const char *x = (const char *)job->x + t * job->x_bytes;
-            job->y[t * job->y_stride + row] =
-                dot(weights, (const float *)(const void *)x, job->cols);
+            job->y[t * job->y_stride + row] = dot(weights, engine_matmul_x(job, t), job->cols);
         }
     }
 }

@@ -80,7 +80,7 @@ INLINE void rows_f32(const struct engine_matmul *job, const float *const *w, siz
     for (; t < job->tokens; t += TOKENS) {
         size_t count = job->tokens - t < TOKENS ? job->tokens - t : TOKENS;
         for (size_t i = 0; i < count; i++)
-            x[i] = (const float *)(const void *)((const char *)job->x + (t + i) * job->x_bytes);
+            x[i] = engine_matmul_x(job, t + i);
         float *out = y + t * job->y_stride;
         if (rows == 4 && count == TOKENS) {
             tile_f32(w, x, job->cols, 4, TOKENS, out, job->y_stride);
@@ -153,7 +153,7 @@ MATMUL(mxfp4)
 /* Four rows of halves against one token, straight from memory. */
 static void decode_f16(const struct engine_matmul *job, size_t row)
 {
-    const float *x = job->x;
+    const float *x = engine_matmul_x(job, 0);
     const uint16_t *w[4];
     V sums[4];
     for (size_t r = 0; r < 4; r++) {

@@ -82,8 +82,8 @@ static void check_problem(const struct engine_kernels *k, const struct problem *
         else
             memcpy(packed + t * x_bytes, x + t * p->cols, p->cols * 4);
     }
-    const struct engine_matmul job = {p->format, w,         row_bytes, p->cols, packed,
-                                      x_bytes,   p->tokens, y,         p->rows};
+    const struct engine_matmul job = {p->format, w,    row_bytes, p->cols, packed,
+                                      x_bytes,   NULL, p->tokens, y,       p->rows};
     size_t middle = p->rows / 3;
     k->matmul[p->format->id].run(&job, 0, middle, scratch);
     k->matmul[p->format->id].run(&job, middle, p->rows, scratch);
@@ -157,6 +157,7 @@ static void check_extremes(const struct engine_kernels *k)
                                               32,
                                               act == ENGINE_ACT_Q8 ? packed : x,
                                               engine_act_bytes(act, 32),
+                                              NULL,
                                               1,
                                               &y,
                                               1};

@@ -1,0 +1,63 @@
+/*
+ * Matrices times a block of activations: what every architecture's graph is made of.
+ *
+ *     struct engine_input in = {.x = normed, .stride = n_embd, .tokens = n, .cols = n_embd,
+ *                               .packed = s->packed};
+ *     struct engine_product products[] = {{.matrix = &layer->gate, .input = &in, .y = gate,
+ *                                          .y_stride = n_ff},
+ *                                         {.matrix = &layer->up, .input = &in, .y = up,
+ *                                          .y_stride = n_ff}};
+ *     engine_matmul(&workers, products, 2);
+ *
+ * One call is one parallel region (and one before it that turns inputs into 8 bits, where a matrix
+ * wants that: once per input, whatever the number of matrices that read it). Products may have
+ * different inputs, so all experts of a layer fit into one call: give each its gathered rows. A
+ * product without tokens, or an empty list, is allowed and computes nothing.
+ *
+ * A result does not depend on what else is in the call, on how many tokens an input has, or on the
+ * number of threads.
+ */
+#ifndef ENGINE_MATMUL_H
+#define ENGINE_MATMUL_H
+
+#include "engine/arch.h"
+#include "engine/kernels/kernels.h"
+#include "engine/pool.h"
+
+/* Who computes, and with what memory. */
+struct engine_workers {
+    struct engine_pool *pool;
+    const struct engine_kernels *kernels;
+    float *scratch;        /* [threads][scratch_floats] */
+    size_t scratch_floats; /* at least engine_matmul_scratch(widest input) */
+};
+
+/* A block of activations; borrowed, as is all it points to. */
+struct engine_input {
+    const float *x;
+    size_t stride;        /* floats from one row to the next */
+    const uint32_t *rows; /* [tokens]: token t is row rows[t] of x; NULL = row t */
+    size_t tokens, cols;
+    void *packed; /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
+                     is still in use */
+    bool ready;   /* false when given; afterwards `packed` serves further calls */
+};
+
+/* y[t * y_stride + r] = sum over c of matrix[r][c] * input[t][c] */
+struct engine_product {
+    const struct engine_matrix *matrix;
+    struct engine_input *input; /* cols as the matrix */
+    float *y;
+    size_t y_stride;                /* floats */
+    size_t first_chunk, chunk_rows; /* engine_matmul()'s own */
+};
+
+void engine_matmul(const struct engine_workers *workers, struct engine_product *products,
+                   size_t count);
+
+/* Bytes of `packed` for an input. */
+size_t engine_input_bytes(size_t tokens, size_t cols);
+/* Floats of scratch that a thread needs. */
+size_t engine_matmul_scratch(size_t cols);
+
+#endif
