@@ -36,15 +36,6 @@ static struct scratch scratch_of(const struct engine_session *s, uint32_t thread
     return sc;
 }
 
-/* Keys or values of a page as floats: where they lie, or turned into the scratch. */
-static const float *as_floats(const struct engine_session *s, const void *data, float *scratch)
-{
-    if (s->kv.type == ENGINE_KV_F32)
-        return data;
-    s->kernels->from_half(data, (size_t)ENGINE_PAGE * s->kv.head_dim, scratch);
-    return scratch;
-}
-
 /* Takes `n` keys of a page into one head's running softmax. */
 static void add_keys(const struct engine_session *s, const float *q, const float *keys,
                      const float *values, size_t n, float *scores, float *largest, float *sum,
@@ -85,9 +76,10 @@ static void compute_unit(struct engine_session *s, const struct engine_token_run
         memset(s->att + (run->first + t) * row + first, 0, group * head_dim * sizeof(float));
     uint32_t last = slots[run->count - 1].position;
     for (uint32_t p = 0; p <= last / ENGINE_PAGE; p++) {
-        const float *keys = as_floats(s, engine_kv_keys(&s->kv, pages[p], layer, kv_head), sc.keys);
-        const float *values =
-            as_floats(s, engine_kv_values(&s->kv, pages[p], layer, kv_head), sc.values);
+        const float *keys = s->kv.type->keys(
+            s->kernels, engine_kv_keys(&s->kv, pages[p], layer, kv_head), head_dim, sc.keys);
+        const float *values = s->kv.type->values(
+            s->kernels, engine_kv_values(&s->kv, pages[p], layer, kv_head), head_dim, sc.values);
         for (size_t t = 0; t < run->count; t++) {
             uint32_t seen = slots[t].position + 1; /* keys this token may look at */
             if (seen <= p * ENGINE_PAGE)

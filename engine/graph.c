@@ -64,30 +64,6 @@ static void rotate(const struct engine_session *s, float *x, size_t heads, size_
     }
 }
 
-static void store_keys(const struct engine_session *s, const float *k, uint32_t at, void *page)
-{
-    size_t head_dim = s->kv.head_dim;
-    if (s->kv.type == ENGINE_KV_F32) {
-        float *keys = page;
-        for (size_t i = 0; i < head_dim; i++)
-            keys[i * ENGINE_PAGE + at] = k[i];
-        return;
-    }
-    uint16_t halves[1024], *keys = page; /* heads are no larger: engine_hparams_read() */
-    s->kernels->to_half(k, head_dim, halves);
-    for (size_t i = 0; i < head_dim; i++)
-        keys[i * ENGINE_PAGE + at] = halves[i];
-}
-
-static void store_values(const struct engine_session *s, const float *v, uint32_t at, void *page)
-{
-    size_t head_dim = s->kv.head_dim;
-    if (s->kv.type == ENGINE_KV_F32)
-        memcpy((float *)page + at * head_dim, v, head_dim * sizeof(float));
-    else
-        s->kernels->to_half(v, head_dim, (uint16_t *)page + at * head_dim);
-}
-
 static void add_bias(const struct engine_session *s, float *x, const float *bias, size_t n)
 {
     if (bias)
@@ -120,8 +96,10 @@ static void attention_keys(struct engine_session *s, const struct engine_layer *
     rotate(s, k, hp->n_head_kv, t);
     for (uint32_t h = 0; h < hp->n_head_kv; h++) {
         uint32_t at = slot->position % ENGINE_PAGE;
-        store_keys(s, k + h * hp->head_dim, at, engine_kv_keys(&s->kv, page, il, h));
-        store_values(s, v + h * hp->head_dim, at, engine_kv_values(&s->kv, page, il, h));
+        s->kv.type->put_key(s->kernels, k + h * hp->head_dim, hp->head_dim, at,
+                            engine_kv_keys(&s->kv, page, il, h));
+        s->kv.type->put_value(s->kernels, v + h * hp->head_dim, hp->head_dim, at,
+                              engine_kv_values(&s->kv, page, il, h));
     }
 }
 

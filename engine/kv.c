@@ -8,8 +8,7 @@ _Static_assert(ENGINE_PAGE == ENGINE_KV_PAGE, "the estimate counts the same page
 
 static void set_sizes(struct engine_kv_cache *kv)
 {
-    kv->item_bytes = kv->type == ENGINE_KV_F32 ? 4 : 2;
-    kv->head_bytes = kv->item_bytes * ENGINE_PAGE * kv->head_dim;
+    kv->head_bytes = kv->type->head_bytes(kv->head_dim);
     kv->layer_bytes = kv->head_bytes * kv->n_head_kv;
     kv->page_bytes = kv->layer_bytes * kv->n_layer * 2;
 }
@@ -19,7 +18,7 @@ enum base_err engine_kv_init(struct engine_kv_cache *kv, const struct engine_hpa
                              struct base_error *reterr)
 {
     size_t bytes;
-    *kv = (struct engine_kv_cache){.type = type,
+    *kv = (struct engine_kv_cache){.type = engine_kv_type_at(type),
                                    .n_layer = hp->n_layer,
                                    .n_head_kv = hp->n_head_kv,
                                    .head_dim = hp->head_dim,

@@ -10,8 +10,10 @@
  * with their last owner.
  *
  * Within a page and layer, for each head of keys and values: keys transposed
- * [head_dim][ENGINE_PAGE], values [ENGINE_PAGE][head_dim], in float32 or half precision. Threads:
- * those of the session.
+ * [head_dim][ENGINE_PAGE], values [ENGINE_PAGE][head_dim], in float32, half precision or 8 bits
+ * (q8_0: one half as scale for each 32 numbers of a head and token; the scales lie behind the
+ * numbers, [blocks][ENGINE_PAGE] for keys, [ENGINE_PAGE][blocks] for values). Threads: those of the
+ * session.
  */
 #ifndef ENGINE_KV_H
 #define ENGINE_KV_H
@@ -20,16 +22,34 @@
 #include "engine/engine.h"
 #include "engine/kernels/kernels.h"
 
+#define ENGINE_HEAD_MAX 1024U /* numbers of a head: engine_hparams_read() */
+
+/* A type of cache: how one head of a page is written and read. */
+struct engine_kv_type {
+    const char *name;
+    size_t (*head_bytes)(size_t head_dim); /* keys (or values) of one head in one page */
+    /* One token's at place `at` of the page. */
+    void (*put_key)(const struct engine_kernels *k, const float *key, size_t head_dim, uint32_t at,
+                    void *page);
+    void (*put_value)(const struct engine_kernels *k, const float *value, size_t head_dim,
+                      uint32_t at, void *page);
+    /* All of the page as floats: in the scratch, [ENGINE_PAGE * head_dim], or where they lie. */
+    const float *(*keys)(const struct engine_kernels *k, const void *page, size_t head_dim,
+                         float *scratch);
+    const float *(*values)(const struct engine_kernels *k, const void *page, size_t head_dim,
+                           float *scratch);
+};
+const struct engine_kv_type *engine_kv_type_at(enum engine_kv kv);
+
 struct engine_kv_sequence {
     uint32_t length; /* tokens */
     uint32_t *pages; /* [max_pages] */
 };
 
 struct engine_kv_cache {
-    enum engine_kv type;
+    const struct engine_kv_type *type;
     uint32_t n_layer, n_head_kv, head_dim;
     uint32_t page_count, max_pages, sequence_count, context;
-    size_t item_bytes;    /* of one number */
     size_t head_bytes;    /* keys (or values) of one head in one page */
     size_t layer_bytes;   /* keys (or values) of one layer in one page */
     size_t page_bytes;    /* keys and values of all layers in one page */

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/kv.h"
 #include "engine/model.h"
 
 uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked)
@@ -16,10 +17,10 @@ uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uin
     /* A partly filled page per sequence comes on top. Sizes are bounded by engine_hparams_read().
      */
     uint64_t pages = ((uint64_t)context + ENGINE_KV_PAGE - 1) / ENGINE_KV_PAGE + sequences;
-    uint64_t per_token = 2ULL * hp->n_layer * hp->n_head_kv * hp->head_dim;
+    uint64_t per_page =
+        2ULL * hp->n_layer * hp->n_head_kv * engine_kv_type_at(kv)->head_bytes(hp->head_dim);
     uint64_t bytes;
-    if (__builtin_mul_overflow(pages * ENGINE_KV_PAGE * (kv == ENGINE_KV_F32 ? 4U : 2U), per_token,
-                               &bytes))
+    if (__builtin_mul_overflow(pages, per_page, &bytes))
         return UINT64_MAX / 4;
     return bytes < UINT64_MAX / 4 ? bytes : UINT64_MAX / 4;
 }
@@ -87,6 +88,10 @@ enum base_err engine_memory_check(const struct gguf *file, const struct engine_h
 {
     const double mib = 1024.0 * 1024.0;
     struct engine_memory memory;
+    if ((unsigned)options->kv >= ENGINE_KV_COUNT)
+        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "kv",
+                                    "model option 'kv' is %u; at most %u", (unsigned)options->kv,
+                                    ENGINE_KV_COUNT - 1U);
     estimate(file, hp, options, &memory);
     if (ret_memory)
         *ret_memory = memory;

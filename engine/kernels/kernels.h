@@ -100,6 +100,9 @@ struct engine_kernels {
     void (*scale)(float *x, float factor, size_t n); /* x *= factor */
     void (*to_half)(const float *x, size_t n, uint16_t *out);
     void (*from_half)(const uint16_t *x, size_t n, float *out);
+    /* A page of keys or values in 8 bits as floats; see kv_q8.h. */
+    void (*keys_q8)(const int8_t *q, const float *scales, size_t head_dim, float *out);
+    void (*values_q8)(const int8_t *q, const float *scales, size_t head_dim, float *out);
     /* out[j] = scale * sum over i of q[i] * k[i][j], j < ENGINE_PAGE */
     void (*attn_scores)(const float *q, const float *k, size_t head_dim, float scale, float *out);
     /* acc[i] += sum over j < n of p[j] * v[j][i] */

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/kv_q8.h"
 
 #define LANES 8 /* partial sums, so that the compiler may use whatever the baseline has */
 
@@ -153,6 +154,8 @@ const struct engine_kernels engine_kernels_portable = {
     .scale = scale,
     .to_half = to_half,
     .from_half = from_half,
+    .keys_q8 = keys_q8,
+    .values_q8 = values_q8,
     .attn_scores = attn_scores,
     .attn_add = attn_add,
     .exp_sum = exp_sum,

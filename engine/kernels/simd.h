@@ -13,6 +13,7 @@
 #define HALF _cvtsh_ss
 #include "engine/dequantise.h"
 #include "engine/kernels/kernels.h"
+#include "engine/kernels/kv_q8.h"
 
 #define INLINE static inline __attribute__((always_inline))
 

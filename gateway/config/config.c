@@ -55,6 +55,7 @@ static void build_engine(struct build *b, const struct file_config *file)
             .sequences = (uint32_t)m->sequences,
             .threads = (uint32_t)m->threads,
             .queue = (uint32_t)m->queue,
+            .kv = (enum engine_kv)m->kv_cache,
             .capability = capability(&m->capability),
             .clearance = (enum policy_level)m->clearance,
             .nano_usd_per_second = (int64_t)(m->usd_per_hour * 1e9 / 3600 + 0.5),

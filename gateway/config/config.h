@@ -37,6 +37,7 @@ struct config_engine_model {
     uint32_t sequences; /* generations at once; 0 = 4 */
     uint32_t threads;   /* 0 = auto */
     uint32_t queue;     /* waiting generations; 0 = 64 */
+    enum engine_kv kv;
     struct config_capability capability;
     enum policy_level clearance; /* default restricted */
     int64_t nano_usd_per_second; /* what a second of this machine costs */

@@ -18,6 +18,7 @@ struct file_capability {
 struct file_engine_model {
     struct slice name, path;
     int64_t context, sequences, threads, queue;
+    int kv_cache;
     struct file_capability capability;
     int clearance;
     double usd_per_hour;

@@ -67,6 +67,13 @@ static const struct doc_type capability = {.kind = DOC_KIND_ONE_OF,
 
 /* ---- engine ---- */
 
+static const struct doc_word kv_words[] = {
+    {"f16", ENGINE_KV_F16, "half precision"},
+    {"q8_0", ENGINE_KV_Q8_0, "8 bits: about half the memory, answers hardly differ"},
+    {"f32", ENGINE_KV_F32, "single precision: twice the memory"},
+    {0}};
+static const struct doc_type kv = {
+    .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "type of the KV cache", .words = kv_words};
 static const struct doc_field engine_model_fields[] = {
     DOC_FIELD(struct file_engine_model, name, "name", doc_type_name, .required = true,
               .doc = "name of the target, and of the model that clients may ask for",
@@ -78,6 +85,8 @@ static const struct doc_field engine_model_fields[] = {
                      "most 4096"),
     DOC_FIELD(struct file_engine_model, sequences, "sequences", doc_type_count, .fallback = "4",
               .doc = "answers computed at the same time"),
+    DOC_FIELD(struct file_engine_model, kv_cache, "kv_cache", kv, .fallback = "f16",
+              .doc = "numbers of the cache of what was read so far"),
     DOC_FIELD(struct file_engine_model, threads, "threads", doc_type_count, .fallback = "0",
               .doc = "compute threads; 0: one less than the cores, at least 1"),
     DOC_FIELD(struct file_engine_model, queue, "queue", doc_type_count, .fallback = "64",

@@ -367,7 +367,7 @@ enum base_err local_target_new(const struct local_options *options, struct targe
     }
     uint32_t sequences = options->sequences ? options->sequences : 4;
     uint32_t planned = options->context ? options->context : DEFAULT_CONTEXT;
-    struct engine_model_options model_options = {.sequences = sequences};
+    struct engine_model_options model_options = {.sequences = sequences, .kv = options->kv};
     if (__builtin_mul_overflow(planned, sequences, &model_options.context)) {
         err = base_error_set(reterr, BASE_ERR_BAD_CONFIG,
                              "%.*s: a context of %u for each of %u sequences is too much",
@@ -384,7 +384,8 @@ enum base_err local_target_new(const struct local_options *options, struct targe
     struct engine_scheduler_options sched_options = {
         .session = {.context = context * sequences,
                     .sequences = sequences,
-                    .threads = options->threads},
+                    .threads = options->threads,
+                    .kv = options->kv},
         .queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE,
         .request_context = context,
     };

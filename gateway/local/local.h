@@ -26,6 +26,7 @@ struct local_options {
     uint32_t sequences; /* generations at once; 0 = 4 */
     uint32_t threads;   /* 0 = cores - 1, at least 1 */
     uint32_t queue_max; /* waiting generations; 0 = 64 */
+    enum engine_kv kv;
 };
 
 enum base_err local_target_new(const struct local_options *options, struct target **ret_target,

@@ -48,7 +48,8 @@ static enum base_err check_engines(const struct config *now, const struct config
     for (size_t i = 0; !differ && i < now->engine_model_count; i++) {
         const struct config_engine_model *a = &now->engine_models[i], *b = &next->engine_models[i];
         differ = !same(a->name, b->name) || !same(a->path, b->path) || a->context != b->context ||
-                 a->sequences != b->sequences || a->threads != b->threads || a->queue != b->queue;
+                 a->sequences != b->sequences || a->threads != b->threads || a->queue != b->queue ||
+                 a->kv != b->kv;
     }
     return differ ? refuse("engine.models", "a change of what is loaded needs a restart", errors)
                   : BASE_OK;

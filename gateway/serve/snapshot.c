@@ -46,6 +46,7 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
             .sequences = m->sequences,
             .threads = m->threads,
             .queue_max = m->queue,
+            .kv = m->kv,
         };
         err = path ? local_target_new(&options, &engines->items[i], reterr)
                    : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");

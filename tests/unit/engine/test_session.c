@@ -131,6 +131,7 @@ static void test_batches_change_nothing(void **state)
         for (size_t i = 0; i < SHAPES; i++) {
             check_batches(&shapes[i], ENGINE_KV_F16);
             check_batches(&shapes[i], ENGINE_KV_F32);
+            check_batches(&shapes[i], ENGINE_KV_Q8_0);
         }
     }
     assert_int_equal(engine_cpu_select(NULL, NULL), BASE_OK);
