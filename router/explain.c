@@ -232,6 +232,56 @@ void router_explain_json(const struct router_explanation *x, const struct router
     json_close_object(w);
 }
 
+/* ---- The stored choice ---- */
+
+static void put_notes(struct json_writer *w, const struct router_decision *d)
+{
+    const struct {
+        const char *name;
+        bool holds;
+    } notes[] = {
+        {"beyond_capability", d->beyond_capability}, {"deadline_yielded", d->deadline_yielded},
+        {"kept_for_session", d->kept_for_session},   {"moved_down", d->moved_down},
+        {"scorer_mismatch", d->scorer_mismatch},
+    };
+
+    json_key(w, SLICE("notes"));
+    json_open_array(w);
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (notes[i].holds)
+            json_put_string(w, slice_from_str(notes[i].name));
+    json_close_array(w);
+}
+
+void router_decision_write(const struct router_decision *d, struct json_writer *w)
+{
+    json_open_object(w);
+    json_member_str(w, "outcome", d->outcome ? base_err_info(d->outcome)->code : "served");
+    json_key(w, SLICE("order"));
+    json_open_array(w);
+    for (size_t i = 0; i < d->order_count; i++)
+        json_put_i64(w, d->order[i]);
+    json_close_array(w);
+    put_notes(w, d);
+    json_key(w, SLICE("candidates"));
+    json_open_array(w);
+    for (size_t i = 0; i < d->candidate_count; i++) {
+        const struct router_candidate *c = &d->candidates[i];
+
+        json_open_object(w);
+        put_cost(w, c->cost_nano_usd);
+        put_unknown_number(w, "total_ms", c->total_ms);
+        json_key(w, SLICE("reasons"));
+        json_open_array(w);
+        for (size_t k = 0; k < c->reason_count; k++)
+            json_put_string(w, slice_from_str(router_reason_name(c->reasons[k].code)));
+        json_close_array(w);
+        json_close_object(w);
+    }
+    json_close_array(w);
+    json_close_object(w);
+}
+
 /* ---- Text ---- */
 
 static void text_outcome(const struct router_facts *f, const struct router_decision *d,

@@ -304,10 +304,144 @@ void router_facts_write(const struct router_facts *facts, struct json_writer *w)
     write_struct(facts_fields, (const char *)facts, w);
 }
 
+/* ---- Writing what differs ---- */
+
+static bool same_struct(const struct field *fields, const char *a, const char *b);
+
+static bool same_string(const char *a, const char *b)
+{
+    struct slice x, y;
+
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return slice_is_absent(x) == slice_is_absent(y) && slice_eq(x, y);
+}
+
+/* Lists of as many items. */
+static bool same_items(const struct field *f, const char *a, const char *b, size_t count)
+{
+    size_t size = f->type == FIELD_LIST ? f->size : sizeof(struct slice);
+    bool same = true;
+
+    for (size_t i = 0; same && a != b && i < count; i++)
+        same = f->type == FIELD_LIST ? same_struct(f->sub, a + i * size, b + i * size)
+                                     : same_string(a + i * size, b + i * size);
+    return same;
+}
+
+static size_t width_of(enum field_type type)
+{
+    switch (type) {
+    case FIELD_I64:
+        return sizeof(int64_t);
+    case FIELD_RANK:
+    case FIELD_RANK_OR_NONE:
+        return sizeof(double);
+    case FIELD_BOOL:
+        return sizeof(bool);
+    case FIELD_RANKS:
+        return ROUTER_TASK_COUNT * sizeof(double);
+    case FIELD_GROUPS:
+        return ROUTER_GROUP_COUNT * sizeof(int32_t);
+    default:
+        return sizeof(int32_t);
+    }
+}
+
+static void list_of(const struct field *f, const char *base, const char **ret_items,
+                    size_t *ret_count)
+{
+    memcpy(ret_items, base + f->offset, sizeof *ret_items);
+    memcpy(ret_count, base + f->count_offset, sizeof *ret_count);
+}
+
+static bool same_field(const struct field *f, const char *a, const char *b)
+{
+    const char *x, *y;
+    size_t n, m;
+
+    switch (f->type) {
+    case FIELD_STRING:
+        return same_string(a + f->offset, b + f->offset);
+    case FIELD_STRUCT:
+        return same_struct(f->sub, a + f->offset, b + f->offset);
+    case FIELD_STRINGS:
+    case FIELD_LIST:
+        list_of(f, a, &x, &n);
+        list_of(f, b, &y, &m);
+        return n == m && same_items(f, x, y, n);
+    default:
+        return memcmp(a + f->offset, b + f->offset, width_of(f->type)) == 0;
+    }
+}
+
+static bool same_struct(const struct field *fields, const char *a, const char *b)
+{
+    while (fields->key && same_field(fields, a, b))
+        fields++;
+    return !fields->key;
+}
+
+static void write_changes(const struct field *fields, const char *at, const char *base,
+                          struct json_writer *w);
+
+/* {"3":{...}}: what differs in the items of a list that is as long. */
+static void write_item_changes(const struct field *f, const char *items, const char *before,
+                               size_t count, struct json_writer *w)
+{
+    char index[24];
+
+    json_open_object(w);
+    for (size_t i = 0; i < count; i++) {
+        const char *a = items + i * f->size, *b = before + i * f->size;
+
+        if (same_struct(f->sub, a, b))
+            continue;
+        json_key(w, slice_of(index, (size_t)snprintf(index, sizeof index, "%zu", i)));
+        write_changes(f->sub, a, b, w);
+    }
+    json_close_object(w);
+}
+
+static void write_changes(const struct field *fields, const char *at, const char *base,
+                          struct json_writer *w)
+{
+    const char *items, *before;
+    size_t count, count_before;
+
+    json_open_object(w);
+    for (; fields->key; fields++) {
+        if (same_field(fields, at, base))
+            continue;
+        json_key(w, slice_from_str(fields->key));
+        if (fields->type == FIELD_STRUCT) {
+            write_changes(fields->sub, at + fields->offset, base + fields->offset, w);
+            continue;
+        }
+        if (fields->type == FIELD_LIST) {
+            list_of(fields, at, &items, &count);
+            list_of(fields, base, &before, &count_before);
+            if (count == count_before) {
+                write_item_changes(fields, items, before, count, w);
+                continue;
+            }
+        }
+        write_field(fields, at, w);
+    }
+    json_close_object(w);
+}
+
+void router_facts_write_changes(const struct router_facts *facts, const struct router_facts *base,
+                                struct json_writer *w)
+{
+    write_changes(facts_fields, (const char *)facts, (const char *)base, w);
+}
+
 /* ---- Reading ---- */
 
 struct reader {
     struct arena *arena;
+    bool changes; /* members may be left out: then what is there already stands */
     char path[80];
     struct base_error *reterr;
 };
@@ -326,18 +460,50 @@ static enum base_err no_memory(struct reader *r)
 static enum base_err read_struct(struct reader *r, const struct field *fields,
                                  const struct json_node *node, char *base);
 
+/* {"3":{...}} on a copy of what is there. */
+static enum base_err read_item_changes(struct reader *r, const struct field *f,
+                                       const struct json_node *node, char *base)
+{
+    const char *before;
+    size_t count;
+    char *items;
+
+    list_of(f, base, &before, &count);
+    items = arena_alloc(r->arena, (count + 1) * f->size);
+    if (!items)
+        return no_memory(r);
+    if (count)
+        memcpy(items, before, count * f->size);
+    for (const struct json_node *n = json_first(node); n; n = json_next(n)) {
+        int64_t at;
+        enum base_err err;
+
+        if (!slice_to_i64(n->key, &at) || at < 0 || (uint64_t)at >= count)
+            return bad(r, "an item that is there");
+        err = read_struct(r, f->sub, n, items + (size_t)at * f->size);
+        if (err)
+            return err;
+    }
+    memcpy(base + f->offset, &items, sizeof items);
+    return BASE_OK;
+}
+
 static enum base_err read_list(struct reader *r, const struct field *f,
                                const struct json_node *node, char *base)
 {
     size_t size = f->type == FIELD_LIST ? f->size : sizeof(struct slice), i = 0, count;
+    bool was_changes = r->changes;
     char *items;
 
+    if (r->changes && f->type == FIELD_LIST && json_is(node, JSON_OBJECT))
+        return read_item_changes(r, f, node, base);
     if (!json_is(node, JSON_ARRAY) || node->count > LIST_MAX)
         return bad(r, "a list of reasonable length");
     count = node->count;
     items = arena_calloc(r->arena, count + 1, size);
     if (!items)
         return no_memory(r);
+    r->changes = false; /* its items are whole */
     for (const struct json_node *n = json_first(node); n; n = json_next(n), i++) {
         struct slice s = json_string(n);
         enum base_err err = BASE_OK;
@@ -351,6 +517,7 @@ static enum base_err read_list(struct reader *r, const struct field *f,
         if (err)
             return err;
     }
+    r->changes = was_changes;
     memcpy(base + f->offset, &items, sizeof items);
     memcpy(base + f->count_offset, &count, sizeof count);
     return BASE_OK;
@@ -462,7 +629,8 @@ static enum base_err read_field(struct reader *r, const struct field *f,
     }
 }
 
-/* Members come in the order of the table, each exactly once. Depth is that of the tables. */
+/* Members come in the order of the table, each exactly once (or, of changes, at most). Depth is
+ * that of the tables. */
 static enum base_err read_struct(struct reader *r, const struct field *fields,
                                  const struct json_node *node, char *base)
 {
@@ -472,25 +640,35 @@ static enum base_err read_struct(struct reader *r, const struct field *fields,
 
     if (!json_is(node, JSON_OBJECT))
         return bad(r, "an object");
-    for (; fields->key && !err; fields++, member = json_next(member)) {
+    for (; fields->key && !err; fields++) {
+        bool is_next = member && slice_eq_str(member->key, fields->key);
+
+        if (!is_next && r->changes)
+            continue;
         snprintf(r->path + length, sizeof r->path - length, "%s%s", length ? "." : "", fields->key);
-        if (!member || !slice_eq_str(member->key, fields->key))
+        if (!is_next)
             return bad(r, "the next member");
         err = read_field(r, fields, member, base);
         if (!err)
             r->path[length] = 0;
+        member = json_next(member);
     }
     if (!err && member)
         return bad(r, "without further members");
     return err;
 }
 
-enum base_err router_facts_read(const struct json_node *node, struct arena *arena,
-                                struct router_facts *ret, struct base_error *reterr)
+enum base_err router_facts_read(const struct json_node *node, const struct router_facts *base,
+                                struct arena *arena, struct router_facts *ret,
+                                struct base_error *reterr)
 {
-    struct reader r = {.arena = arena, .reterr = reterr};
+    struct reader r = {.arena = arena, .changes = base != NULL, .reterr = reterr};
     struct router_facts facts = {.level = POLICY_LEVEL_PUBLIC};
-    enum base_err err = read_struct(&r, facts_fields, node, (char *)&facts);
+    enum base_err err;
+
+    if (base)
+        facts = *base;
+    err = read_struct(&r, facts_fields, node, (char *)&facts);
 
     if (err)
         return err;

@@ -31,10 +31,11 @@
  *
  * For the ledger and for people:
  *
- *     router_facts_write(&facts, &writer);                         // stored
- *     err = router_facts_read(node, arena, &facts, &detail);       // `hearth explain ID --verify`
+ *     router_facts_write(&facts, &writer);                         // stored,
+ *     router_decision_write(&decision, &writer);                   // both
+ *     err = router_facts_read(node, NULL, arena, &facts, &detail); // `hearth explain ID --verify`
  *     err = router_explain(&facts, &decision, arena, &why, &detail); // with nearest changes
- *     router_explain_json(&why, NULL, &writer);                    // the form that is stored
+ *     router_explain_json(&why, NULL, &writer);                    // `hearth explain ID --json`
  *     router_explain_json(&why, &signals, &writer);                // live, for /v1/route
  *     router_explain_text(&why, &signals, &buffer);                // for a terminal
  *
@@ -660,8 +661,8 @@ enum base_err router_explain(const struct router_facts *facts,
                              struct router_explanation *ret,
                              struct base_error *reterr) BASE_MUST_USE;
 
-/* One JSON object. `signals` NULL = the form that may be stored: no word of the prompt; otherwise
- * the live form of /v1/route, which adds the matched words. */
+/* One JSON object. `signals` NULL = no word of the prompt; otherwise the live form of /v1/route,
+ * which adds the matched words. */
 void router_explain_json(const struct router_explanation *explanation,
                          const struct router_signals *signals, struct json_writer *w);
 /* The same for people: a few lines, and one per candidate. */
@@ -677,9 +678,18 @@ void router_reason_text(const struct router_reason *reason, struct buffer *out);
 /* Canonical JSON: fixed order of keys, shortest numbers, no spaces. Facts that were written, read
  * and written again are the same bytes, and router_choose() on them comes to the same decision. */
 void router_facts_write(const struct router_facts *facts, struct json_writer *w);
-/* Strict: BAD_VALUE with the key at fault in reterr->param. */
-enum base_err router_facts_read(const struct json_node *node, struct arena *arena,
-                                struct router_facts *ret, struct base_error *reterr) BASE_MUST_USE;
+/* Most facts are those of the configuration, the same for each request: only what differs from
+ * `base` is written. The reader needs the same base. */
+void router_facts_write_changes(const struct router_facts *facts, const struct router_facts *base,
+                                struct json_writer *w);
+/* `base` NULL: whole facts; otherwise changes of it, and `ret` shares its slices and lists.
+ * Strict: BAD_VALUE with the key at fault in reterr->param. */
+enum base_err router_facts_read(const struct json_node *node, const struct router_facts *base,
+                                struct arena *arena, struct router_facts *ret,
+                                struct base_error *reterr) BASE_MUST_USE;
+/* The choice in few bytes: outcome, order, and of each candidate cost, time and codes of reasons.
+ * The facts explain the rest; the same facts lead to the same bytes. */
+void router_decision_write(const struct router_decision *decision, struct json_writer *w);
 
 /* ---- Checks at load ---- */
 

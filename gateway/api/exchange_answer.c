@@ -282,13 +282,12 @@ static void add_decision(const struct exchange *ex, struct ledger_request *row)
     struct json_writer w;
     buffer_init(&facts, 1 << 20);
     json_writer_init(&w, &facts);
-    router_facts_write(&ex->plan.facts, &w);
+    router_facts_write_changes(&ex->plan.facts, &ex->view->snapshot->base, &w);
     row->facts = to_arena(ex, &facts);
-    /* Nearest changes are found when somebody asks: they follow from the facts. */
-    struct router_explanation why = {.facts = &ex->plan.facts, .decision = &ex->plan.decision};
+    /* The explanation is made when somebody asks: it follows from the facts. */
     buffer_init(&decision, 1 << 20);
     json_writer_init(&w, &decision);
-    router_explain_json(&why, NULL, &w);
+    router_decision_write(&ex->plan.decision, &w);
     row->decision = to_arena(ex, &decision);
 }
 
@@ -326,6 +325,7 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
         .cost_nano_usd = totals->cost_nano_usd,
         .cost_avoided_nano_usd = avoided(ex),
         .policy_hash = policy_hash(ex->view->snapshot->policy),
+        .facts_base = ex->view->snapshot->base_name,
     };
     add_times(ex, row);
     if (ex->request) {

@@ -31,20 +31,30 @@ static void print_attempts(const struct json_node *attempts)
 /* One stored choice: of the request, or of a pipeline's step. */
 struct choice {
     struct slice step; /* absent = the request itself */
-    const struct json_node *facts, *decision;
+    const struct json_node *facts, *base, *decision;
 };
+
+/* What the stored facts lead to now, in the stored form. */
+static void write_again(const struct json_node *stored, const struct router_facts *facts,
+                        const struct router_decision *decision, struct json_writer *w)
+{
+    struct router_explanation why = {.facts = facts, .decision = decision};
+    if (json_get(stored, SLICE("order")))
+        router_decision_write(decision, w);
+    else /* before ledgers of schema 3 */
+        router_explain_json(&why, NULL, w);
+}
 
 static bool is_same_decision(const struct choice *choice, const struct router_facts *facts,
                              const struct router_decision *decision, struct arena *arena)
 {
     struct buffer before, after;
     struct json_writer w;
-    struct router_explanation why = {.facts = facts, .decision = decision};
     const struct json_node *again = NULL;
     buffer_init(&before, 16 << 20);
     buffer_init(&after, 16 << 20);
     json_writer_init(&w, &after);
-    router_explain_json(&why, NULL, &w);
+    write_again(choice->decision, facts, decision, &w);
     struct slice copy = arena_dup(arena, buffer_slice(&after));
     bool same = !json_parse(copy, &json_limits_request, arena, &again, NULL);
     buffer_clear(&after);
@@ -59,50 +69,62 @@ static bool is_same_decision(const struct choice *choice, const struct router_fa
     return same;
 }
 
-/* Says why, from what the stored facts lead to now; *ret_same: to the decision that is stored. */
+/* Says why, from what the stored facts lead to now; *ret_same: to the decision that is stored.
+ * With a writer it goes there, otherwise it is printed. */
 static enum base_err explain_choice(const struct choice *choice, struct arena *arena,
-                                    bool *ret_same, struct base_error *reterr)
+                                    struct json_writer *w, bool *ret_same,
+                                    struct base_error *reterr)
 {
-    struct router_facts facts;
+    struct router_facts base, facts;
     struct router_decision decision;
     struct router_explanation why;
-    enum base_err err = router_facts_read(choice->facts, arena, &facts, reterr);
+    bool has_base = json_is(choice->base, JSON_OBJECT);
+    enum base_err err =
+        has_base ? router_facts_read(choice->base, NULL, arena, &base, reterr) : BASE_OK;
+    if (!err)
+        err = router_facts_read(choice->facts, has_base ? &base : NULL, arena, &facts, reterr);
     if (!err)
         err = router_choose(&facts, arena, &decision, reterr);
     if (!err)
         err = router_explain(&facts, &decision, arena, &why, reterr);
     if (err)
         return err;
+    *ret_same = is_same_decision(choice, &facts, &decision, arena);
+    if (w) {
+        router_explain_json(&why, NULL, w);
+        return BASE_OK;
+    }
     if (!slice_is_absent(choice->step))
         (void)printf("step %.*s\n", SLICE_ARG(choice->step));
     struct buffer out;
     buffer_init(&out, 16 << 20);
     router_explain_text(&why, NULL, &out);
     cli_print_buffer(&out);
-    *ret_same = is_same_decision(choice, &facts, &decision, arena);
     return BASE_OK;
 }
 
 /* All choices of a request: one, or one for each step that was routed. */
 static enum base_err explain_choices(const struct json_node *request, struct arena *arena,
-                                     size_t *ret_count, size_t *ret_same, struct base_error *reterr)
+                                     struct json_writer *w, size_t *ret_count, size_t *ret_same,
+                                     struct base_error *reterr)
 {
     const struct json_node *facts = json_get(request, SLICE("facts"));
+    const struct json_node *base = json_get(request, SLICE("facts_base"));
     const struct json_node *decision = json_get(request, SLICE("decision"));
     const struct json_node *steps = json_get(facts, SLICE("steps"));
     size_t count = !json_is(facts, JSON_OBJECT) ? 0 : steps ? steps->count : 1;
     enum base_err err = BASE_OK;
     *ret_count = *ret_same = 0;
     for (size_t i = 0; !err && i < count; i++) {
-        struct choice choice = {SLICE_NONE, facts, decision};
+        struct choice choice = {SLICE_NONE, facts, base, decision};
         bool same = false;
         if (steps) {
             const struct json_node *step = json_at(steps, i);
             choice = (struct choice){
-                text(step, "step"), json_get(step, SLICE("facts")),
+                text(step, "step"), json_get(step, SLICE("facts")), base,
                 json_get(json_at(json_get(decision, SLICE("steps")), i), SLICE("decision"))};
         }
-        err = explain_choice(&choice, arena, &same, reterr);
+        err = explain_choice(&choice, arena, w, &same, reterr);
         *ret_count += 1;
         *ret_same += same;
     }
@@ -132,13 +154,41 @@ static int explain(const struct json_node *root, bool is_verify, struct arena *a
     size_t choices, same;
     (void)printf("%.*s  %.*s  model %.*s\n", SLICE_ARG(text(request, "id")),
                  SLICE_ARG(text(request, "status")), SLICE_ARG(text(request, "model")));
-    if (explain_choices(request, arena, &choices, &same, &detail))
+    if (explain_choices(request, arena, NULL, &choices, &same, &detail))
         return cli_fail(&detail);
     if (choices == 0)
         (void)printf("it ended before anything was decided: %.*s\n",
                      SLICE_ARG(text(request, "error")));
     print_attempts(attempts);
     return is_verify ? verdict(choices, same, attempts ? attempts->count : 0) : CLI_OK;
+}
+
+/* The rows as they are, and what the facts say, choice by choice. */
+static int explain_json(const struct json_node *root, struct arena *arena)
+{
+    struct buffer out;
+    struct json_writer w;
+    struct base_error detail;
+    size_t choices, same;
+    buffer_init(&out, 64 << 20);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    for (const struct json_node *m = json_first(root); m; m = json_next(m)) {
+        json_key(&w, m->key);
+        json_put_node(&w, m);
+    }
+    json_key(&w, SLICE("explanations"));
+    json_open_array(&w);
+    enum base_err err =
+        explain_choices(json_get(root, SLICE("request")), arena, &w, &choices, &same, &detail);
+    json_close_array(&w);
+    json_member_bool(&w, "verified", choices == same);
+    json_close_object(&w);
+    buffer_add_char(&out, '\n');
+    if (!err)
+        cli_print(buffer_slice(&out));
+    buffer_done(&out);
+    return err ? cli_fail(&detail) : CLI_OK;
 }
 
 int cli_explain(const struct cli_command *command, int argc, char **argv)
@@ -149,7 +199,7 @@ int cli_explain(const struct cli_command *command, int argc, char **argv)
         {"--config", "FILE", "the configuration that names it", &config},
         {"--verify", NULL, "replay the stored facts; exit code 3 if they lead elsewhere",
          &is_verify},
-        {"--json", NULL, "the rows as JSON", &json},
+        {"--json", NULL, "the rows and the explanations as JSON", &json},
         {0},
     };
     const char *rest[1];
@@ -175,7 +225,7 @@ int cli_explain(const struct cli_command *command, int argc, char **argv)
     if (err)
         exit_code = cli_fail(&detail);
     else if (json)
-        exit_code = printf("%.*s\n", SLICE_ARG(buffer_slice(&out))) < 0 ? CLI_FAILED : CLI_OK;
+        exit_code = explain_json(root, arena);
     else
         exit_code = explain(root, is_verify != NULL, arena);
     ledger_reader_close(reader);

@@ -23,7 +23,7 @@ static const char schema[] =
     " cache_write_1h INTEGER, input_audio INTEGER, input_image INTEGER, output INTEGER, reasoning "
     "INTEGER,"
     " output_audio INTEGER, rejected INTEGER, cost_nano_usd INTEGER, cost_avoided_nano_usd INTEGER,"
-    " facts TEXT, decision TEXT, policy_hash BLOB) STRICT;"
+    " facts TEXT, decision TEXT, policy_hash BLOB, facts_base TEXT) STRICT;"
     "CREATE INDEX IF NOT EXISTS request_time ON request(start_wall_ns);"
     "CREATE TABLE IF NOT EXISTS attempt("
     " request_id TEXT NOT NULL, number INTEGER NOT NULL, step TEXT, target TEXT NOT NULL, "
@@ -38,11 +38,12 @@ static const char schema[] =
     " rejected INTEGER, cost_nano_usd INTEGER, reported_nano_usd INTEGER, cost_source TEXT, "
     "price_date TEXT,"
     " body_sha256 BLOB, body_bytes INTEGER, policy_hash BLOB, sends INTEGER,"
-    " PRIMARY KEY(request_id, number)) STRICT, WITHOUT ROWID;";
+    " PRIMARY KEY(request_id, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS facts_base(name TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT;";
 
 static const char insert_request[] =
     "INSERT OR REPLACE INTO request "
-    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+    "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 #define ATTEMPT_VALUES "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 static const char insert_attempt[] = "INSERT OR REPLACE INTO attempt " ATTEMPT_VALUES;
 static const char insert_leftover[] = "INSERT OR IGNORE INTO attempt " ATTEMPT_VALUES;
@@ -135,10 +136,12 @@ static enum base_err prepare(struct ledger_db *db, const char *path, struct base
     err = run(db, "BEGIN IMMEDIATE", reterr);
     if (!err && version == 1)
         err = run(db, "ALTER TABLE attempt ADD COLUMN sends INTEGER", reterr);
+    if (!err && (version == 1 || version == 2))
+        err = run(db, "ALTER TABLE request ADD COLUMN facts_base TEXT", reterr);
     if (!err)
         err = run(db, schema, reterr);
     if (!err)
-        err = run(db, "PRAGMA user_version=2; COMMIT", reterr);
+        err = run(db, "PRAGMA user_version=3; COMMIT", reterr);
     if (!err &&
         (sqlite3_prepare_v2(db->conn, insert_request, -1, &db->request, NULL) != SQLITE_OK ||
          sqlite3_prepare_v2(db->conn, insert_attempt, -1, &db->attempt, NULL) != SQLITE_OK ||
@@ -294,6 +297,7 @@ static void bind_request(struct binder *b, const struct ledger_request *r)
     put_text(b, r->facts);
     put_text(b, r->decision);
     put_hash(b, r->policy_hash);
+    put_text(b, r->facts_base);
 }
 
 static void bind_attempt(struct binder *b, const struct ledger_attempt *a)
@@ -339,6 +343,22 @@ static int insert(struct ledger_db *db, const struct ledger_row *row)
     (void)sqlite3_reset(b.stmt);
     (void)sqlite3_clear_bindings(b.stmt);
     return code;
+}
+
+enum base_err ledger_db_write_base(struct ledger_db *db, const struct ledger_base *base,
+                                   struct base_error *reterr)
+{
+    struct binder b = {0};
+    int code = sqlite3_prepare_v2(db->conn, "INSERT OR IGNORE INTO facts_base VALUES(?,?)", -1,
+                                  &b.stmt, NULL);
+    if (code == SQLITE_OK) {
+        put_name(&b, base->name);
+        put_name(&b, base->facts);
+        code = sqlite3_step(b.stmt);
+    }
+    enum base_err err = code == SQLITE_DONE ? BASE_OK : fail(db, "cannot be written", reterr);
+    sqlite3_finalize(b.stmt);
+    return err;
 }
 
 /* The row itself is at fault: trying again will not help. */

@@ -64,11 +64,20 @@ struct ledger_row {
     char bytes[]; /* what the slices point to */
 };
 
+/* ---- facts that many rows share ---- */
+
+struct ledger_base {
+    struct ledger_base *next; /* older */
+    struct slice name, facts;
+    bool written; /* to the month's file that is open; the writer's */
+    char bytes[];
+};
+
 /* ---- database ---- */
 
 struct ledger_db;
 
-enum { LEDGER_SCHEMA_VERSION = 2, LEDGER_PATH_MAX = 4096 };
+enum { LEDGER_SCHEMA_VERSION = 3, LEDGER_PATH_MAX = 4096 };
 
 /* Opens or makes folder/YYYY-MM.db for the month of now_wall_ns, with this one connection. Errors:
  * IO (also when another process writes there), BAD_FILE (damaged, no database, a newer schema). */
@@ -77,6 +86,9 @@ enum base_err ledger_db_open(const char *folder, int64_t now_wall_ns, struct led
 void ledger_db_close(struct ledger_db *db);
 /* Another month has begun since it was opened. */
 bool ledger_db_is_old(const struct ledger_db *db, int64_t now_wall_ns);
+/* In a transaction of its own. */
+enum base_err ledger_db_write_base(struct ledger_db *db, const struct ledger_base *base,
+                                   struct base_error *reterr) BASE_MUST_USE;
 /* All rows of the list in one transaction, or none of them. *ret_refused counts rows that the
  * database will never take (they are left out, so that they do not hold up the others). */
 enum base_err ledger_db_write(struct ledger_db *db, const struct ledger_row *rows,

@@ -31,6 +31,7 @@ struct ledger {
     struct ledger_row *head, *tail;
     size_t waiting; /* rows not yet committed, those in the writer's hands included */
     bool ending;
+    struct ledger_base *bases; /* newest first */
 
     atomic_ullong rows_written, rows_lost, recovered;
     atomic_llong last_commit_us;
@@ -86,9 +87,10 @@ static void pack_attempt(struct packer *p, struct ledger_attempt *a)
 
 static void pack_request(struct packer *p, struct ledger_request *r)
 {
-    struct slice *slices[] = {&r->id,    &r->tenant,         &r->key_id, &r->session,  &r->dialect,
-                              &r->model, &r->route,          &r->target, &r->findings, &r->rules,
-                              &r->task,  &r->scorer_version, &r->facts,  &r->decision};
+    struct slice *slices[] = {&r->id,       &r->tenant,   &r->key_id,    &r->session,
+                              &r->dialect,  &r->model,    &r->route,     &r->target,
+                              &r->findings, &r->rules,    &r->task,      &r->scorer_version,
+                              &r->facts,    &r->decision, &r->facts_base};
     for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
         pack(p, slices[i]);
     pack_hash(p, &r->policy_hash);
@@ -194,7 +196,36 @@ static enum base_err open_month(struct ledger *ledger, struct base_error *reterr
         return err;
     ledger_db_close(ledger->db);
     ledger->db = fresh;
+    pthread_mutex_lock(&ledger->lock);
+    for (struct ledger_base *base = ledger->bases; base; base = base->next)
+        base->written = false;
+    pthread_mutex_unlock(&ledger->lock);
     return BASE_OK;
+}
+
+/* One that waits to be written; it stays until it is. */
+static struct ledger_base *unwritten_base(struct ledger *ledger)
+{
+    pthread_mutex_lock(&ledger->lock);
+    struct ledger_base *base = ledger->bases;
+    while (base && base->written)
+        base = base->next;
+    pthread_mutex_unlock(&ledger->lock);
+    return base;
+}
+
+/* Before the rows that name them. */
+static enum base_err write_bases(struct ledger *ledger, struct base_error *reterr)
+{
+    struct ledger_base *base;
+    enum base_err err = BASE_OK;
+    while (!err && (base = unwritten_base(ledger)) != NULL) {
+        err = ledger_db_write_base(ledger->db, base, reterr);
+        pthread_mutex_lock(&ledger->lock);
+        base->written = !err;
+        pthread_mutex_unlock(&ledger->lock);
+    }
+    return err;
 }
 
 static bool write_group(struct ledger *ledger, struct ledger_row *rows)
@@ -203,6 +234,8 @@ static bool write_group(struct ledger *ledger, struct ledger_row *rows)
     size_t refused = 0;
     int64_t start = clock_mono_ns(ledger->options.clock);
     enum base_err err = open_month(ledger, &detail);
+    if (!err)
+        err = write_bases(ledger, &detail);
     if (!err)
         err = ledger_db_write(ledger->db, rows, &refused, &detail);
     bool was_failing = atomic_exchange(&ledger->failing, err != BASE_OK);
@@ -421,6 +454,10 @@ void ledger_close(struct ledger *ledger)
     lose(ledger, free_rows(ledger->head)); /* there only when the writer had to give up */
     ledger_db_close(ledger->db);
     ledger_inflight_close(ledger->inflight);
+    for (struct ledger_base *next; ledger->bases; ledger->bases = next) {
+        next = ledger->bases->next;
+        free(ledger->bases);
+    }
     pthread_cond_destroy(&ledger->wake);
     pthread_cond_destroy(&ledger->written);
     pthread_mutex_destroy(&ledger->lock);
@@ -452,6 +489,59 @@ void ledger_attempt_end(struct ledger *ledger, struct ledger_ticket ticket,
 void ledger_request_end(struct ledger *ledger, const struct ledger_request *request)
 {
     enqueue(ledger, row_of_request(request), (struct ledger_ticket){0});
+}
+
+/* Room for one more: what is too old goes, once it is written. */
+static bool trim_bases(struct ledger *ledger)
+{
+    size_t count = 0;
+    struct ledger_base **at = &ledger->bases;
+    for (; *at; at = &(*at)->next)
+        if (++count == LEDGER_BASES_MAX) {
+            struct ledger_base *oldest = *at;
+            if (!oldest->written)
+                return false;
+            *at = NULL;
+            free(oldest);
+            return true;
+        }
+    return true;
+}
+
+/* Puts one that is known in front, so that it is kept. */
+static bool touch_base(struct ledger *ledger, struct slice name)
+{
+    for (struct ledger_base **at = &ledger->bases; *at; at = &(*at)->next) {
+        struct ledger_base *base = *at;
+        if (!slice_eq(base->name, name))
+            continue;
+        *at = base->next;
+        base->next = ledger->bases;
+        ledger->bases = base;
+        return true;
+    }
+    return false;
+}
+
+enum base_err ledger_facts_base(struct ledger *ledger, struct slice name, struct slice facts)
+{
+    struct ledger_base *base = malloc(sizeof(*base) + name.len + facts.len);
+    if (!base)
+        return BASE_ERR_NO_MEMORY;
+    struct packer p = {base->bytes, 0};
+    *base = (struct ledger_base){.name = name, .facts = facts};
+    pack(&p, &base->name);
+    pack(&p, &base->facts);
+    pthread_mutex_lock(&ledger->lock);
+    bool is_known = touch_base(ledger, name), has_room = is_known || trim_bases(ledger);
+    if (!is_known && has_room) {
+        base->next = ledger->bases;
+        ledger->bases = base;
+    }
+    pthread_mutex_unlock(&ledger->lock);
+    if (is_known || !has_room)
+        free(base);
+    return has_room ? BASE_OK : BASE_ERR_NO_MEMORY;
 }
 
 bool ledger_flush(struct ledger *ledger, int64_t timeout_ms)

@@ -132,9 +132,10 @@ struct ledger_request {
     /* What the dearest target that was able was expected to cost, less what this one was; -1 =
      * unknown. */
     int64_t cost_avoided_nano_usd;
-    struct slice
-        facts; /* router_facts_write(): replayed by `hearth explain --verify`; absent = none */
-    struct slice decision; /* router_explain_json(), stored form */
+    struct slice facts; /* router_facts_write_changes() against `facts_base`: replayed by `hearth
+                           explain --verify`; absent = none */
+    struct slice facts_base; /* the name given to ledger_facts_base(); absent = facts are whole */
+    struct slice decision;   /* router_decision_write() */
     const uint8_t *policy_hash;
 };
 
@@ -150,6 +151,13 @@ void ledger_attempt_sending(struct ledger *ledger, struct ledger_ticket ticket);
 void ledger_attempt_end(struct ledger *ledger, struct ledger_ticket ticket,
                         const struct ledger_attempt *attempt);
 void ledger_request_end(struct ledger *ledger, const struct ledger_request *request);
+
+/* What the facts of many requests have in common, stored once in each month's file. `name` is a
+ * digest of `facts` (at most 64 bytes); both are copied. The latest LEDGER_BASES_MAX of them are
+ * kept for the months to come. Before the first row that names it. NO_MEMORY. */
+enum { LEDGER_BASES_MAX = 64 };
+enum base_err ledger_facts_base(struct ledger *ledger, struct slice name,
+                                struct slice facts) BASE_MUST_USE;
 
 /* Waits until everything handed over so far is committed (tests, shutdown). False after
  * `timeout_ms`. */
@@ -192,8 +200,9 @@ enum base_err ledger_report(struct ledger_reader *reader,
                             const struct ledger_report_options *options, struct buffer *out,
                             struct base_error *reterr) BASE_MUST_USE;
 
-/* The request and its attempts as one JSON object ({"request":{...},"attempts":[...]}); a prefix of
- * the id of at least 8 characters is enough when it is unique. NOT_FOUND, BAD_VALUE (ambiguous). */
+/* The request and its attempts as one JSON object, {"request":{...},"attempts":[...]}, where
+ * `facts_base` is the stored facts themselves; a prefix of the id of at least 8 characters is
+ * enough when it is unique. NOT_FOUND, BAD_VALUE (ambiguous). */
 enum base_err ledger_show(struct ledger_reader *reader, struct slice id, struct buffer *out,
                           struct base_error *reterr) BASE_MUST_USE;
 

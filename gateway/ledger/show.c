@@ -86,6 +86,20 @@ static void put_hex(struct json_writer *w, const uint8_t *bytes, size_t len)
     json_put_string(w, slice_of(text, used));
 }
 
+/* The stored facts that a row names. */
+static void put_base(struct show *show, sqlite3_stmt *row, struct slice name)
+{
+    sqlite3_stmt *stmt = NULL;
+    struct slice facts = SLICE_NONE;
+    if (sqlite3_prepare_v2(sqlite3_db_handle(row), "SELECT facts FROM facts_base WHERE name = ?1",
+                           -1, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_bind_text(stmt, 1, name.ptr, (int)name.len, SQLITE_STATIC) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW)
+        facts = arena_dup(show->arena, column_text(stmt, 0));
+    put_stored_json(show, facts);
+    sqlite3_finalize(stmt);
+}
+
 static void put_column(struct show *show, sqlite3_stmt *stmt, int column)
 {
     const char *name = sqlite3_column_name(stmt, column);
@@ -103,6 +117,8 @@ static void put_column(struct show *show, sqlite3_stmt *stmt, int column)
     case SQLITE_TEXT:
         if (strcmp(name, "facts") == 0 || strcmp(name, "decision") == 0)
             put_stored_json(show, column_text(stmt, column));
+        else if (strcmp(name, "facts_base") == 0)
+            put_base(show, stmt, column_text(stmt, column));
         else
             json_put_string(&show->w, column_text(stmt, column));
         break;

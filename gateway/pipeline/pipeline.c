@@ -336,16 +336,15 @@ static void open_record(struct buffer *out, struct json_writer *w)
 
 static void record_step(struct pipeline_run *run, const struct step *step)
 {
-    struct router_explanation why = {.facts = &step->plan.facts, .decision = &step->plan.decision};
     json_open_object(&run->facts_writer);
     json_member_string(&run->facts_writer, "step", step->config->id);
     json_key(&run->facts_writer, SLICE("facts"));
-    router_facts_write(&step->plan.facts, &run->facts_writer);
+    router_facts_write_changes(&step->plan.facts, &run->view->snapshot->base, &run->facts_writer);
     json_close_object(&run->facts_writer);
     json_open_object(&run->decisions_writer);
     json_member_string(&run->decisions_writer, "step", step->config->id);
     json_key(&run->decisions_writer, SLICE("decision"));
-    router_explain_json(&why, NULL, &run->decisions_writer);
+    router_decision_write(&step->plan.decision, &run->decisions_writer);
     json_close_object(&run->decisions_writer);
 }
 

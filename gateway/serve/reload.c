@@ -2,6 +2,7 @@
 
 #include "base/core/log.h"
 #include "gateway/http/http.h"
+#include "gateway/ledger/ledger.h"
 #include "gateway/metrics/metrics.h"
 
 #include <stdio.h>
@@ -157,6 +158,10 @@ enum base_err serve_reload(struct app *app, struct config_errors *errors)
     struct snapshot *next = NULL;
     struct base_error detail;
     enum base_err err = compile(app, now, &next, errors);
+    if (!err && ledger_facts_base(app->ledger, next->base_name, next->base_json)) {
+        err = refuse("reload", "no memory, or too many while the ledger cannot be written", errors);
+        snapshot_unref(next);
+    }
     if (!err && http_server_reload_tls(app->server, &detail)) { /* last: it is in force at once */
         err = refuse("tls", detail.message, errors);
         snapshot_unref(next);

@@ -126,6 +126,8 @@ static enum base_err open_state(struct process *p, struct base_error *reterr)
     if (!app->metrics || !app->sessions || !app->workpool)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
     enum base_err err = ledger_open(&lo, &app->ledger, reterr);
+    if (!err && ledger_facts_base(app->ledger, p->first->base_name, p->first->base_json))
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
     if (!err)
         err = state_memory_open(p->state, config, &app->memory, reterr);
     if (!err)

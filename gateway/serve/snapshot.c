@@ -1,5 +1,6 @@
 #include "gateway/serve/snapshot.h"
 
+#include "base/crypto/crypto.h"
 #include "gateway/local/local.h"
 #include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/secret.h"
@@ -481,6 +482,37 @@ static enum base_err check_paths(struct build *b)
     return router_check(&check, b->snap->arena, &b->snap->matrix, &b->detail);
 }
 
+/* The facts of a request of which nothing is known, on the route that most take. */
+static enum base_err make_base(struct build *b)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct snapshot *snap = b->snap;
+    const struct router_signals nothing = {.score.version = router_scorer_version(NULL)};
+    struct router_effects effects = router_effects_none(POLICY_LEVEL_PUBLIC);
+    struct router_route route = {0};
+    if (router_route_find(&snap->routes, snap->facts, snap->target_count, SLICE("auto"),
+                          snap->arena, &route, NULL))
+        route = (struct router_route){0};
+    router_facts_fill(&snap->base, &nothing, &effects, &route, &snap->settings);
+    snap->base.targets = snap->facts;
+    snap->base.target_count = snap->target_count;
+    struct buffer json;
+    struct json_writer w;
+    uint8_t digest[CRYPTO_SHA256_BYTES];
+    char name[2 * CRYPTO_SHA256_BYTES];
+    buffer_init(&json, 64 << 20);
+    json_writer_init(&w, &json);
+    router_facts_write(&snap->base, &w);
+    crypto_sha256(buffer_slice(&json), digest);
+    for (size_t i = 0; i < sizeof(name); i++)
+        name[i] = digits[digest[i / 2] >> (i % 2 ? 0 : 4) & 15];
+    snap->base_json = json.err ? SLICE_NONE : arena_dup(snap->arena, buffer_slice(&json));
+    snap->base_name = arena_dup(snap->arena, slice_of(name, sizeof(name)));
+    buffer_done(&json);
+    return slice_is_absent(snap->base_json) || slice_is_absent(snap->base_name) ? out_of_memory(b)
+                                                                                : BASE_OK;
+}
+
 enum base_err snapshot_new(struct config *config, struct engines *engines,
                            const struct snapshot *before, struct snapshot **ret_snapshot,
                            struct config_errors *errors)
@@ -512,6 +544,8 @@ enum base_err snapshot_new(struct config *config, struct engines *engines,
         err = check_pipelines(&b);
     if (!err)
         err = check_paths(&b);
+    if (!err)
+        err = make_base(&b);
     if (err) {
         report(&b, err);
         snapshot_unref(snap);

@@ -49,6 +49,10 @@ struct snapshot {
     struct router_target *facts;     /* the parts that do not change from request to request */
     struct snapshot_target *targets; /* same indexes */
     size_t target_count;
+    /* What the facts of all its requests have in common: rows of the ledger name it and hold what
+     * differs. */
+    struct router_facts base;
+    struct slice base_json, base_name; /* the name is a digest */
     struct upstream **upstreams;
     size_t upstream_count;
     struct arena *arena;

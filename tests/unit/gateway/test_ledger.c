@@ -759,10 +759,10 @@ static void test_a_newer_schema_is_refused(void **state)
     ledger_close(open_with(o));
     sqlite3 *conn;
     assert_int_equal(sqlite3_open(file("2026-11.db"), &conn), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(conn, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(conn, "PRAGMA user_version=99", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(conn);
     assert_int_equal(ledger_open(&o, &ledger, &detail), BASE_ERR_BAD_FILE);
-    assert_contains(detail.message, "newer Hearth (schema 3, this one knows 2)");
+    assert_contains(detail.message, "newer Hearth (schema 99, this one knows ");
     assert_int_equal(show_error("req-whatever", &detail), BASE_ERR_BAD_FILE);
     assert_contains(detail.message, "newer Hearth");
 }
@@ -777,7 +777,9 @@ static void test_an_older_schema_is_brought_up(void **state)
     sqlite3 *conn;
     assert_int_equal(sqlite3_open(file("2026-11.db"), &conn), SQLITE_OK);
     assert_int_equal(sqlite3_exec(conn,
-                                  "ALTER TABLE attempt DROP COLUMN sends; PRAGMA user_version=1",
+                                  "ALTER TABLE attempt DROP COLUMN sends;"
+                                  "ALTER TABLE request DROP COLUMN facts_base;"
+                                  "DROP TABLE facts_base; PRAGMA user_version=1",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(conn);
@@ -789,6 +791,79 @@ static void test_an_older_schema_is_brought_up(void **state)
     const struct json_node *new = json_at(json_get(show("req-after-"), SLICE("attempts")), 0);
     assert_slice(member(new, "sends"), "2");
     ledger_close(ledger);
+}
+
+/* ---- facts that rows share ---- */
+
+static int count_rows(const char *month, const char *table)
+{
+    sqlite3 *conn;
+    sqlite3_stmt *stmt = NULL;
+    char sql[64];
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_open(file(month), &conn), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(conn, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int count = sqlite3_column_int(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(conn);
+    return count;
+}
+
+static void write_with_base(struct ledger *ledger, const char *id, const char *base)
+{
+    struct ledger_request r = request(id);
+    r.facts_base = slice_from_str(base);
+    ledger_request_end(ledger, &r);
+    assert_true(ledger_flush(ledger, 5000));
+}
+
+static struct slice base_of(const char *id)
+{
+    return member(json_get(show(id), SLICE("request")), "facts_base");
+}
+
+static void test_shared_facts_are_stored_once_a_month(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_with(options());
+    assert_int_equal(ledger_facts_base(ledger, SLICE("first"), SLICE("{\"a\":1}")), BASE_OK);
+    write_with_base(ledger, "req-base-one", "first");
+    assert_int_equal(ledger_facts_base(ledger, SLICE("second"), SLICE("{\"a\":2}")), BASE_OK);
+    assert_int_equal(ledger_facts_base(ledger, SLICE("first"), SLICE("{\"a\":1}")), BASE_OK);
+    write_with_base(ledger, "req-base-two", "second");
+    write_with_base(ledger, "req-base-three", "nobody-knows");
+    atomic_store(&fake.wall, DECEMBER); /* the new file needs them too */
+    write_with_base(ledger, "req-base-four", "second");
+    ledger_close(ledger);
+    assert_slice(base_of("req-base-one"), "{\"a\":1}");
+    assert_slice(base_of("req-base-two"), "{\"a\":2}");
+    assert_slice(base_of("req-base-three"), "null");
+    assert_slice(base_of("req-base-four"), "{\"a\":2}");
+    assert_int_equal(count_rows("2026-11.db", "facts_base"), 2);
+    assert_int_equal(count_rows("2026-12.db", "facts_base"), 2);
+    (void)show(NULL);
+}
+
+/* More reloads than are kept: those that are written go, the latest stay. */
+static void test_few_shared_facts_are_kept(void **state)
+{
+    (void)state;
+    struct ledger *ledger = open_with(options());
+    char name[32];
+    for (int i = 0; i < 2 * LEDGER_BASES_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "base-%d", i);
+        assert_int_equal(ledger_facts_base(ledger, slice_from_str(name), SLICE("{}")), BASE_OK);
+        if (i % 8 == 0)
+            write_with_base(ledger, "req-some-row", name);
+    }
+    atomic_store(&fake.wall, DECEMBER);
+    write_with_base(ledger, "req-december", name);
+    ledger_close(ledger);
+    assert_int_equal(count_rows("2026-11.db", "facts_base"), 2 * LEDGER_BASES_MAX - 7);
+    assert_int_equal(count_rows("2026-12.db", "facts_base"), LEDGER_BASES_MAX);
+    assert_slice(base_of("req-december"), "{}");
+    (void)show(NULL);
 }
 
 /* ---- months ---- */
@@ -1033,6 +1108,8 @@ int main(void)
         LEDGER_TEST(test_a_damaged_file_is_refused),
         LEDGER_TEST(test_a_newer_schema_is_refused),
         LEDGER_TEST(test_an_older_schema_is_brought_up),
+        LEDGER_TEST(test_shared_facts_are_stored_once_a_month),
+        LEDGER_TEST(test_few_shared_facts_are_kept),
         LEDGER_TEST(test_a_new_month_is_a_new_file),
         LEDGER_TEST(test_no_ledger_is_said),
         LEDGER_TEST(test_ids),

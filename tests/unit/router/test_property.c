@@ -156,7 +156,7 @@ static void test_replay_comes_to_the_same(void **state)
         write_facts(&r.facts, &first);
         assert_int_equal(
             json_parse(buffer_slice(&first), &json_limits_request, arena, &root, &detail), BASE_OK);
-        assert_int_equal(router_facts_read(root, arena, &again, &detail), BASE_OK);
+        assert_int_equal(router_facts_read(root, NULL, arena, &again, &detail), BASE_OK);
         write_facts(&again, &second);
         assert_true(slice_eq(buffer_slice(&first), buffer_slice(&second)));
         a = choose(&r.facts, arena);
@@ -168,6 +168,94 @@ static void test_replay_comes_to_the_same(void **state)
             assert_int_equal(a.candidates[k].reason_count, b.candidates[k].reason_count);
         buffer_done(&first);
         buffer_done(&second);
+        arena_free(arena);
+    }
+}
+
+static const struct json_node *parse(const struct buffer *text, struct arena *arena)
+{
+    const struct json_node *root = NULL;
+
+    assert_int_equal(json_parse(buffer_slice(text), &json_limits_request, arena, &root, NULL),
+                     BASE_OK);
+    return root;
+}
+
+/* Whatever the base is, changes of it lead back to the very facts. */
+static void test_changes_lead_to_the_same_facts(void **state)
+{
+    struct dice dice = {15};
+    size_t shorter = 0;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        struct arena *arena = arena_new(16u << 20);
+        struct random_facts r, other;
+        struct router_facts base, again;
+        struct router_target targets[8];
+        struct buffer whole, changes, copy;
+        struct json_writer w;
+
+        roll_facts(&dice, &r);
+        roll_facts(&dice, &other);
+        base = other.facts;
+        if (i % 2) { /* the usual case: little differs */
+            base = r.facts;
+            base.complexity = 0.5;
+            memcpy(targets, r.facts.targets, r.facts.target_count * sizeof *targets);
+            targets[0].health = ROUTER_HEALTH_FULL;
+            targets[0].name = SLICE("another");
+            base.targets = targets;
+        }
+        write_facts(&r.facts, &whole);
+        buffer_init(&changes, 1u << 20);
+        json_writer_init(&w, &changes);
+        router_facts_write_changes(&r.facts, &base, &w);
+        assert_int_equal(router_facts_read(parse(&changes, arena), &base, arena, &again, NULL),
+                         BASE_OK);
+        write_facts(&again, &copy);
+        assert_true(slice_eq(buffer_slice(&whole), buffer_slice(&copy)));
+        shorter += buffer_len(&changes) * 4 < buffer_len(&whole);
+        buffer_done(&whole);
+        buffer_done(&changes);
+        buffer_done(&copy);
+        arena_free(arena);
+    }
+    assert_true(shorter >= 450);
+}
+
+static void test_wrong_changes_are_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "[]",
+        "{\"nothing\":1}",
+        "{\"turn\":1,\"level\":\"public\"}",      /* not in order */
+        "{\"level\":\"secret\"}",                 /* no such name */
+        "{\"targets\":{\"8\":{\"name\":\"x\"}}}", /* not there */
+        "{\"targets\":{\"-1\":{}}}",
+        "{\"targets\":{\"x\":{}}}",
+        "{\"targets\":{\"0\":[]}}",
+        "{\"targets\":{\"0\":{\"colour\":1}}}",
+        "{\"targets\":[{\"name\":\"x\"}]}", /* new ones are whole */
+        "{\"targets\":[]}",
+        "{\"route\":[]}",
+        "{\"route\":{\"targets\":{\"0\":\"x\"}}}",
+    };
+    struct dice dice = {16};
+    struct random_facts r;
+    struct router_facts again;
+
+    (void)state;
+    roll_facts(&dice, &r);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct arena *arena = arena_new(1u << 20);
+        const struct json_node *root;
+
+        assert_int_equal(
+            json_parse(slice_from_str(wrong[i]), &json_limits_request, arena, &root, NULL),
+            BASE_OK);
+        assert_int_equal(router_facts_read(root, &r.facts, arena, &again, NULL),
+                         BASE_ERR_BAD_VALUE);
         arena_free(arena);
     }
 }
@@ -214,6 +302,8 @@ int main(void)
         cmocka_unit_test(test_raising_the_level_adds_no_target),
         cmocka_unit_test(test_order_of_targets_is_no_matter),
         cmocka_unit_test(test_replay_comes_to_the_same),
+        cmocka_unit_test(test_changes_lead_to_the_same_facts),
+        cmocka_unit_test(test_wrong_changes_are_refused),
         cmocka_unit_test(test_changes_are_true),
     };
 
