@@ -125,8 +125,11 @@ struct engine_memory {
 struct engine_model;
 
 /*
- * Opens a GGUF file (version 2 or 3), checks all of it, maps its weights. The file must not change
- * while the model is open. Returns with one reference, given back by engine_model_unref().
+ * Opens a GGUF file (version 2 or 3), checks all of it, maps its weights. Of a model split over
+ * several files the first part, <prefix>-00001-of-00003.gguf, opens all. The files must not change
+ * while the model is open: one that is cut short raises SIGBUS where a lost page is read (replace
+ * files by renaming, or use copy_weights). Returns with one reference, given back by
+ * engine_model_unref().
  * IO, BAD_FILE, UNSUPPORTED, NO_MEMORY. options NULL = defaults.
  */
 enum base_err engine_model_open(const char *path, const struct engine_model_options *options,
@@ -718,8 +721,8 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  * Speculative decoding: `draft` in engine_scheduler_options; engine_session_step() already gives
  *     logits for several positions of a sequence, and engine_session_trim() takes back the refused
  *     ones.
- * Split files: engine_model_open() of the first part. More weight types: rows of the format table
- *     (format.c) and, for speed, of the kernel tables. More architectures: rows of arch.c.
+ * More weight types: rows of the format table (format.c) and, for speed, of the kernel tables. More
+ *     architectures: rows of arch.c.
  */
 
 #endif

@@ -5,28 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/gguf.h"
+#include "engine/gguf_file.h"
 
 #define MAX_NAME 4096 /* bytes of a key or tensor name */
 #define MAX_ALIGNMENT (1 << 20)
 #define MIN_KV_BYTES 13     /* length, one-byte value at least */
 #define MIN_TENSOR_BYTES 32 /* length, dims, one dim, type, offset */
-
-struct gguf {
-    char *name;
-    const uint8_t *bytes;
-    size_t size;
-    void *mapped; /* to unmap, or NULL */
-    void *copied; /* to free, or NULL */
-    uint32_t version;
-    uint32_t alignment;
-    size_t kv_count, tensor_count;
-    struct gguf_kv *kvs;           /* in file order */
-    struct gguf_tensor *tensors;   /* in file order */
-    const struct gguf_kv **by_key; /* sorted */
-    const struct gguf_tensor **by_name;
-    uint64_t data_bytes;
-};
 
 /* A place in the file while it is read. */
 struct cursor {
@@ -211,6 +195,16 @@ static int compare_name(const void *a, const void *b)
     return slice_cmp((*left)->name, (*right)->name);
 }
 
+enum base_err gguf_sort_names(struct gguf *file, struct base_error *reterr)
+{
+    qsort(file->by_name, file->tensor_count, sizeof(*file->by_name), compare_name);
+    for (size_t i = 1; i < file->tensor_count; i++) {
+        if (slice_eq(file->by_name[i - 1]->name, file->by_name[i]->name))
+            return bad_in(file, reterr, "tensor", file->by_name[i]->name, "stands there twice");
+    }
+    return BASE_OK;
+}
+
 static int compare_offset(const void *a, const void *b)
 {
     const struct gguf_tensor *const *left = a, *const *right = b;
@@ -239,12 +233,7 @@ static enum base_err place_tensors(struct gguf *file, size_t infos_end, struct b
     }
     for (size_t i = 0; i < file->tensor_count; i++)
         file->tensors[i].data = file->bytes + start + file->tensors[i].offset;
-    qsort(file->by_name, file->tensor_count, sizeof(*file->by_name), compare_name);
-    for (size_t i = 1; i < file->tensor_count; i++) {
-        if (slice_eq(file->by_name[i - 1]->name, file->by_name[i]->name))
-            return bad_in(file, reterr, "tensor", file->by_name[i]->name, "stands there twice");
-    }
-    return BASE_OK;
+    return gguf_sort_names(file, reterr);
 }
 
 static enum base_err read_tensors(struct gguf *file, struct cursor *c, struct base_error *reterr)
@@ -322,8 +311,8 @@ static struct gguf *new_file(const char *name)
     return file;
 }
 
-enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret_file,
-                         struct base_error *reterr)
+enum base_err gguf_parse_one(struct slice bytes, const char *name, struct gguf **ret_file,
+                             struct base_error *reterr)
 {
     struct gguf *file = new_file(name);
     if (!file)
@@ -331,6 +320,28 @@ enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret
     file->bytes = (const uint8_t *)bytes.ptr;
     file->size = bytes.len;
     enum base_err err = read_all(file, reterr);
+    if (err) {
+        gguf_close(file);
+        return err;
+    }
+    *ret_file = file;
+    return BASE_OK;
+}
+
+enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret_file,
+                         struct base_error *reterr)
+{
+    struct gguf *file;
+    struct gguf_split split;
+    enum base_err err = gguf_parse_one(bytes, name, &file, reterr);
+    if (err)
+        return err;
+    err = gguf_split_read(file, &split, reterr);
+    if (!err && split.count > 1)
+        err = base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                             "%s is part %u of %u of a model: from memory only whole models are "
+                             "read",
+                             name, split.no + 1, split.count);
     if (err) {
         gguf_close(file);
         return err;
@@ -390,8 +401,8 @@ out:
     return err;
 }
 
-enum base_err gguf_open(const char *path, bool copy, struct gguf **ret_file,
-                        struct base_error *reterr)
+enum base_err gguf_open_one(const char *path, bool copy, struct gguf **ret_file,
+                            struct base_error *reterr)
 {
     struct gguf *file = new_file(path);
     if (!file)
@@ -407,10 +418,29 @@ enum base_err gguf_open(const char *path, bool copy, struct gguf **ret_file,
     return BASE_OK;
 }
 
+enum base_err gguf_open(const char *path, bool copy, struct gguf **ret_file,
+                        struct base_error *reterr)
+{
+    struct gguf *file;
+    enum base_err err = gguf_open_one(path, copy, &file, reterr);
+    if (err)
+        return err;
+    err = gguf_split_open(file, copy, reterr);
+    if (err) {
+        gguf_close(file);
+        return err;
+    }
+    *ret_file = file;
+    return BASE_OK;
+}
+
 void gguf_close(struct gguf *file)
 {
     if (!file)
         return;
+    for (size_t i = 0; i < file->part_count; i++) /* parts have none of their own */
+        gguf_close(file->parts[i]);
+    free(file->parts);
     if (file->mapped)
         munmap(file->mapped, file->size);
     free(file->copied);

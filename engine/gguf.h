@@ -15,6 +15,14 @@
  * handed out lie inside the file; they are valid until gguf_close(). Immutable once open: any
  * thread.
  *
+ * A model split over several files is opened by its first part, <prefix>-00001-of-00003.gguf; its
+ * keys are those of the first, its tensors those of all. A part that is missing or of another model
+ * is an error that names it; a later part is refused with the name of the first.
+ *
+ * The files must not change while they are mapped: a file that becomes shorter, or a disk that
+ * fails, raises SIGBUS where the lost page is read, long after every check here. Replace a model by
+ * renaming a new file over it; where that cannot be relied on, read a copy.
+ *
  * Layout: magic "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the tensor infos,
  * padding to `general.alignment`, the data (github.com/ggml-org/ggml, docs/gguf.md).
  */
@@ -64,11 +72,13 @@ struct gguf_tensor {
 
 struct gguf;
 
-/* Maps the file (or reads it whole when `copy`). IO, BAD_FILE, UNSUPPORTED, NO_MEMORY. */
+/* Maps the file and the other parts of a split one (or reads them whole when `copy`). IO, BAD_FILE,
+ * UNSUPPORTED, NO_MEMORY. */
 enum base_err gguf_open(const char *path, bool copy, struct gguf **ret_file,
                         struct base_error *reterr);
 
-/* The same on bytes that stay where they are and are aligned to 8. `name` stands in messages. */
+/* The same on bytes that stay where they are and are aligned to 8; whole models only. `name` stands
+ * in messages. */
 enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret_file,
                          struct base_error *reterr);
 void gguf_close(struct gguf *file); /* NULL allowed */

@@ -283,6 +283,158 @@ static void test_files(void **state)
     tiny_done(&f);
 }
 
+/* --- models split over several files --------------------------------------------------------- */
+
+struct parts {
+    char folder[64];
+    char path[3][128];
+    struct tiny_file file[3];
+};
+
+static void put_file(const char *path, struct slice bytes)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, file), bytes.len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Part `no`, which says of itself what is given; a tensor each, of `no` + 1 numbers. */
+static void put_part(struct parts *p, uint32_t no, uint32_t says_no, uint32_t count,
+                     uint32_t tensors, const char *tensor)
+{
+    static const float values[3][4] = {{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}};
+    struct tiny_file *f = &p->file[no];
+    uint16_t small[2] = {(uint16_t)says_no, (uint16_t)count}; /* as common writers write them */
+    tiny_done(f);
+    tiny_begin(f, 3);
+    if (no == 0)
+        tiny_kv_str(f, "general.architecture", "llama");
+    tiny_kv_raw(f, "split.no", 2, &small[0], 2);
+    tiny_kv_raw(f, "split.count", 2, &small[1], 2);
+    tiny_kv_raw(f, "split.tensors.count", 5, &tensors, 4);
+    if (tensor)
+        tiny_tensor(f, tensor, 0, 1, (const uint64_t[]){no + 1}, values[no], (no + 1) * 4);
+    put_file(p->path[no], tiny_end(f));
+}
+
+static void begin_parts(struct parts *p)
+{
+    *p = (struct parts){.folder = "/tmp/hearth-split-XXXXXX"};
+    assert_non_null(mkdtemp(p->folder));
+    for (uint32_t i = 0; i < 3; i++) {
+        (void)snprintf(p->path[i], sizeof(p->path[i]), "%s/model-%05u-of-00003.gguf", p->folder,
+                       i + 1);
+        put_part(p, i, i, 3, 3, (const char *const[]){"a", "b", "c"}[i]);
+    }
+}
+
+static void end_parts(struct parts *p)
+{
+    for (size_t i = 0; i < 3; i++) {
+        (void)unlink(p->path[i]);
+        tiny_done(&p->file[i]);
+    }
+    assert_int_equal(rmdir(p->folder), 0);
+}
+
+static void refuse_path(const char *path, enum base_err want, const char *word)
+{
+    struct gguf *file = NULL;
+    struct base_error detail = {0};
+    for (int copy = 0; copy < 2; copy++) {
+        assert_int_equal(gguf_open(path, copy == 1, &file, &detail), want);
+        assert_null(file);
+        if (!strstr(detail.message, word))
+            fail_msg("'%s' does not say '%s'", detail.message, word);
+    }
+}
+
+static void test_split(void **state)
+{
+    (void)state;
+    struct parts p;
+    struct gguf *file = NULL;
+    struct base_error detail = {0};
+    begin_parts(&p);
+    for (int copy = 0; copy < 2; copy++) {
+        if (gguf_open(p.path[0], copy == 1, &file, &detail))
+            fail_msg("%s", detail.message);
+        assert_int_equal(gguf_tensor_count(file), 3);
+        assert_int_equal(gguf_data_bytes(file), 4 + 8 + 12);
+        assert_non_null(gguf_find(file, "general.architecture"));
+        for (size_t i = 0; i < 3; i++) {
+            const struct gguf_tensor *t =
+                gguf_tensor(file, (const char *const[]){"a", "b", "c"}[i]);
+            assert_ptr_equal(t, gguf_tensor_at(file, i));
+            assert_int_equal(t->dims[0], i + 1);
+            assert_true(*(const float *)t->data == (float)(1 + 4 * i));
+        }
+        gguf_close(file);
+        file = NULL;
+    }
+    put_part(&p, 0, 0, 3, 2, NULL); /* the first may hold keys alone */
+    put_part(&p, 1, 1, 3, 2, "b");
+    put_part(&p, 2, 2, 3, 2, "c");
+    assert_int_equal(gguf_open(p.path[0], false, &file, &detail), BASE_OK);
+    assert_int_equal(gguf_tensor_count(file), 2);
+    gguf_close(file);
+    end_parts(&p);
+}
+
+static void test_bad_splits(void **state)
+{
+    (void)state;
+    struct parts p;
+    char other[160];
+    begin_parts(&p);
+    refuse_path(p.path[1], BASE_ERR_BAD_FILE, "is part 2 of 3");
+    refuse_path(p.path[2], BASE_ERR_BAD_FILE, p.path[0]); /* says which to name */
+    put_part(&p, 1, 2, 3, 3, "b");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "is part 3 of 3, and must be part 2 of 3");
+    put_part(&p, 1, 1, 4, 3, "b");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "is part 2 of 4, and must be part 2 of 3");
+    put_part(&p, 1, 1, 3, 4, "b");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "different models");
+    put_part(&p, 1, 3, 3, 3, "b");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "split.no is not below");
+    put_part(&p, 1, 1, 2000, 3, "b");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "above 1024");
+    put_part(&p, 1, 0, 1, 3, "b"); /* a whole model in the place of a part */
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "is part 1 of 1, and must be part 2 of 3");
+    put_part(&p, 1, 1, 3, 3, "a");
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "'a' stands there twice");
+    put_part(&p, 1, 1, 3, 3, NULL);
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "have 2 tensors, split.tensors.count is 3");
+    put_part(&p, 1, 1, 3, 3, "b");
+    put_file(p.path[2], slice_of((const char *)p.file[2].whole, 150)); /* cut short */
+    refuse_path(p.path[0], BASE_ERR_BAD_FILE, "00003-of-00003.gguf: not a usable GGUF file");
+    assert_int_equal(unlink(p.path[2]), 0);
+    refuse_path(p.path[0], BASE_ERR_IO, "part 3 of 3 is missing");
+    refuse_path(p.path[0], BASE_ERR_IO, p.path[2]);
+    (void)snprintf(other, sizeof(other), "%s/renamed.gguf", p.folder);
+    assert_int_equal(rename(p.path[0], other), 0);
+    refuse_path(other, BASE_ERR_BAD_FILE, "must end in -00001-of-00003.gguf");
+    assert_int_equal(unlink(other), 0);
+    end_parts(&p);
+}
+
+static void test_split_in_memory(void **state)
+{
+    (void)state;
+    struct tiny_file f;
+    good(&f, 3);
+    tiny_kv_u32(&f, "split.count", 2);
+    refuse(tiny_end(&f), BASE_ERR_BAD_FILE, "'split.no' is needed");
+    tiny_done(&f);
+    good(&f, 3);
+    tiny_kv_u32(&f, "split.count", 2);
+    tiny_kv_u32(&f, "split.no", 1);
+    tiny_kv_u32(&f, "split.tensors.count", 9);
+    refuse(tiny_end(&f), BASE_ERR_UNSUPPORTED, "part 2 of 2");
+    tiny_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +447,9 @@ int main(void)
         cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_bad_splits),
+        cmocka_unit_test(test_split_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
