@@ -1,7 +1,7 @@
 /* A cheap guess at the language: by script where that decides, else by frequent words. */
 #include "router/private.h"
 
-enum { READ_MAX = 2048, HITS_NEEDED = 2 };
+enum { READ_MAX = 2048, HITS_NEEDED = 2, LATIN_WORD_MAX = 30 };
 
 enum script {
     SCRIPT_HAN,
@@ -30,29 +30,223 @@ static const struct {
     {0x4e00, 0x9fff, SCRIPT_HAN},    {0xac00, 0xd7a3, SCRIPT_HANGUL},
 };
 
-/* Words frequent in one language and rare or absent in the others. */
-static const struct {
-    const char *code;
-    const char *words; /* each between spaces */
-} latin[] = {
-    {"en", " the of and to is that for it with are this you what how from have not be was which "
-           "please write my your can do does i in on "},
-    {"de", " der die das und ist nicht ein eine einen mit auf wie ich sie zu den für von bitte "
-           "wird was kann mir im dem schreibe "},
-    {"fr", " le les des et est une un dans que pour qui pas vous je sur avec ce du au est-ce "
-           "comment mon écris quelle "},
-    {"es", " el los las y es una un que por para con del como qué en lo mi se cómo escribe cuál "},
-    {"it", " il gli che è un una per non di con del della sono come questo mi scrivi qual "},
-    {"pt", " o os as e é um uma que para com não do da em como por meu você escreva qual "},
-    {"nl", " de het een en van is niet dat met voor hoe ik je zijn op wat schrijf mijn "},
-    {"sv", " och att det är en ett som på inte för med jag av hur den vad skriv "},
-    {"da", " og at det er en et som på ikke for med jeg af hvordan den hvad skriv "},
-    {"pl", " i w nie się na jest to że z do jak co dla czy napisz mi "},
-    {"cs", " a je se na že v to jak co pro není s do jsem napiš mi "},
-    {"tr", " ve bir bu için ne ile de da mi nasıl çok olarak yaz bana "},
+enum { LANGUAGES_LATIN = 12 };
+static const char *const latin[LANGUAGES_LATIN] = {"en", "de", "fr", "es", "it", "pt",
+                                                   "nl", "sv", "da", "pl", "cs", "tr"};
+enum {
+    EN = 1 << 0,
+    DE = 1 << 1,
+    FR = 1 << 2,
+    ES = 1 << 3,
+    IT = 1 << 4,
+    PT = 1 << 5,
+    NL = 1 << 6,
+    SV = 1 << 7,
+    DA = 1 << 8,
+    PL = 1 << 9,
+    CS = 1 << 10,
+    TR = 1 << 11,
 };
 
-enum { LATIN_COUNT = sizeof latin / sizeof *latin };
+/* Words frequent in one language and rare or absent in most others; sorted by bytes. */
+static const struct {
+    const char *word;
+    unsigned languages;
+} frequent[] = {
+    {"a", CS},
+    {"af", DA},
+    {"and", EN},
+    {"are", EN},
+    {"as", PT},
+    {"at", DA},
+    {"att", SV},
+    {"au", FR},
+    {"auf", DE},
+    {"av", SV},
+    {"avec", FR},
+    {"bana", TR},
+    {"be", EN},
+    {"bir", TR},
+    {"bitte", DE},
+    {"bu", TR},
+    {"can", EN},
+    {"ce", FR},
+    {"che", IT},
+    {"co", PL | CS},
+    {"com", PT},
+    {"come", IT},
+    {"comment", FR},
+    {"como", ES | PT},
+    {"con", ES | IT},
+    {"cuál", ES},
+    {"czy", PL},
+    {"cómo", ES},
+    {"da", PT | TR},
+    {"dans", FR},
+    {"das", DE},
+    {"dat", NL},
+    {"de", NL | TR},
+    {"del", ES | IT},
+    {"della", IT},
+    {"dem", DE},
+    {"den", DE | SV | DA},
+    {"der", DE},
+    {"des", FR},
+    {"det", SV | DA},
+    {"di", IT},
+    {"die", DE},
+    {"dla", PL},
+    {"do", EN | PT | PL | CS},
+    {"does", EN},
+    {"du", FR},
+    {"e", PT},
+    {"een", NL},
+    {"ein", DE},
+    {"eine", DE},
+    {"einen", DE},
+    {"el", ES},
+    {"em", PT},
+    {"en", ES | NL | SV | DA},
+    {"er", DA},
+    {"es", ES},
+    {"escreva", PT},
+    {"escribe", ES},
+    {"est", FR},
+    {"et", FR | DA},
+    {"ett", SV},
+    {"for", EN | DA},
+    {"from", EN},
+    {"för", SV},
+    {"für", DE},
+    {"gli", IT},
+    {"have", EN},
+    {"het", NL},
+    {"hoe", NL},
+    {"how", EN},
+    {"hur", SV},
+    {"hvad", DA},
+    {"hvordan", DA},
+    {"i", EN | PL},
+    {"ich", DE},
+    {"ik", NL},
+    {"ikke", DA},
+    {"il", IT},
+    {"ile", TR},
+    {"im", DE},
+    {"in", EN},
+    {"inte", SV},
+    {"is", EN | NL},
+    {"ist", DE},
+    {"it", EN},
+    {"için", TR},
+    {"jag", SV},
+    {"jak", PL | CS},
+    {"je", FR | NL | CS},
+    {"jeg", DA},
+    {"jest", PL},
+    {"jsem", CS},
+    {"kann", DE},
+    {"las", ES},
+    {"le", FR},
+    {"les", FR},
+    {"lo", ES},
+    {"los", ES},
+    {"med", SV | DA},
+    {"met", NL},
+    {"meu", PT},
+    {"mi", ES | IT | PL | CS | TR},
+    {"mijn", NL},
+    {"mir", DE},
+    {"mit", DE},
+    {"mon", FR},
+    {"my", EN},
+    {"na", PL | CS},
+    {"napisz", PL},
+    {"napiš", CS},
+    {"nasıl", TR},
+    {"ne", TR},
+    {"není", CS},
+    {"nicht", DE},
+    {"nie", PL},
+    {"niet", NL},
+    {"non", IT},
+    {"not", EN},
+    {"não", PT},
+    {"o", PT},
+    {"och", SV},
+    {"of", EN},
+    {"og", DA},
+    {"olarak", TR},
+    {"on", EN},
+    {"op", NL},
+    {"os", PT},
+    {"para", ES | PT},
+    {"pas", FR},
+    {"per", IT},
+    {"please", EN},
+    {"por", ES | PT},
+    {"pour", FR},
+    {"pro", CS},
+    {"på", SV | DA},
+    {"qual", IT | PT},
+    {"que", FR | ES | PT},
+    {"quelle", FR},
+    {"questo", IT},
+    {"qui", FR},
+    {"qué", ES},
+    {"s", CS},
+    {"schreibe", DE},
+    {"schrijf", NL},
+    {"scrivi", IT},
+    {"se", ES | CS},
+    {"sie", DE},
+    {"się", PL},
+    {"skriv", SV | DA},
+    {"som", SV | DA},
+    {"sono", IT},
+    {"sur", FR},
+    {"that", EN},
+    {"the", EN},
+    {"this", EN},
+    {"to", EN | PL | CS},
+    {"um", PT},
+    {"uma", PT},
+    {"un", FR | ES | IT},
+    {"una", ES | IT},
+    {"und", DE},
+    {"une", FR},
+    {"v", CS},
+    {"vad", SV},
+    {"van", NL},
+    {"ve", TR},
+    {"você", PT},
+    {"von", DE},
+    {"voor", NL},
+    {"vous", FR},
+    {"w", PL},
+    {"was", EN | DE},
+    {"wat", NL},
+    {"what", EN},
+    {"which", EN},
+    {"wie", DE},
+    {"wird", DE},
+    {"with", EN},
+    {"write", EN},
+    {"y", ES},
+    {"yaz", TR},
+    {"you", EN},
+    {"your", EN},
+    {"z", PL},
+    {"zijn", NL},
+    {"zu", DE},
+    {"är", SV},
+    {"çok", TR},
+    {"è", IT},
+    {"é", PT},
+    {"écris", FR},
+    {"że", PL},
+    {"že", CS},
+};
 
 static enum script script_of(uint32_t c)
 {
@@ -76,17 +270,39 @@ static uint32_t next_char(struct slice s, size_t *at)
     return value;
 }
 
-static bool has_word(const char *words, const char *word, size_t len)
+/* -1, 0 or 1, as strcmp(). */
+static int compare(const char *word, struct slice s)
 {
-    struct slice all = slice_from_str(words), needle = slice_of(word, len);
+    int order = strncmp(word, s.ptr, s.len);
 
-    return slice_find(all, needle) != SIZE_MAX;
+    return order ? order : word[s.len] != 0;
 }
 
-static void count_word(const char *spaced, size_t len, unsigned *hits)
+/* Bits of the languages in which the word is frequent. */
+static unsigned languages_of(struct slice s)
 {
-    for (size_t i = 0; i < LATIN_COUNT; i++)
-        hits[i] += has_word(latin[i].words, spaced, len);
+    size_t low = 0, high = sizeof frequent / sizeof *frequent;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = compare(frequent[middle].word, s);
+
+        if (!order)
+            return frequent[middle].languages;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return 0;
+}
+
+static void count_word(struct slice word, unsigned *hits)
+{
+    unsigned languages = languages_of(word);
+
+    for (size_t i = 0; languages; i++, languages >>= 1)
+        hits[i] += languages & 1;
 }
 
 static bool is_word_byte(unsigned char c)
@@ -96,37 +312,35 @@ static bool is_word_byte(unsigned char c)
 
 static struct slice guess_latin(struct slice text)
 {
-    unsigned hits[LATIN_COUNT] = {0};
-    size_t best = 0, second = LATIN_COUNT;
-    char word[34] = " ";
-    size_t len = 1;
+    unsigned hits[LANGUAGES_LATIN] = {0};
+    size_t best = 0, second = LANGUAGES_LATIN;
+    char word[LATIN_WORD_MAX];
+    size_t len = 0;
 
     for (size_t i = 0; i <= text.len; i++) {
         unsigned char c = i < text.len ? (unsigned char)text.ptr[i] : ' ';
 
         if (is_word_byte(c)) {
-            if (len < 32)
+            if (len < LATIN_WORD_MAX)
                 word[len] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
             len++;
             continue;
         }
-        if (len > 1 && len < 32) {
-            word[len] = ' ';
-            count_word(word, len + 1, hits);
-        }
-        len = 1;
+        if (len > 0 && len <= LATIN_WORD_MAX)
+            count_word(slice_of(word, len), hits);
+        len = 0;
     }
-    for (size_t i = 1; i < LATIN_COUNT; i++) {
+    for (size_t i = 1; i < LANGUAGES_LATIN; i++) {
         if (hits[i] > hits[best]) {
             second = best;
             best = i;
-        } else if (second == LATIN_COUNT || hits[i] > hits[second]) {
+        } else if (second == LANGUAGES_LATIN || hits[i] > hits[second]) {
             second = i;
         }
     }
     if (hits[best] < HITS_NEEDED || hits[best] == hits[second])
         return SLICE("und");
-    return slice_from_str(latin[best].code);
+    return slice_from_str(latin[best]);
 }
 
 struct slice router_guess_language(struct slice text)

@@ -60,7 +60,10 @@ static double rank_of(const struct router_scorer *scorer, double raw)
     }
     from = (double)q[low];
     to = (double)q[high];
-    return ((double)low + (to > from ? (raw - from) / (to - from) : 0)) / (SCORER_QUANTILES - 1);
+    /* In millionths: more says nothing, and writes long. */
+    return rint(1e6 / (SCORER_QUANTILES - 1) *
+                ((double)low + (to > from ? (raw - from) / (to - from) : 0))) /
+           1e6;
 }
 
 static void find_task(const struct router_scorer *scorer, const struct router_features *f,

@@ -146,18 +146,36 @@ static void observe(struct metrics *metrics, enum family family, const char *lab
             series->buckets[i]++;
 }
 
-/* A label's value: names of the configuration, so only quotes and the like need care. */
-static void label(char *out, size_t size, const char *key, struct slice value)
+/* Labels being put together; what does not fit is left out. */
+struct labels {
+    char text[LABELS_MAX];
+    size_t len;
+};
+
+static void put(struct labels *out, struct slice s)
 {
-    size_t len = strlen(out);
-    char clean[64];
+    size_t room = sizeof(out->text) - 1 - out->len;
+    size_t len = s.len < room ? s.len : room;
+    memcpy(out->text + out->len, s.ptr, len);
+    out->len += len;
+    out->text[out->len] = '\0';
+}
+
+/* The value: names of the configuration, so only quotes and the like need care. */
+static void label(struct labels *out, struct slice key, struct slice value)
+{
+    char clean[63];
     size_t n = 0;
-    for (size_t i = 0; i < value.len && n < sizeof(clean) - 1; i++) {
+    for (size_t i = 0; i < value.len && n < sizeof(clean); i++) {
         unsigned char c = (unsigned char)value.ptr[i];
         clean[n++] = c < 0x20 || c == '"' || c == '\\' || c == 0x7f ? '_' : (char)c;
     }
-    clean[n] = '\0';
-    (void)snprintf(out + len, size - len, "%s%s=\"%s\"", len ? "," : "", key, clean);
+    if (out->len)
+        put(out, SLICE(","));
+    put(out, key);
+    put(out, SLICE("=\""));
+    put(out, slice_of(clean, n));
+    put(out, SLICE("\""));
 }
 
 static const char *level_name(int level)
@@ -172,26 +190,27 @@ static struct slice or_none(struct slice s)
 
 void metrics_request(struct metrics *metrics, const struct ledger_request *row)
 {
-    char by_status[LABELS_MAX] = "", by_target[LABELS_MAX] = "", by_level[LABELS_MAX] = "";
-    label(by_status, sizeof(by_status), "route", or_none(row->route));
-    label(by_status, sizeof(by_status), "status", slice_from_str(ledger_status_name(row->status)));
-    label(by_status, sizeof(by_status), "level", slice_from_str(level_name(row->level)));
-    label(by_target, sizeof(by_target), "target", or_none(row->target));
-    (void)snprintf(by_level, sizeof(by_level), "%s", by_target);
-    label(by_level, sizeof(by_level), "zone",
+    struct labels by_status = {.len = 0}, by_target = {.len = 0}, by_level;
+    struct slice level = slice_from_str(level_name(row->level));
+    label(&by_status, SLICE("route"), or_none(row->route));
+    label(&by_status, SLICE("status"), slice_from_str(ledger_status_name(row->status)));
+    label(&by_status, SLICE("level"), level);
+    label(&by_target, SLICE("target"), or_none(row->target));
+    by_level = by_target;
+    label(&by_level, SLICE("zone"),
           slice_from_str(row->zone < 0 ? "none" : policy_zone_name((enum policy_zone)row->zone)));
-    label(by_level, sizeof(by_level), "level", slice_from_str(level_name(row->level)));
+    label(&by_level, SLICE("level"), level);
     pthread_mutex_lock(&metrics->lock);
-    add(metrics, FAMILY_REQUESTS, by_status, 1);
-    observe(metrics, FAMILY_DURATION, by_target, row->total_ms * 1000000);
+    add(metrics, FAMILY_REQUESTS, by_status.text, 1);
+    observe(metrics, FAMILY_DURATION, by_target.text, row->total_ms * 1000000);
     if (row->ttft_ms >= 0)
-        observe(metrics, FAMILY_TTFT, by_target, row->ttft_ms * 1000000);
+        observe(metrics, FAMILY_TTFT, by_target.text, row->ttft_ms * 1000000);
     if (row->overhead_us >= 0)
         observe(metrics, FAMILY_OVERHEAD, "", row->overhead_us * 1000);
     if (row->cost_avoided_nano_usd >= 0)
         add(metrics, FAMILY_COST_AVOIDED, "", row->cost_avoided_nano_usd);
     if (row->target.len)
-        add(metrics, FAMILY_DECISIONS, by_level, 1);
+        add(metrics, FAMILY_DECISIONS, by_level.text, 1);
     pthread_mutex_unlock(&metrics->lock);
 }
 
@@ -208,23 +227,23 @@ void metrics_attempt(struct metrics *metrics, const struct ledger_attempt *row)
         {"output", offsetof(struct chat_usage, output)},
         {"reasoning", offsetof(struct chat_usage, reasoning)},
     };
-    char labels[LABELS_MAX] = "", by_target[LABELS_MAX] = "";
-    label(by_target, sizeof(by_target), "target", or_none(row->target));
-    (void)snprintf(labels, sizeof(labels), "%s", by_target);
-    label(labels, sizeof(labels), "zone", slice_from_str(policy_zone_name(row->zone)));
-    label(labels, sizeof(labels), "status", slice_from_str(ledger_status_name(row->status)));
+    struct labels labels, by_target = {.len = 0};
+    label(&by_target, SLICE("target"), or_none(row->target));
+    labels = by_target;
+    label(&labels, SLICE("zone"), slice_from_str(policy_zone_name(row->zone)));
+    label(&labels, SLICE("status"), slice_from_str(ledger_status_name(row->status)));
     pthread_mutex_lock(&metrics->lock);
-    add(metrics, FAMILY_ATTEMPTS, labels, 1);
+    add(metrics, FAMILY_ATTEMPTS, labels.text, 1);
     if (row->cost_nano_usd >= 0)
-        add(metrics, FAMILY_COST, by_target, row->cost_nano_usd);
+        add(metrics, FAMILY_COST, by_target.text, row->cost_nano_usd);
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         int64_t tokens;
         memcpy(&tokens, (const char *)&row->usage + kinds[i].offset, sizeof(tokens));
         if (tokens <= 0)
             continue;
-        (void)snprintf(labels, sizeof(labels), "%s", by_target);
-        label(labels, sizeof(labels), "kind", slice_from_str(kinds[i].kind));
-        add(metrics, FAMILY_TOKENS, labels, tokens);
+        labels = by_target;
+        label(&labels, SLICE("kind"), slice_from_str(kinds[i].kind));
+        add(metrics, FAMILY_TOKENS, labels.text, tokens);
     }
     pthread_mutex_unlock(&metrics->lock);
 }
@@ -275,16 +294,13 @@ static void write_family(struct buffer *out, enum family family, const struct ta
 
 static void write_gauge(struct buffer *out, const struct metrics_gauge *g, const char *name_before)
 {
-    char labels[LABELS_MAX] = "";
+    struct labels labels = {.len = 0};
     if (!name_before || strcmp(name_before, g->name) != 0)
         write_head(out, g->name, g->help, g->type);
-    if (!slice_is_absent(g->label_name)) {
-        char key[32];
-        (void)snprintf(key, sizeof(key), "%.*s", SLICE_ARG(g->label_name));
-        label(labels, sizeof(labels), key, g->label);
-    }
-    buffer_addf(out, "%s%s%s%s %.15g\n", g->name, labels[0] ? "{" : "", labels,
-                labels[0] ? "}" : "", g->value);
+    if (!slice_is_absent(g->label_name))
+        label(&labels, g->label_name, g->label);
+    buffer_addf(out, "%s%s%s%s %.15g\n", g->name, labels.len ? "{" : "", labels.text,
+                labels.len ? "}" : "", g->value);
 }
 
 void metrics_write(struct metrics *metrics, const struct metrics_gauge *gauges, size_t count,
