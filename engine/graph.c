@@ -1,19 +1,17 @@
 /*
- * The graph of the llama family: what happens to a batch of tokens between their numbers and their
- * logits. Each layer is a row of parallel regions; between two of them every thread has finished.
+ * The graph: what happens to a batch of tokens between their numbers and their logits. Each layer
+ * is a row of parallel regions; between two of them every thread has finished. Architectures differ
+ * by the columns of their row (arch.h) and by which weights are there: a step without weights is
+ * left out.
  */
 #include <math.h>
 
-#include "engine/matmul.h"
 #include "engine/session.h"
-
-/* Work per token: fn(s, layer, t) for every token of the batch. */
-typedef void (*token_fn)(struct engine_session *s, const struct engine_layer *layer, size_t t);
 
 struct token_job {
     struct engine_session *s;
     const struct engine_layer *layer;
-    token_fn fn;
+    engine_token_fn fn;
 };
 
 #define TOKENS_WORTH_SHARING 4
@@ -25,8 +23,8 @@ static void do_token(void *job, size_t chunk, uint32_t thread)
     tokens->fn(tokens->s, tokens->layer, chunk);
 }
 
-static void each_token(struct engine_session *s, const struct engine_layer *layer, token_fn fn,
-                       size_t count)
+void engine_each(struct engine_session *s, const struct engine_layer *layer, engine_token_fn fn,
+                 size_t count)
 {
     struct token_job job = {s, layer, fn};
     if (count >= TOKENS_WORTH_SHARING) {
@@ -39,18 +37,38 @@ static void each_token(struct engine_session *s, const struct engine_layer *laye
 
 /* --- steps of a layer, per token ---------------------------------------------------------- */
 
-static void attention_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
+static void add_bias(const struct engine_session *s, float *x, const float *bias, size_t n)
+{
+    if (bias)
+        s->kernels->add(x, bias, n);
+}
+
+/* y = norm(x), or nothing when there is no such norm; y may be x. */
+static void normalise(const struct engine_session *s, const struct engine_norm *norm,
+                      const float *x, float *y)
 {
     const struct engine_hparams *hp = &s->model->hp;
-    float *x = s->x + t * hp->n_embd, *branch = s->branch + t * hp->n_embd;
-    s->kernels->rms_norm(x, layer->attn_norm, hp->n_embd, hp->rms_eps, branch);
+    if (!norm->weight)
+        return;
+    if (s->model->arch->norm == ENGINE_NORM_RMS)
+        s->kernels->rms_norm(x, norm->weight, hp->n_embd, hp->norm_eps, y);
+    else
+        s->kernels->layer_norm(x, norm->weight, norm->bias, hp->n_embd, hp->norm_eps, y);
+}
+
+static void attention_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
+{
+    size_t n_embd = s->model->hp.n_embd;
+    float *branch = s->branch + t * n_embd;
+    normalise(s, &layer->attn_norm, s->x + t * n_embd, branch);
 }
 
 /* Turns the pairs of each head by the angles of the token's position. */
-static void rotate(const struct engine_session *s, float *x, size_t heads, size_t t)
+static void rotate(const struct engine_session *s, const struct engine_layer *layer, float *x,
+                   size_t heads, size_t t)
 {
     const struct engine_hparams *hp = &s->model->hp;
-    const float *table = s->rope + t * hp->n_rot;
+    const float *table = s->rope[layer->shape.rope] + t * hp->n_rot;
     size_t half = hp->n_rot / 2;
     bool norm = s->model->arch->rope == ENGINE_ROPE_NORM;
     size_t step = norm ? 2 : 1, apart = norm ? 1 : half;
@@ -64,122 +82,171 @@ static void rotate(const struct engine_session *s, float *x, size_t heads, size_
     }
 }
 
-static void add_bias(const struct engine_session *s, float *x, const float *bias, size_t n)
-{
-    if (bias)
-        s->kernels->add(x, bias, n);
-}
-
 static void norm_heads(const struct engine_session *s, float *x, const float *weight, size_t heads)
 {
     size_t head_dim = s->kv.head_dim;
     for (size_t h = 0; weight && h < heads; h++)
-        s->kernels->rms_norm(x + h * head_dim, weight, head_dim, s->model->hp.rms_eps,
+        s->kernels->rms_norm(x + h * head_dim, weight, head_dim, s->model->hp.norm_eps,
                              x + h * head_dim);
+}
+
+/* Queries far from the start are made larger, so that attention stays sharp in long contexts. */
+static void heat(const struct engine_session *s, float *q, size_t n, size_t t)
+{
+    const struct engine_hparams *hp = &s->model->hp;
+    double spans = floor((double)s->slots[t].position / hp->context_original);
+    if (hp->temperature != 0.0F)
+        s->kernels->scale(q, (float)(log(spans + 1.0) * (double)hp->temperature + 1.0), n);
 }
 
 /* Biases, norms and rotation of queries and keys; keys and values into the cache. */
 static void attention_keys(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    const struct engine_hparams *hp = &s->model->hp;
-    size_t heads = (size_t)hp->n_head * hp->head_dim, kv = (size_t)hp->n_head_kv * hp->head_dim;
+    size_t head_dim = s->model->hp.head_dim;
+    uint32_t n_head = layer->shape.n_head, n_head_kv = layer->shape.n_head_kv;
+    size_t heads = n_head * head_dim, kv = n_head_kv * head_dim;
     float *q = s->q + t * heads, *k = s->k + t * kv, *v = s->v + t * kv;
     uint32_t il = (uint32_t)(layer - s->model->weights.layers);
     const struct engine_slot *slot = &s->slots[t];
     uint32_t page = s->kv.sequences[slot->sequence].pages[slot->position / ENGINE_PAGE];
+    uint32_t at = slot->position % ENGINE_PAGE;
     add_bias(s, q, layer->q_bias, heads);
     add_bias(s, k, layer->k_bias, kv);
     add_bias(s, v, layer->v_bias, kv);
-    norm_heads(s, q, layer->q_norm, hp->n_head);
-    norm_heads(s, k, layer->k_norm, hp->n_head_kv);
-    rotate(s, q, hp->n_head, t);
-    rotate(s, k, hp->n_head_kv, t);
-    for (uint32_t h = 0; h < hp->n_head_kv; h++) {
-        uint32_t at = slot->position % ENGINE_PAGE;
-        s->kv.type->put_key(s->kernels, k + h * hp->head_dim, hp->head_dim, at,
+    norm_heads(s, q, layer->q_norm, n_head);
+    norm_heads(s, k, layer->k_norm, n_head_kv);
+    rotate(s, layer, q, n_head, t);
+    rotate(s, layer, k, n_head_kv, t);
+    heat(s, q, heads, t);
+    for (uint32_t h = 0; h < n_head_kv; h++) {
+        s->kv.type->put_key(s->kernels, k + h * head_dim, head_dim, at,
                             engine_kv_keys(&s->kv, page, il, h));
-        s->kv.type->put_value(s->kernels, v + h * hp->head_dim, hp->head_dim, at,
+        s->kv.type->put_value(s->kernels, v + h * head_dim, head_dim, at,
                               engine_kv_values(&s->kv, page, il, h));
     }
 }
 
 static void ffn_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    const struct engine_hparams *hp = &s->model->hp;
-    float *x = s->x + t * hp->n_embd, *branch = s->branch + t * hp->n_embd;
-    add_bias(s, branch, layer->o_bias, hp->n_embd);
-    s->kernels->add(x, branch, hp->n_embd);
-    s->kernels->rms_norm(x, layer->ffn_norm, hp->n_embd, hp->rms_eps, branch);
+    size_t n_embd = s->model->hp.n_embd;
+    float *x = s->x + t * n_embd, *branch = s->branch + t * n_embd;
+    add_bias(s, branch, layer->o_bias, n_embd);
+    normalise(s, &layer->post_attn_norm, branch, branch);
+    s->kernels->add(x, branch, n_embd);
+    normalise(s, &layer->ffn_norm, x, branch);
+}
+
+void engine_activate(const struct engine_session *s, const struct engine_mlp *mlp, float *gate,
+                     float *up, size_t n)
+{
+    bool gated = mlp->gate.format != NULL;
+    add_bias(s, gate, gated ? mlp->gate_bias : mlp->up_bias, n);
+    if (gated)
+        add_bias(s, up, mlp->up_bias, n);
+    s->kernels->activate[s->model->arch->activation](gate, gated ? up : NULL, n);
 }
 
 static void ffn_middle(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    size_t n_ff = s->model->hp.n_ff;
-    (void)layer;
+    size_t n_ff = layer->shape.n_ff;
     float *gate = s->gate + t * n_ff;
-    s->kernels->silu_mul(gate, s->up + t * n_ff, n_ff);
+    engine_activate(s, &layer->mlp, gate, s->up + t * n_ff, n_ff);
 }
 
 static void ffn_out(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    (void)layer;
     size_t n_embd = s->model->hp.n_embd;
-    s->kernels->add(s->x + t * n_embd, s->branch + t * n_embd, n_embd);
+    float *branch = s->branch + t * n_embd;
+    add_bias(s, branch, layer->mlp.down_bias, n_embd);
+    normalise(s, &layer->post_ffn_norm, branch, branch);
+    s->kernels->add(s->x + t * n_embd, branch, n_embd);
 }
 
 /* --- layers ------------------------------------------------------------------------------- */
 
-#define MAX_SHARING 3 /* matrices over one input */
-
-static void matmuls(struct engine_session *s, const float *x, size_t tokens,
-                    const struct engine_matrix *const *m, float *const *y, size_t count)
+/* y = m x for `tokens` rows of `x`, for up to three matrices over the same input; one that is
+ * absent is left out. */
+static void products(struct engine_session *s, const float *x, size_t tokens,
+                     const struct engine_matrix *const m[3], float *const y[3])
 {
-    const struct engine_workers workers = {s->pool, s->kernels, s->thread_scratch,
-                                           s->thread_floats};
-    struct engine_input in = {
-        .x = x, .stride = m[0]->cols, .tokens = tokens, .cols = m[0]->cols, .packed = s->packed};
-    struct engine_product products[MAX_SHARING];
-    for (size_t i = 0; i < count; i++)
-        products[i] = (struct engine_product){
+    struct engine_input in = {.x = x, .tokens = tokens, .packed = s->packed};
+    struct engine_product list[3];
+    size_t count = 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (!m[i] || !m[i]->format)
+            continue;
+        in.stride = in.cols = m[i]->cols;
+        list[count++] = (struct engine_product){
             .matrix = m[i], .input = &in, .y = y[i], .y_stride = m[i]->rows};
-    engine_matmul(&workers, products, count);
+    }
+    engine_matmul(&s->workers, list, count);
+}
+
+void engine_product_of(struct engine_session *s, const struct engine_matrix *m, const float *x,
+                       size_t tokens, float *y)
+{
+    products(s, x, tokens, (const struct engine_matrix *const[3]){m}, (float *const[3]){y});
+}
+
+static void attention(struct engine_session *s, const struct engine_layer *layer, uint32_t il)
+{
+    engine_each(s, layer, attention_in, s->count);
+    products(s, s->branch, s->count,
+             (const struct engine_matrix *const[3]){&layer->q, &layer->k, &layer->v},
+             (float *const[3]){s->q, s->k, s->v});
+    engine_each(s, layer, attention_keys, s->count);
+    engine_attention(s, il);
+    engine_product_of(s, &layer->o, s->att, s->count, s->branch);
+}
+
+/* A block without a gate has its first half in s->gate. */
+static void feed_forward(struct engine_session *s, const struct engine_layer *layer)
+{
+    const struct engine_mlp *mlp = &layer->mlp;
+    products(s, s->branch, s->count, (const struct engine_matrix *const[3]){&mlp->gate, &mlp->up},
+             (float *const[3]){s->gate, mlp->gate.format ? s->up : s->gate});
+    engine_each(s, layer, ffn_middle, s->count);
+    engine_product_of(s, &mlp->down, s->gate, s->count, s->branch);
 }
 
 static void compute_layer(struct engine_session *s, uint32_t il)
 {
     const struct engine_layer *layer = &s->model->weights.layers[il];
-    size_t count = s->count;
-    each_token(s, layer, attention_in, count);
-    matmuls(s, s->branch, count,
-            (const struct engine_matrix *const[]){&layer->q, &layer->k, &layer->v},
-            (float *const[]){s->q, s->k, s->v}, 3);
-    each_token(s, layer, attention_keys, count);
-    engine_attention(s, il);
-    matmuls(s, s->att, count, (const struct engine_matrix *const[]){&layer->o},
-            (float *const[]){s->branch}, 1);
-    each_token(s, layer, ffn_in, count);
-    matmuls(s, s->branch, count, (const struct engine_matrix *const[]){&layer->gate, &layer->up},
-            (float *const[]){s->gate, s->up}, 2);
-    each_token(s, layer, ffn_middle, count);
-    matmuls(s, s->gate, count, (const struct engine_matrix *const[]){&layer->down},
-            (float *const[]){s->branch}, 1);
-    each_token(s, layer, ffn_out, count);
+    attention(s, layer, il);
+    engine_each(s, layer, ffn_in, s->count);
+    if (layer->experts)
+        engine_experts(s, layer);
+    else
+        feed_forward(s, layer);
+    engine_each(s, layer, ffn_out, s->count);
 }
 
 /* --- before and after the layers ------------------------------------------------------------ */
+
+static void fill_rope(struct engine_session *s, size_t t)
+{
+    const struct engine_hparams *hp = &s->model->hp;
+    for (size_t kind = 0; kind < 2 && s->rope[kind]; kind++) {
+        double magnitude = (double)hp->rope[kind].magnitude;
+        float *table = s->rope[kind] + t * hp->n_rot;
+        for (uint32_t i = 0; i < hp->n_rot / 2; i++) {
+            double angle = (double)s->slots[t].position * s->inverse_freqs[kind][i];
+            table[2 * i] = (float)(cos(angle) * magnitude);
+            table[2 * i + 1] = (float)(sin(angle) * magnitude);
+        }
+    }
+}
 
 static void embed(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     const struct engine_hparams *hp = &s->model->hp;
     const struct engine_matrix *m = &s->model->weights.token_embd;
+    float *x = s->x + t * hp->n_embd;
     (void)layer;
-    m->format->dequantise(m->data + s->slots[t].token * m->row_bytes, s->x + t * hp->n_embd,
-                          hp->n_embd);
-    for (uint32_t i = 0; i < hp->n_rot / 2; i++) {
-        double angle = (double)s->slots[t].position * s->inverse_freqs[i];
-        s->rope[t * hp->n_rot + 2 * i] = (float)cos(angle);
-        s->rope[t * hp->n_rot + 2 * i + 1] = (float)sin(angle);
-    }
+    m->format->dequantise(m->data + s->slots[t].token * m->row_bytes, x, hp->n_embd);
+    if (hp->embd_scale != 1.0F)
+        s->kernels->scale(x, hp->embd_scale, hp->n_embd);
+    fill_rope(s, t);
 }
 
 /* Here t counts rows of logits. */
@@ -189,23 +256,35 @@ static void output_in(struct engine_session *s, const struct engine_layer *layer
     const struct engine_weights *w = &s->model->weights;
     float *hidden = s->hidden + t * hp->n_embd;
     (void)layer;
-    s->kernels->rms_norm(s->x + s->rows[t] * (size_t)hp->n_embd, w->output_norm, hp->n_embd,
-                         hp->rms_eps, hidden);
+    normalise(s, &w->output_norm, s->x + s->rows[t] * (size_t)hp->n_embd, hidden);
+}
+
+static void cap_logits(struct engine_session *s, const struct engine_layer *layer, size_t t)
+{
+    const struct engine_hparams *hp = &s->model->hp;
+    float *logits = s->logits + t * hp->n_vocab;
+    (void)layer;
+    for (uint32_t i = 0; i < hp->n_vocab; i++)
+        logits[i] = hp->final_cap * tanhf(logits[i] / hp->final_cap);
+}
+
+static void compute_logits(struct engine_session *s)
+{
+    engine_each(s, NULL, output_in, s->row_count);
+    engine_product_of(s, &s->model->weights.output, s->hidden, s->row_count, s->logits);
+    if (s->model->hp.final_cap != 0.0F)
+        engine_each(s, NULL, cap_logits, s->row_count);
 }
 
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel)
 {
-    each_token(s, NULL, embed, s->count);
+    engine_each(s, NULL, embed, s->count);
     for (uint32_t il = 0; il < s->model->hp.n_layer; il++) {
         if (cancel && atomic_load_explicit(cancel, memory_order_relaxed))
             return false;
         compute_layer(s, il);
     }
-    if (s->row_count > 0) {
-        each_token(s, NULL, output_in, s->row_count);
-        matmuls(s, s->hidden, s->row_count,
-                (const struct engine_matrix *const[]){&s->model->weights.output},
-                (float *const[]){s->logits}, 1);
-    }
+    if (s->row_count > 0)
+        compute_logits(s);
     return true;
 }

@@ -25,6 +25,13 @@ uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uin
     return bytes < UINT64_MAX / 4 ? bytes : UINT64_MAX / 4;
 }
 
+size_t engine_ffn_floats(const struct engine_hparams *hp, uint32_t batch)
+{
+    if (hp->n_expert == 0)
+        return (size_t)batch * hp->n_ff;
+    return (size_t)batch * hp->n_expert_used * hp->n_ff_expert;
+}
+
 uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, uint32_t outputs)
 {
     uint64_t heads = (uint64_t)hp->n_head * hp->head_dim;
@@ -32,10 +39,14 @@ uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, u
     uint64_t widest = hp->n_embd > hp->n_ff ? hp->n_embd : hp->n_ff;
     if (heads > widest)
         widest = heads;
-    /* residual, branch output, queries, attention, keys and values, gate and up, packed inputs */
-    uint64_t per_token =
-        2ULL * hp->n_embd + 2 * heads + 2 * kv_heads + 2ULL * hp->n_ff + widest * 2;
-    return 4 * (batch * per_token + (uint64_t)outputs * (hp->n_vocab + (uint64_t)hp->n_embd));
+    if (hp->n_ff_expert > widest)
+        widest = hp->n_ff_expert;
+    uint64_t picks = hp->n_expert_used; /* rows of a token */
+    /* residual, branch output, queries, attention, keys and values; experts; packed inputs */
+    uint64_t per_token = 2ULL * hp->n_embd + 2 * heads + 2 * kv_heads + picks * hp->n_embd +
+                         hp->n_expert + (picks ? picks : 1) * widest * 2;
+    return 4 * (2 * engine_ffn_floats(hp, batch) + batch * per_token +
+                (uint64_t)outputs * (hp->n_vocab + (uint64_t)hp->n_embd));
 }
 
 static uint64_t available_memory(void)

@@ -33,6 +33,7 @@ uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked)
 
 uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uint32_t context,
                          uint32_t sequences);
+size_t engine_ffn_floats(const struct engine_hparams *hp, uint32_t batch); /* gate, or up */
 uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, uint32_t outputs);
 
 /* NO_MEMORY, with what would fit, unless the model and its cache fit. */

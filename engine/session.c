@@ -31,7 +31,7 @@ static void place_all(struct engine_session *s, struct layout *l)
 {
     const struct engine_hparams *hp = &s->model->hp;
     size_t batch = s->batch, heads = (size_t)hp->n_head * hp->head_dim;
-    size_t kv = (size_t)hp->n_head_kv * hp->head_dim;
+    size_t kv = (size_t)hp->n_head_kv * hp->head_dim, picks = batch * hp->n_expert_used;
     s->slots = place(l, batch, sizeof(*s->slots));
     s->runs = place(l, batch, sizeof(*s->runs));
     s->rows = place(l, s->outputs, sizeof(*s->rows));
@@ -41,14 +41,24 @@ static void place_all(struct engine_session *s, struct layout *l)
     s->k = place(l, batch * kv, sizeof(float));
     s->v = place(l, batch * kv, sizeof(float));
     s->att = place(l, batch * heads, sizeof(float));
-    s->gate = place(l, batch * hp->n_ff, sizeof(float));
-    s->up = place(l, batch * hp->n_ff, sizeof(float));
-    s->rope = place(l, batch * hp->n_rot, sizeof(float));
+    s->gate = place(l, engine_ffn_floats(hp, s->batch), sizeof(float));
+    s->up = place(l, engine_ffn_floats(hp, s->batch), sizeof(float));
+    for (size_t i = 0; i < (hp->window > 0 ? 2 : 1); i++) {
+        s->rope[i] = place(l, batch * hp->n_rot, sizeof(float));
+        s->inverse_freqs[i] = place(l, hp->n_rot / 2, sizeof(double));
+    }
     s->hidden = place(l, (size_t)s->outputs * hp->n_embd, sizeof(float));
     s->logits = place(l, (size_t)s->outputs * hp->n_vocab, sizeof(float));
     s->packed = place(l, 1, s->packed_bytes);
+    s->picks = place(l, picks, sizeof(*s->picks));
+    s->scores = place(l, batch * hp->n_expert, sizeof(float));
+    s->expert_out = place(l, picks * hp->n_embd, sizeof(float));
+    s->row_tokens = place(l, picks, sizeof(*s->row_tokens));
+    s->row_experts = place(l, picks, sizeof(*s->row_experts));
+    s->expert_rows = place(l, hp->n_expert + 1, sizeof(*s->expert_rows));
+    s->expert_inputs = place(l, hp->n_expert, sizeof(*s->expert_inputs));
+    s->expert_products = place(l, 2 * (size_t)hp->n_expert, sizeof(*s->expert_products));
     s->thread_scratch = place(l, engine_pool_threads(s->pool) * s->thread_floats, sizeof(float));
-    s->inverse_freqs = place(l, hp->n_rot / 2, sizeof(double));
 }
 
 static void set_widths(struct engine_session *s)
@@ -57,7 +67,9 @@ static void set_widths(struct engine_session *s)
     size_t widest = (size_t)hp->n_head * hp->head_dim;
     widest = hp->n_embd > widest ? hp->n_embd : widest;
     widest = hp->n_ff > widest ? hp->n_ff : widest;
-    s->packed_bytes = engine_input_bytes(s->batch > s->outputs ? s->batch : s->outputs, widest);
+    widest = hp->n_ff_expert > widest ? hp->n_ff_expert : widest;
+    size_t rows = (size_t)s->batch * (hp->n_expert_used ? hp->n_expert_used : 1);
+    s->packed_bytes = engine_input_bytes(rows > s->outputs ? rows : s->outputs, widest);
     s->thread_floats = engine_matmul_scratch(widest);
     if (engine_attention_floats(hp) > s->thread_floats)
         s->thread_floats = engine_attention_floats(hp);
@@ -77,16 +89,35 @@ static enum base_err allocate(struct engine_session *s, struct base_error *reter
     s->memory_bytes = l.used;
     l = (struct layout){.memory = memory};
     place_all(s, &l);
+    s->workers = (struct engine_workers){s->pool, s->kernels, s->thread_scratch, s->thread_floats};
     return BASE_OK;
+}
+
+/* Angle per position of pair i. YaRN: from the file's angle to the scaled one, over its ramp. */
+static double inverse_freq(const struct engine_session *s, const struct engine_rope *rope,
+                           const float *factors, uint32_t i)
+{
+    double freq = pow((double)rope->base, -2.0 * i / s->model->hp.n_rot);
+    double scale = (double)rope->scale;
+    if (factors)
+        freq /= (double)factors[i];
+    if (rope->yarn) {
+        double width = fmax(0.001, (double)rope->yarn_high - (double)rope->yarn_low);
+        double ramp = fmin(1.0, fmax(0.0, ((double)i - (double)rope->yarn_low) / width));
+        scale = scale * ramp + (1.0 - ramp);
+    }
+    return freq * scale;
 }
 
 static void fill_freqs(struct engine_session *s)
 {
-    const struct engine_hparams *hp = &s->model->hp;
-    const float *factors = s->model->weights.rope_freqs;
-    for (uint32_t i = 0; i < hp->n_rot / 2; i++) {
-        double freq = pow((double)hp->rope_base, -2.0 * i / hp->n_rot) / (double)hp->rope_scale;
-        s->inverse_freqs[i] = factors ? freq / (double)factors[i] : freq;
+    const struct engine_model *model = s->model;
+    const struct engine_weights *w = &model->weights;
+    bool is_long = s->kv.context > model->hp.context_original;
+    const float *factors = w->rope_freqs ? w->rope_freqs : is_long ? w->rope_long : w->rope_short;
+    for (size_t kind = 0; kind < 2 && s->rope[kind]; kind++) {
+        for (uint32_t i = 0; i < model->hp.n_rot / 2; i++)
+            s->inverse_freqs[kind][i] = inverse_freq(s, &model->hp.rope[kind], factors, i);
     }
 }
 

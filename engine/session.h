@@ -7,6 +7,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv.h"
+#include "engine/matmul.h"
 #include "engine/model.h"
 #include "engine/pool.h"
 
@@ -21,9 +22,16 @@ struct engine_token_run {
     uint32_t first, count; /* items of the batch */
 };
 
+/* One of the experts that a token goes through. */
+struct engine_choice {
+    uint32_t expert, row; /* row: place among all picks, in order of experts */
+    float weight;
+};
+
 struct engine_session {
     struct engine_model *model;
     struct engine_pool *pool;
+    struct engine_workers workers; /* pool, kernels and thread_scratch, for engine_matmul() */
     bool owns_pool;
     const struct engine_kernels *kernels;
     struct engine_kv_cache kv;
@@ -41,21 +49,50 @@ struct engine_session {
     float *q;         /* n_head * head_dim */
     float *k, *v;     /* n_head_kv * head_dim */
     float *att;       /* n_head * head_dim */
-    float *gate, *up; /* n_ff */
-    float *rope;      /* n_rot: cosine and sine of each pair */
+    float *gate, *up; /* n_ff, or [batch * n_expert_used][n_ff_expert] */
+    float *rope[2];   /* n_rot: cosine and sine of each pair; NULL = no layer has this kind */
     float *hidden;    /* [outputs][n_embd] */
     float *logits;    /* [outputs][n_vocab] */
     uint8_t *packed;  /* [packed_bytes]: inputs of the next matmuls in 8 bits */
     size_t packed_bytes;
     float *thread_scratch; /* [threads][thread_floats] */
     size_t thread_floats;
-    double *inverse_freqs; /* [n_rot / 2]: angle per position */
-    void *memory;          /* all of the above, in one mapping */
+    double *inverse_freqs[2]; /* [n_rot / 2]: angle per position */
+
+    /* experts; a pick is one of the n_expert_used of a token */
+    struct engine_choice *picks;            /* [batch][n_expert_used] */
+    float *scores;                          /* n_expert */
+    float *expert_out;                      /* [picks][n_embd], in order of experts */
+    uint32_t *row_tokens;                   /* [picks]: the token of each row */
+    uint32_t *row_experts;                  /* [picks]: and its expert */
+    uint32_t *expert_rows;                  /* [n_expert + 1]: where the rows of each expert end */
+    struct engine_input *expert_inputs;     /* [n_expert] */
+    struct engine_product *expert_products; /* [2 * n_expert] */
+
+    void *memory; /* all of the above, in one mapping */
     size_t memory_bytes;
 };
 
 /* Computes the step in `slots`, `runs`, `rows`. False when cancelled. */
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel);
+
+/* fn(s, layer, t) for t below `count`, in parallel where it is worth it. */
+typedef void (*engine_token_fn)(struct engine_session *s, const struct engine_layer *layer,
+                                size_t t);
+void engine_each(struct engine_session *s, const struct engine_layer *layer, engine_token_fn fn,
+                 size_t count);
+
+/* y = m x, for `tokens` rows of x. */
+void engine_product_of(struct engine_session *s, const struct engine_matrix *m, const float *x,
+                       size_t tokens, float *y);
+
+/* Biases and activation between the halves of a feed-forward block. The result stands in `gate`;
+ * without a gate that is where the first half is given. */
+void engine_activate(const struct engine_session *s, const struct engine_mlp *mlp, float *gate,
+                     float *up, size_t n);
+
+/* experts.c: s->branch through the layer's experts, in place. */
+void engine_experts(struct engine_session *s, const struct engine_layer *layer);
 
 /* From s->q and the cache to s->att, for layer `il`. */
 void engine_attention(struct engine_session *s, uint32_t il);

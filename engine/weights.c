@@ -80,75 +80,198 @@ static void matrix(struct binder *b, const char *name, uint32_t cols, uint32_t r
         absent(b, name);
 }
 
-/* --- one layer ---------------------------------------------------------------------------- */
-
-static const char *in_layer(char out[64], uint32_t layer, const char *suffix)
+/* Item `part` of a tensor of `parts` matrices. */
+static void part_of(struct binder *b, const struct gguf_tensor *t, uint32_t cols, uint32_t rows,
+                    uint32_t part, uint32_t parts, struct engine_matrix *ret)
 {
-    (void)snprintf(out, 64, "blk.%u.%s", layer, suffix);
+    if (t->dims[0] != cols || t->dims[1] != rows || t->dims[2] != parts || t->dims[3] != 1) {
+        b->err = base_error_set(b->reterr, BASE_ERR_BAD_FILE,
+                                "%s: tensor '%.*s' is %llu x %llu x %llu and must be %u x %u x %u",
+                                gguf_name(b->file), SLICE_ARG(slice_sub(t->name, 0, 100)),
+                                (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
+                                (unsigned long long)t->dims[2], cols, rows, parts);
+        return;
+    }
+    uint64_t row_bytes = engine_format_row_bytes(t->format, cols);
+    *ret = (struct engine_matrix){.format = t->format,
+                                  .data = (const uint8_t *)t->data + part * rows * row_bytes,
+                                  .row_bytes = row_bytes,
+                                  .rows = rows,
+                                  .cols = cols};
+}
+
+/* `rows` vectors of `n` numbers, one after the other, or NULL when absent. */
+static float *vectors(struct binder *b, const char *name, uint32_t n, uint32_t rows)
+{
+    const struct gguf_tensor *t = find(b, name);
+    if (!t)
+        return NULL;
+    if (t->dims[0] != n || t->dims[1] != rows || t->dims[2] != 1 || t->dims[3] != 1) {
+        wrong_shape(b, t, n, rows);
+        return NULL;
+    }
+    float *out = b->owned + b->owned_used;
+    t->format->dequantise(t->data, out, (size_t)n * rows);
+    b->owned_used += (size_t)n * rows;
     return out;
 }
 
-/* q, k and v: three tensors, or one with their rows stacked. */
-static void bind_qkv(struct binder *b, const struct engine_hparams *hp, uint32_t il,
-                     struct engine_layer *layer)
+/* --- one layer ---------------------------------------------------------------------------- */
+
+/* The layer that is being bound, and room for the names of its tensors. */
+struct place {
+    struct binder *b;
+    const struct engine_arch *arch;
+    const struct engine_hparams *hp;
+    uint32_t il;
+    char name[80];
+};
+
+static const char *named(struct place *p, const char *stem, const char *suffix)
 {
-    char name[64];
-    uint32_t q = hp->n_head * hp->head_dim, kv = hp->n_head_kv * hp->head_dim;
+    (void)snprintf(p->name, sizeof(p->name), "blk.%u.%s.%s", p->il, stem, suffix);
+    return p->name;
+}
+
+static struct engine_norm norm(struct place *p, const char *stem, bool there)
+{
+    struct engine_norm n = {0};
+    if (!there)
+        return n;
+    n.weight = vector(p->b, named(p, stem, "weight"), p->hp->n_embd, GGUF_NEEDED);
+    if (p->arch->norm == ENGINE_NORM_LAYER)
+        n.bias = vector(p->b, named(p, stem, "bias"), p->hp->n_embd, GGUF_NEEDED);
+    return n;
+}
+
+static void weight(struct place *p, const char *stem, uint32_t cols, uint32_t rows,
+                   struct engine_matrix *ret)
+{
+    matrix(p->b, named(p, stem, "weight"), cols, rows, GGUF_NEEDED, ret);
+}
+
+static float *bias(struct place *p, const char *stem, uint32_t n)
+{
+    return vector(p->b, named(p, stem, "bias"), n, GGUF_OPTIONAL);
+}
+
+/* q, k and v: three tensors, or one with their rows stacked. */
+static void bind_qkv(struct place *p, struct engine_layer *layer)
+{
+    uint32_t in = p->hp->n_embd, q = layer->shape.n_head * p->hp->head_dim;
+    uint32_t kv = layer->shape.n_head_kv * p->hp->head_dim;
     uint64_t all = (uint64_t)q + 2 * (uint64_t)kv;
-    const struct gguf_tensor *t = find(b, in_layer(name, il, "attn_qkv.weight"));
+    const struct gguf_tensor *t = find(p->b, named(p, "attn_qkv", "weight"));
     if (t) {
-        if (matrix_rows(b, t, hp->n_embd, all, 0, q, &layer->q)) {
-            (void)matrix_rows(b, t, hp->n_embd, all, q, kv, &layer->k);
-            (void)matrix_rows(b, t, hp->n_embd, all, (uint64_t)q + kv, kv, &layer->v);
+        if (matrix_rows(p->b, t, in, all, 0, q, &layer->q)) {
+            (void)matrix_rows(p->b, t, in, all, q, kv, &layer->k);
+            (void)matrix_rows(p->b, t, in, all, (uint64_t)q + kv, kv, &layer->v);
         }
-        layer->q_bias = vector(b, in_layer(name, il, "attn_qkv.bias"), q + 2 * kv, GGUF_OPTIONAL);
+        layer->q_bias = bias(p, "attn_qkv", q + 2 * kv);
         if (layer->q_bias) {
             layer->k_bias = layer->q_bias + q;
             layer->v_bias = layer->k_bias + kv;
         }
         return;
     }
-    matrix(b, in_layer(name, il, "attn_q.weight"), hp->n_embd, q, GGUF_NEEDED, &layer->q);
-    matrix(b, in_layer(name, il, "attn_k.weight"), hp->n_embd, kv, GGUF_NEEDED, &layer->k);
-    matrix(b, in_layer(name, il, "attn_v.weight"), hp->n_embd, kv, GGUF_NEEDED, &layer->v);
-    layer->q_bias = vector(b, in_layer(name, il, "attn_q.bias"), q, GGUF_OPTIONAL);
-    layer->k_bias = vector(b, in_layer(name, il, "attn_k.bias"), kv, GGUF_OPTIONAL);
-    layer->v_bias = vector(b, in_layer(name, il, "attn_v.bias"), kv, GGUF_OPTIONAL);
+    weight(p, "attn_q", in, q, &layer->q);
+    weight(p, "attn_k", in, kv, &layer->k);
+    weight(p, "attn_v", in, kv, &layer->v);
+    layer->q_bias = bias(p, "attn_q", q);
+    layer->k_bias = bias(p, "attn_k", kv);
+    layer->v_bias = bias(p, "attn_v", kv);
 }
 
-static void bind_layer(struct binder *b, const struct engine_arch *arch,
-                       const struct engine_hparams *hp, uint32_t il, struct engine_layer *layer)
+static void bind_mlp(struct place *p, uint32_t n_ff, struct engine_mlp *mlp)
 {
-    char name[64];
-    uint32_t q = hp->n_head * hp->head_dim;
-    layer->attn_norm = vector(b, in_layer(name, il, "attn_norm.weight"), hp->n_embd, GGUF_NEEDED);
-    layer->ffn_norm = vector(b, in_layer(name, il, "ffn_norm.weight"), hp->n_embd, GGUF_NEEDED);
-    if (arch->qk_norm) {
-        layer->q_norm =
-            vector(b, in_layer(name, il, "attn_q_norm.weight"), hp->head_dim, GGUF_NEEDED);
-        layer->k_norm =
-            vector(b, in_layer(name, il, "attn_k_norm.weight"), hp->head_dim, GGUF_NEEDED);
+    uint32_t in = p->hp->n_embd;
+    if (p->arch->mlp == ENGINE_MLP_STACKED) {
+        const struct gguf_tensor *t = find(p->b, named(p, "ffn_up", "weight"));
+        if (!t && !p->b->err)
+            absent(p->b, p->name);
+        if (t && matrix_rows(p->b, t, in, 2 * (uint64_t)n_ff, 0, n_ff, &mlp->gate))
+            (void)matrix_rows(p->b, t, in, 2 * (uint64_t)n_ff, n_ff, n_ff, &mlp->up);
+    } else {
+        weight(p, "ffn_up", in, n_ff, &mlp->up);
+        mlp->up_bias = bias(p, "ffn_up", n_ff);
     }
-    bind_qkv(b, hp, il, layer);
-    matrix(b, in_layer(name, il, "attn_output.weight"), q, hp->n_embd, GGUF_NEEDED, &layer->o);
-    layer->o_bias = vector(b, in_layer(name, il, "attn_output.bias"), hp->n_embd, GGUF_OPTIONAL);
-    matrix(b, in_layer(name, il, "ffn_gate.weight"), hp->n_embd, hp->n_ff, GGUF_NEEDED,
-           &layer->gate);
-    matrix(b, in_layer(name, il, "ffn_up.weight"), hp->n_embd, hp->n_ff, GGUF_NEEDED, &layer->up);
-    matrix(b, in_layer(name, il, "ffn_down.weight"), hp->n_ff, hp->n_embd, GGUF_NEEDED,
-           &layer->down);
+    if (p->arch->mlp == ENGINE_MLP_GATED) {
+        weight(p, "ffn_gate", in, n_ff, &mlp->gate);
+        mlp->gate_bias = bias(p, "ffn_gate", n_ff);
+    }
+    weight(p, "ffn_down", n_ff, in, &mlp->down);
+    mlp->down_bias = bias(p, "ffn_down", in);
+}
+
+static void bind_experts(struct place *p, struct engine_layer *layer)
+{
+    static const char *const stems[3] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
+    const struct gguf_tensor *t[3];
+    uint32_t in = p->hp->n_embd, n_ff = p->hp->n_ff_expert, count = p->hp->n_expert;
+    weight(p, "ffn_gate_inp", in, count, &layer->router);
+    layer->router_bias = bias(p, "ffn_gate_inp", count);
+    for (size_t i = 0; i < 3; i++) {
+        t[i] = find(p->b, named(p, stems[i], "weight"));
+        if (!t[i] && !p->b->err)
+            absent(p->b, p->name);
+    }
+    float *gate_bias = vectors(p->b, named(p, stems[0], "bias"), n_ff, count);
+    float *up_bias = vectors(p->b, named(p, stems[1], "bias"), n_ff, count);
+    float *down_bias = vectors(p->b, named(p, stems[2], "bias"), in, count);
+    if (p->b->err)
+        return;
+    layer->experts = calloc(count, sizeof(*layer->experts));
+    if (!layer->experts)
+        p->b->err = base_error_set(p->b->reterr, BASE_ERR_NO_MEMORY, "%s: no memory for its tables",
+                                   gguf_name(p->b->file));
+    for (uint32_t e = 0; e < count && !p->b->err; e++) {
+        struct engine_mlp *mlp = &layer->experts[e];
+        part_of(p->b, t[0], in, n_ff, e, count, &mlp->gate);
+        part_of(p->b, t[1], in, n_ff, e, count, &mlp->up);
+        part_of(p->b, t[2], n_ff, in, e, count, &mlp->down);
+        mlp->gate_bias = gate_bias ? gate_bias + (size_t)e * n_ff : NULL;
+        mlp->up_bias = up_bias ? up_bias + (size_t)e * n_ff : NULL;
+        mlp->down_bias = down_bias ? down_bias + (size_t)e * in : NULL;
+    }
+}
+
+static void bind_layer(struct place *p, struct engine_layer *layer)
+{
+    const struct engine_arch *arch = p->arch;
+    uint32_t head_dim = p->hp->head_dim;
+    layer->shape = engine_layer_shape(p->b->file, arch, p->hp, p->il);
+    layer->attn_norm = norm(p, "attn_norm", true);
+    layer->ffn_norm = norm(p, arch->ffn_norm ? arch->ffn_norm : "ffn_norm", true);
+    layer->post_attn_norm = norm(p, "post_attention_norm", arch->post_norms);
+    layer->post_ffn_norm = norm(p, "post_ffw_norm", arch->post_norms);
+    if (arch->qk_norm) {
+        layer->q_norm = vector(p->b, named(p, "attn_q_norm", "weight"), head_dim, GGUF_NEEDED);
+        layer->k_norm = vector(p->b, named(p, "attn_k_norm", "weight"), head_dim, GGUF_NEEDED);
+    }
+    if (arch->sinks)
+        layer->sinks =
+            vector(p->b, named(p, "attn_sinks", "weight"), layer->shape.n_head, GGUF_NEEDED);
+    bind_qkv(p, layer);
+    weight(p, "attn_output", layer->shape.n_head * head_dim, p->hp->n_embd, &layer->o);
+    layer->o_bias = bias(p, "attn_output", p->hp->n_embd);
+    if (p->hp->n_expert > 0)
+        bind_experts(p, layer);
+    else
+        bind_mlp(p, layer->shape.n_ff, &layer->mlp);
 }
 
 /* --- all ---------------------------------------------------------------------------------- */
 
-/* Every vector is a one-dimensional tensor of the file, so their sum bounds `owned`. */
+/* Every vector is a one-dimensional tensor of the file, or the biases of a layer's experts: their
+ * sum bounds `owned`. */
 static size_t sum_vectors(const struct gguf *file)
 {
     size_t sum = 0;
     for (size_t i = 0; i < gguf_tensor_count(file); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(file, i);
-        if (t->dims[1] == 1 && t->dims[2] == 1 && t->dims[3] == 1)
-            sum += (size_t)t->dims[0];
+        bool biases = slice_ends_with(t->name, SLICE("_exps.bias"));
+        if (t->dims[2] == 1 && t->dims[3] == 1 && (t->dims[1] == 1 || biases))
+            sum += (size_t)(t->dims[0] * t->dims[1]);
     }
     return sum;
 }
@@ -165,23 +288,44 @@ static void check_all_used(struct binder *b, const struct engine_arch *arch)
     }
 }
 
+/* Divisors of the angles; all above 0. */
+static float *factors(struct binder *b, const char *name, uint32_t n)
+{
+    float *v = vector(b, name, n, GGUF_OPTIONAL);
+    for (uint32_t i = 0; v && i < n && !b->err; i++) {
+        if (!(v[i] > 0.0F))
+            b->err = base_error_set(b->reterr, BASE_ERR_BAD_FILE,
+                                    "%s: tensor '%s' has a number that is not above 0",
+                                    gguf_name(b->file), name);
+    }
+    return v;
+}
+
+static void bind_factors(struct binder *b, const struct engine_hparams *hp,
+                         struct engine_weights *w)
+{
+    w->rope_freqs = factors(b, "rope_freqs.weight", hp->n_rot / 2);
+    w->rope_long = factors(b, "rope_factors_long.weight", hp->n_rot / 2);
+    w->rope_short = factors(b, "rope_factors_short.weight", hp->n_rot / 2);
+    if (!b->err && !w->rope_long != !w->rope_short)
+        absent(b, w->rope_long ? "rope_factors_short.weight" : "rope_factors_long.weight");
+}
+
 static void bind_all(struct binder *b, const struct engine_arch *arch,
                      const struct engine_hparams *hp, struct engine_weights *w)
 {
     matrix(b, "token_embd.weight", hp->n_embd, hp->n_vocab, GGUF_NEEDED, &w->token_embd);
     w->output = w->token_embd;
     matrix(b, "output.weight", hp->n_embd, hp->n_vocab, GGUF_OPTIONAL, &w->output);
-    w->output_norm = vector(b, "output_norm.weight", hp->n_embd, GGUF_NEEDED);
-    w->rope_freqs = vector(b, "rope_freqs.weight", hp->n_rot / 2, GGUF_OPTIONAL);
-    for (uint32_t i = 0; !b->err && w->rope_freqs && i < hp->n_rot / 2; i++) {
-        if (!(w->rope_freqs[i] > 0.0F))
-            b->err = base_error_set(b->reterr, BASE_ERR_BAD_FILE,
-                                    "%s: tensor 'rope_freqs.weight' has a number that is not "
-                                    "above 0",
-                                    gguf_name(b->file));
+    w->output_norm.weight = vector(b, "output_norm.weight", hp->n_embd, GGUF_NEEDED);
+    if (arch->norm == ENGINE_NORM_LAYER)
+        w->output_norm.bias = vector(b, "output_norm.bias", hp->n_embd, GGUF_NEEDED);
+    if (arch->rope_factors)
+        bind_factors(b, hp, w);
+    for (uint32_t i = 0; !b->err && i < hp->n_layer; i++) {
+        struct place p = {b, arch, hp, i, ""};
+        bind_layer(&p, &w->layers[i]);
     }
-    for (uint32_t i = 0; !b->err && i < hp->n_layer; i++)
-        bind_layer(b, arch, hp, i, &w->layers[i]);
     check_all_used(b, arch);
 }
 
@@ -195,6 +339,7 @@ enum base_err engine_weights_bind(const struct gguf *file, const struct engine_a
     b.used = calloc(gguf_tensor_count(file) + 1, sizeof(*b.used));
     w.owned = b.owned = calloc(b.owned_size + 1, sizeof(*b.owned));
     w.layers = calloc(hp->n_layer, sizeof(*w.layers));
+    w.layer_count = w.layers ? hp->n_layer : 0;
     if (!b.used || !w.owned || !w.layers)
         b.err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "%s: no memory for its tables",
                                gguf_name(file));
@@ -211,6 +356,8 @@ enum base_err engine_weights_bind(const struct gguf *file, const struct engine_a
 
 void engine_weights_done(struct engine_weights *weights)
 {
+    for (uint32_t i = 0; i < weights->layer_count; i++)
+        free(weights->layers[i].experts);
     free(weights->owned);
     free(weights->layers);
     *weights = (struct engine_weights){0};

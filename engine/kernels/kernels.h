@@ -20,6 +20,14 @@
 
 #include "engine/format.h"
 
+/* Between the two halves of a feed-forward block. */
+enum engine_activation {
+    ENGINE_ACTIVATION_SILU,
+    ENGINE_ACTIVATION_GELU,
+    ENGINE_ACTIVATION_CLAMP, /* gpt-oss */
+    ENGINE_ACTIVATION_COUNT
+};
+
 /* Tokens in a page of the KV cache: keys of a page lie transposed, [head_dim][ENGINE_PAGE]. */
 #define ENGINE_PAGE 32
 
@@ -94,8 +102,14 @@ struct engine_kernels {
     void (*pack_q8)(const float *x, size_t n, void *out);
     /* y = x / sqrt(mean(x^2) + eps) * weight; y may be x */
     void (*rms_norm)(const float *x, const float *weight, size_t n, float eps, float *y);
-    /* gate = gate / (1 + exp(-gate)) * up */
-    void (*silu_mul)(float *gate, const float *up, size_t n);
+    /* y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias; y may be x */
+    void (*layer_norm)(const float *x, const float *weight, const float *bias, size_t n, float eps,
+                       float *y);
+    /* gate = f(gate) * up, or f(gate) when up is NULL (not for CLAMP); f by engine_activation:
+     *   SILU   x / (1 + exp(-x))
+     *   GELU   x / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3): x (1 + tanh(u)) / 2
+     *   CLAMP  min(x, 7) / (1 + exp(-1.702 min(x, 7))), times up clamped to [-7, 7], plus 1 */
+    void (*activate[ENGINE_ACTIVATION_COUNT])(float *gate, const float *up, size_t n);
     void (*add)(float *x, const float *y, size_t n); /* x += y */
     void (*scale)(float *x, float factor, size_t n); /* x *= factor */
     void (*to_half)(const float *x, size_t n, uint16_t *out);

@@ -65,10 +65,42 @@ static void rms_norm(const float *x, const float *weight, size_t n, float eps, f
         y[i] = x[i] * factor * weight[i];
 }
 
-static void silu_mul(float *gate, const float *up, size_t n)
+static void layer_norm(const float *x, const float *weight, const float *bias, size_t n, float eps,
+                       float *y)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)x[i];
+    float mean = (float)(sum / (double)n);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] - mean;
+        squares += (double)y[i] * (double)y[i];
+    }
+    float factor = (float)(1.0 / sqrt(squares / (double)n + (double)eps));
+    for (size_t i = 0; i < n; i++)
+        y[i] = y[i] * factor * weight[i] + bias[i];
+}
+
+static void silu(float *gate, const float *up, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        gate[i] = gate[i] / (1.0F + expf(-gate[i])) * up[i];
+        gate[i] = gate[i] / (1.0F + expf(-gate[i])) * (up ? up[i] : 1.0F);
+}
+
+static void gelu(float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = gate[i], u = 0.79788456080286536F * x * (1.0F + 0.044715F * x * x);
+        gate[i] = x / (1.0F + expf(-2.0F * u)) * (up ? up[i] : 1.0F);
+    }
+}
+
+static void clamped(float *gate, const float *up, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float x = fminf(gate[i], 7.0F), y = fmaxf(-7.0F, fminf(up[i], 7.0F));
+        gate[i] = x / (1.0F + expf(-1.702F * x)) * (y + 1.0F);
+    }
 }
 
 static void add(float *x, const float *y, size_t n)
@@ -149,7 +181,8 @@ const struct engine_kernels engine_kernels_portable = {
         },
     .pack_q8 = pack_q8,
     .rms_norm = rms_norm,
-    .silu_mul = silu_mul,
+    .layer_norm = layer_norm,
+    .activate = {silu, gelu, clamped},
     .add = add,
     .scale = scale,
     .to_half = to_half,

@@ -223,20 +223,72 @@ static void rms_norm(const float *x, const float *weight, size_t n, float eps, f
     }
 }
 
-INLINE V silu(V gate, V up)
+static void layer_norm(const float *x, const float *weight, const float *bias, size_t n, float eps,
+                       float *y)
 {
-    V one = v_set(1.0F);
-    return v_mul(v_div(gate, v_add(one, v_exp(v_sub(v_zero(), gate)))), up);
-}
-
-static void silu_mul(float *gate, const float *up, size_t n)
-{
+    V sum = v_zero();
     size_t i = 0;
     for (; i + VW <= n; i += VW)
-        v_store(gate + i, silu(v_load(gate + i), v_load(up + i)));
-    if (i < n)
-        v_store_n(gate + i, silu(v_load_n(gate + i, n - i), v_load_n(up + i, n - i)), n - i);
+        sum = v_add(sum, v_load(x + i));
+    float total = v_sum(sum);
+    for (; i < n; i++)
+        total += x[i];
+    float mean = total / (float)n;
+    sum = v_zero();
+    for (i = 0; i + VW <= n; i += VW) {
+        V v = v_sub(v_load(x + i), v_set(mean));
+        sum = v_fma(v, v, sum);
+    }
+    total = v_sum(sum);
+    for (; i < n; i++)
+        total += (x[i] - mean) * (x[i] - mean);
+    float factor = 1.0F / sqrtf(total / (float)n + eps);
+    for (i = 0; i + VW <= n; i += VW) {
+        V v = v_mul(v_sub(v_load(x + i), v_set(mean)), v_set(factor));
+        v_store(y + i, v_fma(v, v_load(weight + i), v_load(bias + i)));
+    }
+    for (; i < n; i++)
+        y[i] = (x[i] - mean) * factor * weight[i] + bias[i];
 }
+
+/* x / (1 + exp(-z)) * up */
+INLINE V gated(V x, V z, V up)
+{
+    return v_mul(v_div(x, v_add(v_set(1.0F), v_exp(v_sub(v_zero(), z)))), up);
+}
+
+INLINE V silu_of(V x, V up)
+{
+    return gated(x, x, up);
+}
+
+INLINE V gelu_of(V x, V up)
+{
+    V cubic = v_fma(v_mul(x, x), v_set(0.044715F), v_set(1.0F));
+    return gated(x, v_mul(v_mul(x, v_set(1.59576912160573072F)), cubic), up);
+}
+
+INLINE V clamped_of(V x, V up)
+{
+    V low = v_min(x, v_set(7.0F)), y = v_max(v_min(up, v_set(7.0F)), v_set(-7.0F));
+    return gated(low, v_mul(low, v_set(1.702F)), v_add(y, v_set(1.0F)));
+}
+
+#define ACTIVATION(name)                                                                           \
+    static void name(float *gate, const float *up, size_t n)                                       \
+    {                                                                                              \
+        V one = v_set(1.0F);                                                                       \
+        size_t i = 0;                                                                              \
+        for (; i + VW <= n; i += VW)                                                               \
+            v_store(gate + i, name##_of(v_load(gate + i), up ? v_load(up + i) : one));             \
+        if (i < n)                                                                                 \
+            v_store_n(gate + i,                                                                    \
+                      name##_of(v_load_n(gate + i, n - i), up ? v_load_n(up + i, n - i) : one),    \
+                      n - i);                                                                      \
+    }
+ACTIVATION(silu)
+ACTIVATION(gelu)
+ACTIVATION(clamped)
 
 static void add(float *x, const float *y, size_t n)
 {

@@ -205,6 +205,60 @@ static void test_pack(void **state)
 
 /* --- vectors ------------------------------------------------------------------------------ */
 
+static double activated(enum engine_activation kind, double x, double y)
+{
+    double low = fmin(x, 7);
+    switch (kind) {
+    case ENGINE_ACTIVATION_SILU:
+        return x / (1 + exp(-x)) * y;
+    case ENGINE_ACTIVATION_GELU:
+        return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979) * (x + 0.044715 * x * x * x))) * y;
+    default:
+        return low / (1 + exp(-1.702 * low)) * (fmax(-7, fmin(7, y)) + 1);
+    }
+}
+
+static void check_activations(const struct engine_kernels *k, const float *x, const float *y,
+                              size_t n)
+{
+    float wide[MAX], other[MAX], out[MAX + 1];
+    for (size_t i = 0; i < n; i++) {
+        wide[i] = x[i] * 6; /* past the clamps */
+        other[i] = y[i] * 6;
+    }
+    for (enum engine_activation kind = 0; kind < ENGINE_ACTIVATION_COUNT; kind++) {
+        for (int gated = kind == ENGINE_ACTIVATION_CLAMP; gated < 2; gated++) {
+            memcpy(out, wide, n * sizeof(*out));
+            out[n] = 42;
+            k->activate[kind](out, gated ? other : NULL, n);
+            assert_true(out[n] == 42);
+            for (size_t i = 0; i < n; i++) {
+                double by = gated ? (double)other[i] : 1;
+                double wanted = activated(kind, (double)wide[i], by);
+                near((double)out[i], wanted, fabs(wanted) + fabs(by), 2e-6, "activation");
+            }
+        }
+    }
+}
+
+static void check_layer_norm(const struct engine_kernels *k, const float *x, const float *w,
+                             const float *bias, size_t n)
+{
+    float out[MAX + 1];
+    double mean = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        squares += ((double)x[i] - mean) * ((double)x[i] - mean);
+    out[n] = 42;
+    k->layer_norm(x, w, bias, n, 1e-5F, out);
+    assert_true(out[n] == 42);
+    for (size_t i = 0; n > 1 && i < n; i++) {
+        double normed = ((double)x[i] - mean) / sqrt(squares / (double)n + 1e-5);
+        near((double)out[i], normed * (double)w[i] + (double)bias[i], 4, 1e-6, "layer_norm");
+    }
+}
+
 static void check_vectors(const struct engine_kernels *k)
 {
     float x[MAX], y[MAX], w[MAX], out[MAX + 1];
@@ -221,13 +275,8 @@ static void check_vectors(const struct engine_kernels *k)
             double wanted = (double)x[i] / sqrt(squares / (double)n + 1e-5) * (double)w[i];
             near((double)out[i], wanted, fabs(wanted), 1e-6, "rms_norm");
         }
-        memcpy(out, x, sizeof(x));
-        out[n] = 42;
-        k->silu_mul(out, y, n);
-        for (size_t i = 0; i < n; i++) {
-            double wanted = (double)x[i] / (1 + exp(-(double)x[i])) * (double)y[i];
-            near((double)out[i], wanted, fabs(wanted), 1e-6, "silu_mul");
-        }
+        check_activations(k, x, y, n);
+        check_layer_norm(k, x, w, y, n);
         memcpy(out, x, n * sizeof(*x));
         k->add(out, y, n);
         k->scale(out, 3, n);
