@@ -398,16 +398,24 @@ enum base_err engine_template_new(struct slice jinja, struct slice bos, struct s
                                   struct engine_template **ret_template, struct base_error *reterr);
 void engine_template_free(struct engine_template *template);
 
+/* What a template is rendered with. */
+struct engine_template_input {
+    const struct engine_message *messages;
+    size_t count;
+    struct slice tools_json; /* a JSON array, or absent */
+    struct slice vars_json;  /* a JSON object: further variables (enable_thinking...), or absent */
+    bool add_generation_prompt;
+};
+
 /* Appends the prompt text to `out`, and what of it stands in the template itself to `runs` (may be
- * NULL), for engine_tokenize_rendered(). tools_json: a JSON array, or absent. Content that is
- * absent is none; arguments of tool calls are given as the map they are. BAD_REQUEST with the
- * template's own words when it calls raise_exception(). LIMIT bounds time and size. The language is
- * described in engine/jinja.h, which renders any other template too. */
+ * NULL), for engine_tokenize_rendered(). Content that is absent is none; arguments of tool calls
+ * are given as the map they are. BAD_REQUEST with the template's own words when it calls
+ * raise_exception(). BAD_VALUE: vars_json is no object, or sets what the messages are given as.
+ * LIMIT bounds time and size. The language is described in engine/jinja.h, which renders any other
+ * template too. */
 enum base_err engine_template_render(const struct engine_template *template,
-                                     const struct engine_message *messages, size_t count,
-                                     struct slice tools_json, bool add_generation_prompt,
-                                     struct buffer *out, struct engine_runs *runs,
-                                     struct base_error *reterr);
+                                     const struct engine_template_input *input, struct buffer *out,
+                                     struct engine_runs *runs, struct base_error *reterr);
 
 /* --- Sampler -------------------------------------------------------------------------------- */
 
@@ -589,6 +597,7 @@ struct engine_request {
     const struct engine_message *messages; /* through the model's chat template */
     size_t message_count;
     struct slice tools_json; /* for the template; absent = none */
+    struct slice vars_json;  /* further variables of the template; absent = none */
     struct slice prompt;     /* plain text to continue */
     const uint32_t *tokens;  /* used as they are */
     size_t token_count;
@@ -605,7 +614,7 @@ struct engine_request {
 };
 
 enum engine_event_type {
-    ENGINE_EVENT_STARTED,  /* left the queue; the prompt is being read */
+    ENGINE_EVENT_STARTED,  /* left the queue; `text`: see engine_scheduler_markup() */
     ENGINE_EVENT_TEXT,     /* `text`: whole UTF-8 characters; `tokens` behind it */
     ENGINE_EVENT_FINISHED, /* `finish` and final `usage` */
     ENGINE_EVENT_DONE,     /* last event of a generation that went well */

@@ -239,8 +239,10 @@ enum base_err grammar_mask_new(struct engine_grammar *grammar, bool strip_space,
                                struct base_error *reterr) BASE_MUST_USE;
 void grammar_mask_free(struct grammar_mask *mask); /* NULL allowed */
 
-/* Before the first use; borrowed. NULL: all that follows is NO_MEMORY. */
-void grammar_mask_attach(struct grammar_mask *mask, const struct grammar_trie *trie);
+/* Before the first use; borrowed. NULL: all that follows is NO_MEMORY. `said`: what of the answer
+ * the prompt holds already, or absent; a grammar that does not begin so does not count it. */
+void grammar_mask_attach(struct grammar_mask *mask, const struct grammar_trie *trie,
+                         struct slice said);
 
 /* For the sampler. */
 struct engine_mask grammar_mask_ops(struct grammar_mask *mask);

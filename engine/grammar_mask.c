@@ -216,7 +216,8 @@ static void take_error(struct grammar_mask *mask)
         fail(mask, err, "no memory to follow a grammar");
 }
 
-void grammar_mask_attach(struct grammar_mask *mask, const struct grammar_trie *trie)
+void grammar_mask_attach(struct grammar_mask *mask, const struct grammar_trie *trie,
+                         struct slice said)
 {
     mask->trie = trie;
     if (!trie) {
@@ -227,7 +228,10 @@ void grammar_mask_attach(struct grammar_mask *mask, const struct grammar_trie *t
     mask->kept_max = KEPT_BYTES_MAX / (mask->words * sizeof(uint64_t) + 1);
     mask->kept_max = mask->kept_max < KEPT_MIN ? KEPT_MIN : mask->kept_max;
     mask->kept_max = mask->kept_max > KEPT_MAX ? KEPT_MAX : mask->kept_max;
-    mask->state = grammar_run_start(mask->run);
+    uint32_t start = grammar_run_start(mask->run), state = start;
+    for (size_t i = 0; i < said.len && state != GRAMMAR_DEAD; i++)
+        state = grammar_run_step(mask->run, state, (uint8_t)said.ptr[i]);
+    mask->state = state == GRAMMAR_DEAD ? start : state;
     take_error(mask);
 }
 

@@ -28,6 +28,8 @@ static enum base_err load_text_side(struct engine_scheduler *sched, struct base_
                               special_text(sched, ENGINE_SPECIAL_EOS), &sched->template, &detail);
     if (err)
         return base_error_set(reterr, err, "tokenizer.chat_template: %s", detail.message);
+    engine_markup_detect(jinja, &sched->markup);
+    engine_tokenizer_show(sched->tokenizer, &sched->markup);
     return BASE_OK;
 }
 

@@ -22,6 +22,7 @@
 
 #include "engine/engine.h"
 #include "engine/grammar.h"
+#include "engine/markup.h"
 #include "engine/textstream.h"
 
 enum engine_job_state {
@@ -55,6 +56,7 @@ struct engine_job {
     struct engine_textstream *stream;
     struct grammar_mask *mask; /* NULL = no grammar */
     bool logprobs, strip_space;
+    bool opened; /* the prompt ends with the marker that opens the reasoning */
 
     struct engine_job_token *pending; /* not out yet */
     size_t pending_count, pending_capacity;
@@ -81,6 +83,7 @@ struct engine_scheduler {
     struct engine_session *session;
     struct engine_tokenizer *tokenizer;
     struct engine_template *template; /* NULL when the model has none */
+    struct engine_markup markup;      /* of the template */
     uint32_t context;                 /* most tokens of one request */
     uint32_t queue_max;
     uint32_t n_vocab;
@@ -117,7 +120,8 @@ struct engine_scheduler {
 
 /* --- scheduler_prompt.c --- */
 
-/* Renders and tokenizes; cuts by the overflow policy. Fills job->tokens and usage.dropped_*. */
+/* Renders and tokenizes; cuts by the overflow policy. Fills job->tokens, opened and
+ * usage.dropped_*. */
 enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct engine_job *job,
                                 const struct engine_request *request, struct base_error *reterr);
 

@@ -166,10 +166,11 @@ void engine_job_start(struct engine_scheduler *sched, struct engine_job *job)
     if (job->mask) {
         if (!sched->trie)
             sched->trie = grammar_trie_new(sched->tokenizer);
-        grammar_mask_attach(job->mask, sched->trie);
+        grammar_mask_attach(job->mask, sched->trie, job->opened ? sched->markup.open : SLICE_NONE);
     }
     job->usage.queue_ns = job->admitted_ns - job->submitted_ns;
-    struct engine_event event = {.type = ENGINE_EVENT_STARTED};
+    struct engine_event event = {.type = ENGINE_EVENT_STARTED,
+                                 .text = job->opened ? sched->markup.open : SLICE("")};
     send(job, &event);
 }
 

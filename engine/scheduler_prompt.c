@@ -18,19 +18,41 @@
 
 enum { PROMPT_BYTES_MAX = 64 * 1024 * 1024 };
 
+/* Has the template begun the answer with the marker of reasoning? It must be the template's own. */
+static bool ends_open(const struct engine_scheduler *sched, struct slice text,
+                      const struct engine_runs *runs)
+{
+    struct slice open = sched->markup.open;
+    while (text.len > 0 &&
+           slice_find(SLICE(" \n\r\t"), slice_sub(text, text.len - 1, 1)) != SIZE_MAX)
+        text.len--;
+    if (slice_is_absent(open) || !slice_ends_with(text, open))
+        return false;
+    for (size_t i = 0; i < runs->count; i++)
+        if (runs->items[i].end >= text.len)
+            return runs->items[i].literal;
+    return false;
+}
+
 static enum base_err render(const struct engine_scheduler *sched, const struct engine_request *req,
                             const struct engine_message *messages, size_t count,
-                            struct engine_tokens *tokens, struct base_error *reterr)
+                            struct engine_tokens *tokens, bool *ret_opened,
+                            struct base_error *reterr)
 {
     struct buffer text;
     struct engine_runs runs = {0};
+    const struct engine_template_input input = {.messages = messages,
+                                                .count = count,
+                                                .tools_json = req->tools_json,
+                                                .vars_json = req->vars_json,
+                                                .add_generation_prompt = true};
     buffer_init(&text, PROMPT_BYTES_MAX);
     tokens->count = 0;
-    enum base_err err = engine_template_render(sched->template, messages, count, req->tools_json,
-                                               true, &text, &runs, reterr);
+    enum base_err err = engine_template_render(sched->template, &input, &text, &runs, reterr);
     if (!err)
         err = engine_tokenize_rendered(sched->tokenizer, buffer_slice(&text), runs.items,
                                        runs.count, tokens, reterr);
+    *ret_opened = !err && ends_open(sched, buffer_slice(&text), &runs);
     buffer_done(&text);
     engine_runs_done(&runs);
     return err;
@@ -77,6 +99,7 @@ struct cutting {
     struct engine_message *kept; /* room for all messages */
     size_t head;
     uint32_t budget;
+    bool *opened;
 };
 
 static enum base_err try_cut(const struct cutting *c, size_t from, struct engine_tokens *tokens,
@@ -85,7 +108,7 @@ static enum base_err try_cut(const struct cutting *c, size_t from, struct engine
     size_t tail = c->req->message_count - from;
     memcpy(c->kept, c->req->messages, c->head * sizeof(*c->kept));
     memcpy(c->kept + c->head, c->req->messages + from, tail * sizeof(*c->kept));
-    return render(c->sched, c->req, c->kept, c->head + tail, tokens, reterr);
+    return render(c->sched, c->req, c->kept, c->head + tail, tokens, c->opened, reterr);
 }
 
 /* The earliest place to cut at which it fits: halving, because less never needs more. */
@@ -119,6 +142,7 @@ static enum base_err cut_messages(const struct engine_scheduler *sched, struct e
     struct cutting c = {.sched = sched,
                         .req = req,
                         .head = head_count(req),
+                        .opened = &job->opened,
                         .budget = sched->context - (room > 0 ? room : 1)};
     size_t whole = job->tokens.count, from = 0, cut_count = 0;
     if (whole <= c.budget || c.head + 1 >= req->message_count)
@@ -150,7 +174,8 @@ static enum base_err from_messages(const struct engine_scheduler *sched, struct 
     if (!sched->template)
         return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
                               "the model's file has no chat template; send a plain prompt");
-    enum base_err err = render(sched, req, req->messages, req->message_count, &job->tokens, reterr);
+    enum base_err err =
+        render(sched, req, req->messages, req->message_count, &job->tokens, &job->opened, reterr);
     if (!err && req->overflow != ENGINE_OVERFLOW_STOP)
         err = cut_messages(sched, job, req, reterr);
     return err;

@@ -94,11 +94,34 @@ static struct engine_value message_value(struct building *b, const struct engine
     return ret;
 }
 
+/* Variables of the caller's; those that a conversation is given as stay ours. */
+static enum base_err set_further(struct building *b, struct engine_value *vars, struct slice json,
+                                 struct base_error *reterr)
+{
+    struct engine_value further;
+    if (slice_is_absent(json))
+        return BASE_OK;
+    enum base_err err = engine_value_from_json(b->arena, json, &further, reterr);
+    if (err)
+        return err;
+    if (further.type != ENGINE_VALUE_MAP)
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE,
+                              "variables of a template: expected an object");
+    for (size_t i = 0; further.u.map && i < further.u.map->count; i++) {
+        const struct engine_value_member *m = &further.u.map->items[i];
+        struct slice key = slice_of(m->key.u.s.ptr, m->key.u.s.len);
+        if (engine_value_get(vars, key).type != ENGINE_VALUE_UNDEFINED)
+            return base_error_set(reterr, BASE_ERR_BAD_VALUE,
+                                  "a template's %.*s follows from the request and cannot be set",
+                                  SLICE_ARG(slice_sub(key, 0, 64)));
+        b->failed = b->failed || !engine_value_set(b->arena, vars, key, m->value);
+    }
+    return BASE_OK;
+}
+
 enum base_err engine_template_render(const struct engine_template *t,
-                                     const struct engine_message *messages, size_t count,
-                                     struct slice tools_json, bool add_generation_prompt,
-                                     struct buffer *out, struct engine_runs *runs,
-                                     struct base_error *reterr)
+                                     const struct engine_template_input *input, struct buffer *out,
+                                     struct engine_runs *runs, struct base_error *reterr)
 {
     struct building b = {.arena = arena_new(VARS_MEMORY_MAX)};
     if (!b.arena)
@@ -106,16 +129,18 @@ enum base_err engine_template_render(const struct engine_template *t,
     struct engine_value vars = engine_value_map(), list = engine_value_list();
     struct engine_value tools = engine_value_null();
     enum base_err err = BASE_OK;
-    for (size_t i = 0; i < count && !b.failed; i++)
-        b.failed = !engine_value_push(b.arena, &list, message_value(&b, &messages[i]));
-    if (!slice_is_absent(tools_json))
-        err = engine_value_from_json(b.arena, tools_json, &tools, reterr);
+    for (size_t i = 0; i < input->count && !b.failed; i++)
+        b.failed = !engine_value_push(b.arena, &list, message_value(&b, &input->messages[i]));
+    if (!slice_is_absent(input->tools_json))
+        err = engine_value_from_json(b.arena, input->tools_json, &tools, reterr);
     set(&b, &vars, "messages", list);
     set(&b, &vars, "tools", tools);
     set(&b, &vars, "documents", engine_value_null());
-    set(&b, &vars, "add_generation_prompt", engine_value_bool(add_generation_prompt));
+    set(&b, &vars, "add_generation_prompt", engine_value_bool(input->add_generation_prompt));
     set(&b, &vars, "bos_token", engine_value_string(t->bos, true));
     set(&b, &vars, "eos_token", engine_value_string(t->eos, true));
+    if (!err)
+        err = set_further(&b, &vars, input->vars_json, reterr);
     if (!err && b.failed)
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to render a template");
     if (!err)

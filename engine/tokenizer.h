@@ -96,6 +96,11 @@ enum base_err engine_merger_word(struct engine_merger *merger, const struct engi
 struct slice engine_token_bytes(const struct engine_tokenizer *tok, uint32_t token,
                                 bool show_special);
 
+/* From now on control tokens with these texts are text, and end nothing: they belong to a markup
+ * (engine/markup.h). Before anybody else uses the tokenizer. */
+struct engine_markup;
+void engine_tokenizer_show(struct engine_tokenizer *tok, const struct engine_markup *markup);
+
 /* Appends one token; NO_MEMORY. */
 enum base_err engine_tokens_add(struct engine_tokens *tokens, uint32_t token,
                                 struct base_error *reterr);

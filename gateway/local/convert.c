@@ -154,6 +154,77 @@ static enum base_err convert_sampling(const struct chat_request *chat, struct ar
     return err;
 }
 
+/* ---- what the template is given beside the messages ---- */
+
+enum { VARS_TEXT_MAX = 1 << 20 };
+
+/* A JSON text of the arena's. */
+static enum base_err keep_text(struct buffer *text, struct arena *arena, const char *what,
+                               struct slice *ret, struct base_error *reterr)
+{
+    enum base_err err = text->err;
+    if (!err) {
+        *ret = arena_dup(arena, buffer_slice(text));
+        err = slice_is_absent(*ret) ? BASE_ERR_NO_MEMORY : BASE_OK;
+    }
+    buffer_done(text);
+    return err ? base_error_set_param(reterr, err, what, "%s: too long", what) : BASE_OK;
+}
+
+static const struct json_node *find_extra(const struct chat_request *chat, const char *key)
+{
+    for (size_t i = 0; i < chat->extras.count; i++)
+        if (slice_eq_str(chat->extras.items[i].key, key))
+            return chat->extras.items[i].value;
+    return NULL;
+}
+
+/* reasoning_effort in the words of templates: gpt-oss reads the effort, with three grades; Qwen3
+ * and others a switch, by one of two names. */
+static void write_effort(struct json_writer *w, const struct chat_request *chat,
+                         const struct json_node *given)
+{
+    static const char *const grades[CHAT_EFFORT_COUNT] = {
+        [CHAT_EFFORT_MINIMAL] = "low",   [CHAT_EFFORT_LOW] = "low",
+        [CHAT_EFFORT_MEDIUM] = "medium", [CHAT_EFFORT_HIGH] = "high",
+        [CHAT_EFFORT_XHIGH] = "high",    [CHAT_EFFORT_MAX] = "high"};
+    static const char *const switches[] = {"enable_thinking", "thinking"};
+    if (chat->effort == CHAT_EFFORT_UNSET)
+        return;
+    const char *grade = grades[chat->effort];
+    if (grade && !json_get(given, SLICE("reasoning_effort")))
+        json_member_str(w, "reasoning_effort", grade);
+    for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+        if (!json_get(given, slice_from_str(switches[i])))
+            json_member_bool(w, switches[i], grade != NULL);
+}
+
+/* chat_template_kwargs, as llama-server and vLLM name it, and the effort. */
+static enum base_err convert_vars(const struct chat_request *chat, struct arena *arena,
+                                  struct slice *ret, struct base_error *reterr)
+{
+    const struct json_node *given = find_extra(chat, "chat_template_kwargs");
+    if (json_is(given, JSON_NULL))
+        given = NULL;
+    if (given && !json_is(given, JSON_OBJECT))
+        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "chat_template_kwargs",
+                                    "chat_template_kwargs: expected an object");
+    if (!given && chat->effort == CHAT_EFFORT_UNSET)
+        return BASE_OK;
+    struct buffer text;
+    struct json_writer w;
+    buffer_init(&text, VARS_TEXT_MAX);
+    json_writer_init(&w, &text);
+    json_open_object(&w);
+    for (const struct json_node *m = json_first(given); m; m = json_next(m)) {
+        json_key(&w, m->key);
+        json_put_node(&w, m);
+    }
+    write_effort(&w, chat, given);
+    json_close_object(&w);
+    return keep_text(&text, arena, "chat_template_kwargs", ret, reterr);
+}
+
 enum base_err local_convert(const struct chat_request *chat, struct arena *arena,
                             struct engine_request *ret_request, struct base_error *reterr)
 {
@@ -173,6 +244,8 @@ enum base_err local_convert(const struct chat_request *chat, struct arena *arena
         .max_tokens = slice_is_absent(chat->max_tokens.text) ? 0 : (uint32_t)chat->max_tokens.value,
     };
     enum base_err err = convert_sampling(chat, arena, &request.sampling, reterr);
+    if (!err)
+        err = convert_vars(chat, arena, &request.vars_json, reterr);
     if (!err)
         *ret_request = request;
     return err;
@@ -244,13 +317,12 @@ static void write_token(struct json_writer *w, const struct engine_tokenizer *to
 void local_logprobs_write(const struct engine_tokenizer *tok, const struct engine_event *event,
                           struct buffer *out)
 {
-    struct json_writer w;
-    json_writer_init(&w, out);
-    json_open_object(&w);
-    json_key(&w, SLICE("content"));
-    json_open_array(&w);
     for (size_t i = 0; i < event->token_count; i++) {
         const struct engine_token_logprobs *lp = &event->logprobs[i];
+        struct json_writer w;
+        json_writer_init(&w, out);
+        if (i > 0)
+            buffer_add_char(out, ',');
         json_open_object(&w);
         write_token(&w, tok, &lp->chosen);
         json_key(&w, SLICE("top_logprobs"));
@@ -263,7 +335,4 @@ void local_logprobs_write(const struct engine_tokenizer *tok, const struct engin
         json_close_array(&w);
         json_close_object(&w);
     }
-    json_close_array(&w);
-    json_member_null(&w, "refusal");
-    json_close_object(&w);
 }

@@ -18,7 +18,7 @@ enum base_err local_convert(const struct chat_request *chat, struct arena *arena
 enum base_err local_grammar(const struct chat_request *chat, struct engine_grammar **ret_grammar,
                             struct base_error *reterr);
 
-/* {"content":[{"token","logprob","bytes","top_logprobs"}],"refusal":null} */
+/* {"token","logprob","bytes","top_logprobs"} for each token of the event, comma between. */
 void local_logprobs_write(const struct engine_tokenizer *tok, const struct engine_event *event,
                           struct buffer *out);
 

@@ -412,7 +412,7 @@ static bool walk(struct engine_grammar *grammar, bool brute_force, bool strip, s
 {
     struct grammar_mask *mask;
     assert_int_equal(grammar_mask_new(grammar, strip, &mask, NULL), BASE_OK);
-    grammar_mask_attach(mask, trie);
+    grammar_mask_attach(mask, trie, SLICE_NONE);
     struct engine_mask ops = grammar_mask_ops(mask);
     struct grammar_run *run = grammar_run_new(grammar);
     uint32_t at = grammar_run_start(run);
@@ -570,7 +570,7 @@ static void test_too_ambiguous(void **state)
                                  &grammar, NULL),
         BASE_OK);
     assert_int_equal(grammar_mask_new(grammar, false, &mask, NULL), BASE_OK);
-    grammar_mask_attach(mask, trie);
+    grammar_mask_attach(mask, trie, SLICE_NONE);
     struct engine_mask ops = grammar_mask_ops(mask);
     for (int i = 0; i < 30 && !grammar_mask_error(mask, NULL); i++) {
         memset(logits, 0, sizeof(logits));
@@ -607,7 +607,7 @@ static void test_no_token(void **state)
     assert_int_equal(engine_grammar_from_gbnf(SLICE("root ::= \"ab\" \"c\""), &grammar, NULL),
                      BASE_OK);
     assert_int_equal(grammar_mask_new(grammar, false, &mask, NULL), BASE_OK);
-    grammar_mask_attach(mask, two);
+    grammar_mask_attach(mask, two, SLICE_NONE);
     struct engine_mask ops = grammar_mask_ops(mask);
     for (uint32_t token = 0; token < 2; token++) {
         float logits[2] = {0, 0};
