@@ -4,7 +4,7 @@
  *     const struct engine_pretokenizer *pre = engine_pretokenizer_find(vocab->pre);
  *     ok = engine_pretokenize(pre, text, on_word, user);
  *
- * Each is a row of a table: names, then one to four stages. A stage stands for one regular
+ * Each is a row of a table: names, then one to six stages. A stage stands for one regular
  * expression of the model's own tokenizer, written by hand because the set is small and closed: it
  * says how long its match at a given place is. As there, what a stage matches and what lies between
  * its matches are each cut again by the next stage. Words join to exactly the text; a byte that is
@@ -19,7 +19,7 @@
 struct engine_pretokenizer {
     const char *names; /* those of tokenizer.ggml.pre, separated by single spaces */
     /* Length of the match at byte `at` of `text`, 0 = none; NULL past the last stage. */
-    size_t (*stages[4])(struct slice text, size_t at);
+    size_t (*stages[6])(struct slice text, size_t at);
     bool ignore_merges; /* a word that is a token as a whole is taken without merging */
     bool add_bos;       /* when the file does not say */
 };
