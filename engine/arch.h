@@ -117,6 +117,7 @@ struct engine_matrix {
     const uint8_t *data;
     uint64_t row_bytes;
     uint32_t rows, cols;
+    uint32_t tensor, first_row; /* where it lies: index of the file's tensor, and row there */
 };
 
 struct engine_norm {

@@ -6,9 +6,9 @@
 
 #define LOGITS_BATCH 32U
 
-enum base_err engine_logits(struct engine_model *model, const uint32_t *tokens, size_t count,
-                            uint32_t threads, engine_row_fn on_row, void *user,
-                            struct base_error *reterr)
+enum base_err engine_logits(struct engine_model *model, const struct engine_adapter *adapter,
+                            const uint32_t *tokens, size_t count, uint32_t threads,
+                            engine_row_fn on_row, void *user, struct base_error *reterr)
 {
     struct engine_session *session = NULL;
     struct engine_batch_item items[LOGITS_BATCH];
@@ -25,7 +25,8 @@ enum base_err engine_logits(struct engine_model *model, const uint32_t *tokens, 
     for (size_t at = 0; !err && at < count;) {
         size_t n = count - at < LOGITS_BATCH ? count - at : LOGITS_BATCH;
         for (size_t i = 0; i < n; i++)
-            items[i] = (struct engine_batch_item){.token = tokens[at + i], .want_logits = true};
+            items[i] = (struct engine_batch_item){
+                .token = tokens[at + i], .want_logits = true, .adapter = adapter};
         err = engine_session_step(session, items, n, NULL, reterr);
         for (size_t i = 0; !err && i < n; i++) {
             if (!on_row(user, at + i, engine_session_logits(session, i)))

@@ -8,6 +8,7 @@
  * The layers, each usable without the next:
  *
  *     model      a GGUF file, mapped: facts, vocabulary, weights          gguf.c, model.c
+ *     adapter    a small file that changes a model, chosen per token      adapter.c, lora.c
  *     session    a KV cache, scratch memory and threads: tokens in,       session.c, graph.c,  
  *                logits out, several sequences in one step                kernels/
  *     tokenizer  text <-> tokens;  template: messages -> prompt text      tokenizer.c, template.c
@@ -109,6 +110,10 @@ struct engine_model_info {
     uint32_t n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
     uint64_t param_count;
     uint64_t weight_bytes; /* bytes of the file's tensor data */
+    /* What the model is, as 32 hexadecimal digits: the same for copies of a file, different for
+     * anything trained or quantised anew. Taken from the names, types and shapes of all tensors and
+     * from the first and last 4096 bytes of each. Tells models apart; proves nothing. */
+    char hash[33];
 };
 
 /* What a model needs, in bytes. */
@@ -149,6 +154,43 @@ const struct engine_model_info *engine_model_info(const struct engine_model *mod
 /* What opening `path` would need, without opening it for use. */
 enum base_err engine_model_estimate(const char *path, const struct engine_model_options *options,
                                     struct engine_memory *ret_memory, struct base_error *reterr);
+
+/* --- Adapters (LoRA) ------------------------------------------------------------------------ */
+
+/*
+ * A GGUF file of general.type `adapter` and adapter.type `lora`: pairs of tensors NAME.lora_a and
+ * NAME.lora_b for matrices NAME of a model. Each adds alpha / rank * B (A x) to W x (alpha from
+ * adapter.lora.alpha; without it the factor is 1). Pairs for attention, feed-forward and output
+ * matrices are computed, other tensors are refused, never left out. Several adapters and none may
+ * stand in one step.
+ *
+ * It is held to be made for the model when architecture, names and shapes agree and, where the file
+ * has the key below, when that is engine_model_info.hash of the model.
+ *
+ * Numbers of files in F16 are held as they are, others in float32; nothing stays of the file.
+ */
+#define ENGINE_ADAPTER_BASE_KEY "hearth.adapter.base_hash"
+
+struct engine_adapter_info {
+    uint32_t rank; /* the largest */
+    uint32_t pair_count;
+    float alpha;     /* 0 = the file says nothing */
+    bool base_named; /* the file names the hash of its model, and it is this one */
+    uint64_t bytes;  /* held in memory */
+};
+
+struct engine_adapter;
+
+/* Holds a reference to the model; comes with one, given back by engine_adapter_unref(). Immutable:
+ * any thread. IO, BAD_FILE, UNSUPPORTED, NO_MEMORY. */
+enum base_err engine_adapter_open(struct engine_model *model, const char *path,
+                                  struct engine_adapter **ret_adapter, struct base_error *reterr);
+enum base_err engine_adapter_open_bytes(struct engine_model *model, struct slice bytes,
+                                        const char *name, struct engine_adapter **ret_adapter,
+                                        struct base_error *reterr);
+struct engine_adapter *engine_adapter_ref(struct engine_adapter *adapter);
+void engine_adapter_unref(struct engine_adapter *adapter); /* NULL allowed */
+const struct engine_adapter_info *engine_adapter_info(const struct engine_adapter *adapter);
 
 /* --- Vocabulary: what the file says, for the tokenizer -------------------------------------- */
 
@@ -236,6 +278,7 @@ struct engine_batch_item {
     uint32_t sequence;
     uint32_t token;
     bool want_logits;
+    const struct engine_adapter *adapter; /* of the session's model; NULL = none */
 };
 
 struct engine_session;
@@ -293,9 +336,9 @@ uint32_t engine_session_batch(const struct engine_session *session);
  * on_row(user, position, logits) is called in order; false stops (CANCELLED). threads 0 = default.
  */
 typedef bool (*engine_row_fn)(void *user, size_t position, const float *logits);
-enum base_err engine_logits(struct engine_model *model, const uint32_t *tokens, size_t count,
-                            uint32_t threads, engine_row_fn on_row, void *user,
-                            struct base_error *reterr);
+enum base_err engine_logits(struct engine_model *model, const struct engine_adapter *adapter,
+                            const uint32_t *tokens, size_t count, uint32_t threads,
+                            engine_row_fn on_row, void *user, struct base_error *reterr);
 
 /* Speed: medians over `runs` runs, without loading. */
 struct engine_bench_options {
@@ -602,6 +645,7 @@ struct engine_request {
     const uint32_t *tokens;  /* used as they are */
     size_t token_count;
 
+    struct engine_adapter *adapter; /* of the model; referenced; NULL = none */
     struct engine_sampling sampling;
     struct engine_grammar *grammar; /* NULL = none; else sampling.mask must be none */
     const struct slice *stop;       /* texts that end the answer; they are not part of it */
@@ -720,9 +764,6 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  *
  * Nothing below exists yet; each addition leaves the calls above as they are.
  *
- * Adapters (LoRA): engine_adapter_open(model, path, &adapter, reterr) checks shapes and the hash of
- *     the base model; `struct engine_batch_item` gains `const struct engine_adapter *adapter` (NULL
- *     = none), so requests with different adapters share one step; `struct engine_request` too.
  * Embeddings: engine_embed(session, tokens, count, pooling, normalise, vector, reterr): the last
  *     hidden state of one sequence, mean or CLS or last. Encoder models are rows of the
  *     architecture table with a graph of their own; engine_session_step() refuses them.

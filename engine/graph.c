@@ -170,6 +170,8 @@ static void products(struct engine_session *s, const float *x, size_t tokens,
                      const struct engine_matrix *const m[3], float *const y[3])
 {
     struct engine_input in = {.x = x, .tokens = tokens, .packed = s->packed};
+    if (s->any_adapter)
+        in.adapters = m[0] == &s->model->weights.output ? s->row_adapters : s->item_adapters;
     struct engine_product list[3];
     size_t count = 0;
     for (size_t i = 0; i < 3; i++) {

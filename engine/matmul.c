@@ -109,6 +109,7 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
             part.y = whole.y + t * whole.y_stride;
             run(&part, row, stop, scratch);
         }
+        engine_lora_up(job->workers, p, row, stop);
     }
 }
 
@@ -141,6 +142,14 @@ void engine_matmul(const struct engine_workers *workers, struct engine_product *
                    size_t count)
 {
     struct job job = {workers, products, count};
+    for (size_t i = 0; count > ENGINE_LORA_PRODUCTS && i < count; i++) {
+        if (!products[i].input->adapters)
+            continue;
+        for (i = 0; i < count; i++) /* too many for the memory that adapters have */
+            engine_matmul(workers, &products[i], 1);
+        return;
+    }
+    engine_lora_down(workers, products, count);
     pack_inputs(&job);
     engine_pool_run(workers->pool, do_rows, &job, cut(&job, engine_pool_threads(workers->pool)));
 }

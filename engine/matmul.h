@@ -14,6 +14,9 @@
  * different inputs, so all experts of a layer fit into one call: give each its gathered rows. A
  * product without tokens, or an empty list, is allowed and computes nothing.
  *
+ * Tokens may have adapters (engine/adapter.h): in the same call, what a token's own adds
+ * to a matrix is added.
+ *
  * A result does not depend on what else is in the call, on how many tokens an input has, or on the
  * number of threads.
  */
@@ -21,8 +24,12 @@
 #define ENGINE_MATMUL_H
 
 #include "engine/arch.h"
+#include "engine/engine.h"
 #include "engine/kernels/kernels.h"
 #include "engine/pool.h"
+
+#define ENGINE_LORA_RANK_MAX 256U
+#define ENGINE_LORA_PRODUCTS 4U /* products of one call whose tokens may have adapters */
 
 /* Who computes, and with what memory. */
 struct engine_workers {
@@ -30,6 +37,10 @@ struct engine_workers {
     const struct engine_kernels *kernels;
     float *scratch;        /* [threads][scratch_floats] */
     size_t scratch_floats; /* at least engine_matmul_scratch(widest input) */
+    /* Where tokens have adapters: [ENGINE_LORA_PRODUCTS][narrow_floats], narrow_floats at least
+     * ENGINE_LORA_RANK_MAX a token. */
+    float *narrow;
+    size_t narrow_floats;
 };
 
 /* A block of activations; borrowed, as is all it points to. */
@@ -41,6 +52,7 @@ struct engine_input {
     void *packed; /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
                      is still in use */
     bool ready;   /* false when given; afterwards `packed` serves further calls */
+    const struct engine_adapter *const *adapters; /* [tokens], NULL where none; NULL = all none */
 };
 
 /* y[t * y_stride + r] = sum over c of matrix[r][c] * input[t][c] */
@@ -49,11 +61,18 @@ struct engine_product {
     struct engine_input *input; /* cols as the matrix */
     float *y;
     size_t y_stride;                /* floats */
-    size_t first_chunk, chunk_rows; /* engine_matmul()'s own */
+    size_t first_chunk, chunk_rows; /* engine_matmul()'s own, as */
+    float *narrow;                  /* what adapters' first matrices gave; NULL = none */
 };
 
 void engine_matmul(const struct engine_workers *workers, struct engine_product *products,
                    size_t count);
+
+/* lora.c: parts of engine_matmul(), before it and behind rows `row` to `end` - 1 of a product. */
+void engine_lora_down(const struct engine_workers *workers, struct engine_product *products,
+                      size_t count);
+void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
+                    size_t row, size_t end);
 
 /* Bytes of `packed` for an input. */
 size_t engine_input_bytes(size_t tokens, size_t cols);

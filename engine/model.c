@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/model.h"
@@ -53,6 +54,34 @@ static struct slice main_type(const struct gguf *file)
     return slice_from_str(engine_format_at((enum engine_format_id)best)->name);
 }
 
+/* Fowler, Noll and Vo's hash, twice with different multipliers. */
+static void add_to_hash(uint64_t hash[2], const void *data, size_t len)
+{
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < len; i++) {
+        hash[0] = (hash[0] ^ bytes[i]) * UINT64_C(0x100000001B3);
+        hash[1] = (hash[1] ^ bytes[i]) * UINT64_C(0x9E3779B97F4A7C15);
+        hash[1] ^= hash[1] >> 29;
+    }
+}
+
+static void fill_hash(const struct gguf *file, char out[33])
+{
+    enum { SAMPLE = 4096 };
+    uint64_t hash[2] = {UINT64_C(0xCBF29CE484222325), UINT64_C(0x2545F4914F6CDD1D)};
+    for (size_t i = 0; i < gguf_tensor_count(file); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(file, i);
+        size_t sample = t->bytes < SAMPLE ? (size_t)t->bytes : SAMPLE;
+        add_to_hash(hash, t->name.ptr, t->name.len);
+        add_to_hash(hash, &t->format->ggml_id, sizeof(t->format->ggml_id));
+        add_to_hash(hash, t->dims, sizeof(t->dims));
+        add_to_hash(hash, t->data, sample);
+        add_to_hash(hash, (const char *)t->data + t->bytes - sample, sample);
+    }
+    (void)snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash[0],
+                   (unsigned long long)hash[1]);
+}
+
 static enum base_err fill_info(struct engine_model *model, struct base_error *reterr)
 {
     const struct engine_hparams *hp = &model->hp;
@@ -67,6 +96,7 @@ static enum base_err fill_info(struct engine_model *model, struct base_error *re
     info->n_ff = hp->n_ff;
     info->weight_type = main_type(model->file);
     info->weight_bytes = gguf_data_bytes(model->file);
+    fill_hash(model->file, info->hash);
     info->chat_template = model->vocab.chat_template;
     for (size_t i = 0; i < gguf_tensor_count(model->file); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(model->file, i);

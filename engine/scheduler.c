@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/core/clock.h"
+#include "engine/adapter.h"
 #include "engine/tokenizer.h"
 
 enum { QUEUE_DEFAULT = 64, QUEUE_MOST = 4096, ANSWER_GUESS = 128 };
@@ -198,6 +199,8 @@ static enum base_err make_sampler(const struct engine_scheduler *sched, struct e
 static enum base_err make_job(struct engine_scheduler *sched, const struct engine_request *request,
                               struct engine_job **ret_job, struct base_error *reterr)
 {
+    if (request->adapter && request->adapter->model != sched->model)
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "an adapter of another model");
     struct engine_job *job = calloc(1, sizeof(*job));
     if (!job)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
@@ -205,6 +208,7 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     job->domain = request->domain;
     job->flow = request->flow;
     job->priority = request->priority;
+    job->adapter = request->adapter ? engine_adapter_ref(request->adapter) : NULL;
     job->max_tokens = request->max_tokens;
     job->context = sched->context;
     job->logprobs = request->sampling.logprobs;

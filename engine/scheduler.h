@@ -54,7 +54,8 @@ struct engine_job {
     uint32_t slot; /* when RUNNING */
     struct engine_sampler *sampler;
     struct engine_textstream *stream;
-    struct grammar_mask *mask; /* NULL = no grammar */
+    struct engine_adapter *adapter; /* NULL = none */
+    struct grammar_mask *mask;      /* NULL = no grammar */
     bool logprobs, strip_space;
     bool opened; /* the prompt ends with the marker that opens the reasoning */
 
@@ -71,7 +72,7 @@ struct engine_job {
 struct engine_slot {
     struct engine_job *job;    /* NULL = free */
     struct engine_tokens held; /* free: what the session still has */
-    uint64_t domain;           /* of what is held */
+    uint64_t domain, adapter;  /* of what is held; 0 = no adapter */
     uint64_t used_at;          /* counts up with each admission or release */
     uint32_t feeding;          /* tokens in the step now computed */
 };
@@ -154,6 +155,9 @@ void engine_job_fail(struct engine_scheduler *sched, struct engine_job *job, enu
                      const char *message);
 void engine_job_start(struct engine_scheduler *sched, struct engine_job *job);
 void engine_job_free(struct engine_job *job);
+
+/* Number of its adapter, 0 = none. */
+uint64_t engine_job_adapter(const struct engine_job *job);
 
 /* --- scheduler_run.c --- */
 

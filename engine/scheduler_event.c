@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/core/clock.h"
+#include "engine/adapter.h"
 #include "engine/tokenizer.h"
 
 static int64_t now_ns(void)
@@ -26,11 +27,17 @@ void engine_job_free(struct engine_job *job)
     engine_tokens_done(&job->tokens);
     engine_sampler_free(job->sampler);
     grammar_mask_free(job->mask);
+    engine_adapter_unref(job->adapter);
     engine_textstream_free(job->stream);
     free(job->pending);
     free(job->out_tokens);
     free(job->out_logprobs);
     free(job);
+}
+
+uint64_t engine_job_adapter(const struct engine_job *job)
+{
+    return job->adapter ? job->adapter->id : 0;
 }
 
 /* --- Tokens that are not out yet --- */

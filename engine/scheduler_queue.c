@@ -68,7 +68,8 @@ static bool should_wait(const struct engine_scheduler *sched, const struct engin
 {
     for (uint32_t i = 0; i < sched->slot_count; i++) {
         const struct engine_job *other = sched->slots[i].job;
-        if (!other || other->paused || other->domain != job->domain)
+        if (!other || other->paused || other->domain != job->domain ||
+            other->adapter != job->adapter)
             continue;
         uint32_t length = engine_session_length(sched->session, i);
         if (length + 1 >= other->tokens.count) /* it has read all of it */
@@ -99,8 +100,7 @@ static uint32_t shared(const struct engine_scheduler *sched, const struct engine
                        uint32_t slot)
 {
     const struct engine_slot *s = &sched->slots[slot];
-    uint64_t domain = s->job ? s->job->domain : s->domain;
-    if (domain != job->domain)
+    if (s->domain != job->domain || s->adapter != engine_job_adapter(job))
         return 0;
     /* At least one token is computed, because its logits are wanted. */
     size_t most = engine_session_length(sched->session, slot);
@@ -189,6 +189,7 @@ bool engine_queue_admit(struct engine_scheduler *sched, struct engine_job *job)
     }
     s->job = job;
     s->domain = job->domain;
+    s->adapter = engine_job_adapter(job);
     s->used_at = ++sched->use_count;
     mark_flow(sched, job->flow, sched->use_count);
     job->slot = slot;

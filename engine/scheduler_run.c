@@ -119,8 +119,10 @@ static void feed(struct engine_scheduler *sched, struct turn *turn, uint32_t slo
     size_t from = engine_session_length(sched->session, slot);
     for (size_t i = from; i < from + count; i++) {
         bool last = i + 1 == job->tokens.count;
-        sched->items[turn->count++] = (struct engine_batch_item){
-            .sequence = slot, .token = job->tokens.items[i], .want_logits = last};
+        sched->items[turn->count++] = (struct engine_batch_item){.sequence = slot,
+                                                                 .token = job->tokens.items[i],
+                                                                 .want_logits = last,
+                                                                 .adapter = job->adapter};
         turn->rows += last ? 1 : 0;
     }
     sched->slots[slot].feeding = (uint32_t)count;

@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 
 #include "engine/matmul.h"
+#include "engine/adapter.h"
+#include "engine/matmul.h"
 #include "engine/session.h"
 
 #define MAX_CONTEXT (1U << 28)
@@ -26,6 +28,12 @@ static void *place(struct layout *l, size_t count, size_t size)
     return at;
 }
 
+/* Tokens that one call of the matrix function may have; not touched unless there are adapters. */
+static size_t narrow_tokens(const struct engine_session *s)
+{
+    return s->batch > s->outputs ? s->batch : s->outputs;
+}
+
 /* All sizes are bounded by engine_hparams_read() and the limits above: sums stay far below 2^63. */
 static void place_all(struct engine_session *s, struct layout *l)
 {
@@ -35,6 +43,8 @@ static void place_all(struct engine_session *s, struct layout *l)
     s->slots = place(l, batch, sizeof(*s->slots));
     s->runs = place(l, batch, sizeof(*s->runs));
     s->rows = place(l, s->outputs, sizeof(*s->rows));
+    s->item_adapters = place(l, batch, sizeof(*s->item_adapters));
+    s->row_adapters = place(l, s->outputs, sizeof(*s->row_adapters));
     s->x = place(l, batch * hp->n_embd, sizeof(float));
     s->branch = place(l, batch * hp->n_embd, sizeof(float));
     s->q = place(l, batch * heads, sizeof(float));
@@ -58,6 +68,8 @@ static void place_all(struct engine_session *s, struct layout *l)
     s->expert_rows = place(l, hp->n_expert + 1, sizeof(*s->expert_rows));
     s->expert_inputs = place(l, hp->n_expert, sizeof(*s->expert_inputs));
     s->expert_products = place(l, 2 * (size_t)hp->n_expert, sizeof(*s->expert_products));
+    s->narrow =
+        place(l, narrow_tokens(s) * ENGINE_LORA_PRODUCTS * ENGINE_LORA_RANK_MAX, sizeof(float));
     s->thread_scratch = place(l, engine_pool_threads(s->pool) * s->thread_floats, sizeof(float));
 }
 
@@ -89,7 +101,12 @@ static enum base_err allocate(struct engine_session *s, struct base_error *reter
     s->memory_bytes = l.used;
     l = (struct layout){.memory = memory};
     place_all(s, &l);
-    s->workers = (struct engine_workers){s->pool, s->kernels, s->thread_scratch, s->thread_floats};
+    s->workers = (struct engine_workers){.pool = s->pool,
+                                         .kernels = s->kernels,
+                                         .scratch = s->thread_scratch,
+                                         .scratch_floats = s->thread_floats,
+                                         .narrow = s->narrow,
+                                         .narrow_floats = narrow_tokens(s) * ENGINE_LORA_RANK_MAX};
     return BASE_OK;
 }
 
@@ -220,6 +237,9 @@ static enum base_err check_items(const struct engine_session *s,
             return base_error_set(reterr, BASE_ERR_BAD_VALUE,
                                   "token %u; the vocabulary has %u tokens", items[i].token,
                                   s->model->hp.n_vocab);
+        if (items[i].adapter && items[i].adapter->model != s->model)
+            return base_error_set(reterr, BASE_ERR_BAD_VALUE,
+                                  "an adapter of another model than the session's");
         rows += items[i].want_logits;
     }
     if (rows > s->outputs)
@@ -239,6 +259,7 @@ static enum base_err book(struct engine_session *s, const struct engine_batch_it
                           size_t count, struct base_error *reterr)
 {
     s->row_count = s->run_count = 0;
+    s->any_adapter = false;
     for (size_t i = 0; i < count; i++) {
         uint32_t sequence = items[i].sequence, position = s->kv.sequences[sequence].length;
         enum base_err err = engine_kv_append(&s->kv, sequence, reterr);
@@ -252,8 +273,12 @@ static enum base_err book(struct engine_session *s, const struct engine_batch_it
             run->count++;
         else
             s->runs[s->run_count++] = (struct engine_token_run){(uint32_t)i, 1};
-        if (items[i].want_logits)
+        s->item_adapters[i] = items[i].adapter;
+        s->any_adapter |= items[i].adapter != NULL;
+        if (items[i].want_logits) {
+            s->row_adapters[s->row_count] = items[i].adapter;
             s->rows[s->row_count++] = (uint32_t)i;
+        }
     }
     s->count = (uint32_t)count;
     return BASE_OK;

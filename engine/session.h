@@ -42,6 +42,9 @@ struct engine_session {
     struct engine_slot *slots;     /* [batch] */
     struct engine_token_run *runs; /* [batch] */
     uint32_t *rows;                /* [outputs] item of each row of logits */
+    bool any_adapter;
+    const struct engine_adapter **item_adapters; /* [batch], NULL = none */
+    const struct engine_adapter **row_adapters;  /* [outputs] */
 
     /* scratch, float32, all [batch][...] unless said otherwise */
     float *x;         /* n_embd: the residual stream */
@@ -55,6 +58,7 @@ struct engine_session {
     float *logits;    /* [outputs][n_vocab] */
     uint8_t *packed;  /* [packed_bytes]: inputs of the next matmuls in 8 bits */
     size_t packed_bytes;
+    float *narrow;         /* [ENGINE_LORA_PRODUCTS][batch][ENGINE_LORA_RANK_MAX] */
     float *thread_scratch; /* [threads][thread_floats] */
     size_t thread_floats;
     double *inverse_freqs[2]; /* [n_rot / 2]: angle per position */

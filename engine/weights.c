@@ -66,7 +66,9 @@ static bool matrix_rows(struct binder *b, const struct gguf_tensor *t, uint32_t 
                                   .data = (const uint8_t *)t->data + from * row_bytes,
                                   .row_bytes = row_bytes,
                                   .rows = count,
-                                  .cols = cols};
+                                  .cols = cols,
+                                  .tensor = (uint32_t)(t - gguf_tensor_at(b->file, 0)),
+                                  .first_row = (uint32_t)from};
     return true;
 }
 

@@ -95,6 +95,19 @@ struct engine_matmul_kernel {
     enum engine_act act;
 };
 
+/*
+ * What an adapter adds to one matrix: y += scale * B (A x). A lies as [rank][cols]; B in tiles of
+ * outputs, [tiles][rank][ENGINE_LORA_TILE], the last one filled up with zeros. Both in half
+ * precision or float32.
+ */
+#define ENGINE_LORA_TILE 16
+struct engine_lora {
+    bool half;
+    uint32_t rank, cols, rows; /* rank 0 = nothing */
+    float scale;
+    const void *a, *b;
+};
+
 struct engine_kernels {
     const char *name;
     struct engine_matmul_kernel matmul[ENGINE_FORMAT_COUNT];
@@ -117,6 +130,10 @@ struct engine_kernels {
     /* A page of keys or values in 8 bits as floats; see kv_q8.h. */
     void (*keys_q8)(const int8_t *q, const float *scales, size_t head_dim, float *out);
     void (*values_q8)(const int8_t *q, const float *scales, size_t head_dim, float *out);
+    /* h[r] = scale * sum over i of a[r][i] * x[i], r < rank */
+    void (*lora_down)(const struct engine_lora *l, const float *x, float *h);
+    /* y[i - row] += sum over r of h[r] * b[i][r], row <= i < end */
+    void (*lora_up)(const struct engine_lora *l, const float *h, size_t row, size_t end, float *y);
     /* out[j] = scale * sum over i of q[i] * k[i][j], j < ENGINE_PAGE */
     void (*attn_scores)(const float *q, const float *k, size_t head_dim, float scale, float *out);
     /* acc[i] += sum over j < n of p[j] * v[j][i] */

@@ -158,6 +158,33 @@ static float exp_sum(float *x, size_t n, float shift)
     return sum;
 }
 
+static float lora_item(const void *p, size_t at, bool half)
+{
+    return half ? engine_half_to_float(((const uint16_t *)p)[at]) : ((const float *)p)[at];
+}
+
+static void lora_down(const struct engine_lora *l, const float *x, float *h)
+{
+    for (size_t r = 0; r < l->rank; r++) {
+        float lanes[LANES] = {0}, sum = 0;
+        for (size_t i = 0; i < l->cols; i++)
+            lanes[i % LANES] += lora_item(l->a, r * l->cols + i, l->half) * x[i];
+        for (size_t j = 0; j < LANES; j++)
+            sum += lanes[j];
+        h[r] = sum * l->scale;
+    }
+}
+
+static void lora_up(const struct engine_lora *l, const float *h, size_t row, size_t end, float *y)
+{
+    for (size_t i = row; i < end; i++) {
+        size_t tile = i / ENGINE_LORA_TILE, at = i % ENGINE_LORA_TILE;
+        for (size_t r = 0; r < l->rank; r++)
+            y[i - row] +=
+                h[r] * lora_item(l->b, (tile * l->rank + r) * ENGINE_LORA_TILE + at, l->half);
+    }
+}
+
 const struct engine_kernels engine_kernels_portable = {
     .name = "portable",
     .matmul =
@@ -189,6 +216,8 @@ const struct engine_kernels engine_kernels_portable = {
     .from_half = from_half,
     .keys_q8 = keys_q8,
     .values_q8 = values_q8,
+    .lora_down = lora_down,
+    .lora_up = lora_up,
     .attn_scores = attn_scores,
     .attn_add = attn_add,
     .exp_sum = exp_sum,

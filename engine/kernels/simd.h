@@ -17,6 +17,8 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+#include "engine/kernels/lora_simd.h"
+
 static void convert_f16(const void *src, float *dst, size_t n)
 {
     const uint16_t *x = src;

@@ -153,8 +153,9 @@ static enum base_err read_tokens(const char *path, uint32_t n_vocab, uint32_t **
 
 int cli_logits(const struct cli_command *command, int argc, char **argv)
 {
-    const char *tokens_path = NULL, *out_path = NULL, *threads = NULL;
+    const char *tokens_path = NULL, *out_path = NULL, *threads = NULL, *adapter_path = NULL;
     const struct cli_option table[] = {
+        {"--adapter", "FILE.gguf", "with this adapter (LoRA)", &adapter_path},
         {"--tokens", "FILE.json", "a JSON list of token ids, used as they are", &tokens_path},
         {"--out", "FILE.f32", "little-endian float32, [tokens][vocabulary]", &out_path},
         {"-t", "N", "threads", &threads},
@@ -173,20 +174,25 @@ int cli_logits(const struct cli_command *command, int argc, char **argv)
     struct logits l = {.n_vocab = engine_model_info(model)->n_vocab};
     uint32_t *tokens = NULL;
     size_t n = 0;
+    struct engine_adapter *adapter = NULL;
     enum base_err err =
         read_tokens(tokens_path, engine_model_info(model)->n_vocab, &tokens, &n, &detail);
+    if (!err && adapter_path)
+        err = engine_adapter_open(model, adapter_path, &adapter, &detail);
     if (!err) {
         l.out = fopen(out_path, "wbe");
         if (!l.out)
             err = base_error_set(&detail, BASE_ERR_IO, "%s: %s", out_path, strerror(errno));
     }
     if (!err)
-        err = engine_logits(model, tokens, n, to_count(threads, 0), write_row, &l, &detail);
+        err =
+            engine_logits(model, adapter, tokens, n, to_count(threads, 0), write_row, &l, &detail);
     if (l.out && (fclose(l.out) != 0 || l.failed))
         err = base_error_set(&detail, BASE_ERR_IO, "%s: %s", out_path, strerror(errno));
     if (err && l.out)
         (void)remove(out_path);
     free(tokens);
+    engine_adapter_unref(adapter);
     engine_model_unref(model);
     return err ? cli_fail(&detail) : CLI_OK;
 }

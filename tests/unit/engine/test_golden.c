@@ -85,7 +85,7 @@ static void check_model(const struct tiny_model *m, uint32_t threads)
     struct slice bytes = tiny_model_write(m, &f);
     if (engine_model_open_bytes(bytes, "mem", NULL, &model, &detail))
         fail_msg("seed %d: %s", (int)m->seed, detail.message);
-    if (engine_logits(model, tokens, TOKENS, threads, keep_row, logits, &detail))
+    if (engine_logits(model, NULL, tokens, TOKENS, threads, keep_row, logits, &detail))
         fail_msg("seed %d: %s", (int)m->seed, detail.message);
     double *exact = reference_logits(bytes, tokens, TOKENS);
     double nmse = reference_nmse(logits, exact, (size_t)TOKENS * VOCAB);

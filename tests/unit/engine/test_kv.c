@@ -136,7 +136,7 @@ static void logits_of(struct engine_model *model, enum engine_kv kv, const uint3
         struct engine_batch_item items[16];
         size_t n = TOKENS - at < 13 ? TOKENS - at : 13;
         for (size_t i = 0; i < n; i++)
-            items[i] = (struct engine_batch_item){0, tokens[at + i], true};
+            items[i] = (struct engine_batch_item){0, tokens[at + i], true, NULL};
         assert_int_equal(engine_session_step(s, items, n, NULL, NULL), BASE_OK);
         memcpy(logits + at * VOCAB, engine_session_logits(s, 0), n * VOCAB * sizeof(float));
         at += n;

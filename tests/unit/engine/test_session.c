@@ -81,7 +81,7 @@ static void feed(struct engine_session *s, uint32_t sequence, const uint32_t *to
                  float *logits)
 {
     for (size_t i = 0; i < count; i++) {
-        struct engine_batch_item item = {sequence, tokens[i], true};
+        struct engine_batch_item item = {sequence, tokens[i], true, NULL};
         step(s, &item, 1);
         memcpy(logits + i * VOCAB, engine_session_logits(s, 0), VOCAB * sizeof(float));
     }
@@ -112,7 +112,7 @@ static void check_batches(const struct tiny_model *shape, enum engine_kv kv)
             struct engine_batch_item items[32];
             size_t n = LENGTH - at < cuts[c] ? LENGTH - at : cuts[c];
             for (size_t i = 0; i < n; i++)
-                items[i] = (struct engine_batch_item){0, f.tokens[at + i], true};
+                items[i] = (struct engine_batch_item){0, f.tokens[at + i], true, NULL};
             step(s, items, n);
             same(engine_session_logits(s, 0), alone + at * VOCAB, n);
             at += n;
@@ -162,7 +162,7 @@ static void test_sequences_do_not_mix(void **state)
             if (at[q] == length[q])
                 continue;
             place[n] = at[q];
-            items[n++] = (struct engine_batch_item){q, f.tokens[from[q] + at[q]], true};
+            items[n++] = (struct engine_batch_item){q, f.tokens[from[q] + at[q]], true, NULL};
             at[q]++;
         }
         if (n > 0)
@@ -220,7 +220,7 @@ static enum base_err try_step(struct engine_session *s, uint32_t sequence, uint3
 {
     struct engine_batch_item items[64];
     for (size_t i = 0; i < count; i++)
-        items[i] = (struct engine_batch_item){sequence, token, false};
+        items[i] = (struct engine_batch_item){sequence, token, false, NULL};
     return engine_session_step(s, items, count, NULL, NULL);
 }
 
@@ -250,7 +250,7 @@ static void test_limits(void **state)
     engine_session_trim(s, 0, 0);
     assert_int_equal(engine_session_room(s, 0), 64);
     const struct engine_batch_item rows[3] = {
-        {0, 1, true}, {0, 2, true}, {0, 3, true}}; /* outputs = sequences = 2 */
+        {0, 1, true, NULL}, {0, 2, true, NULL}, {0, 3, true, NULL}}; /* outputs = sequences = 2 */
     assert_int_equal(engine_session_step(s, rows, 3, NULL, NULL), BASE_ERR_BAD_VALUE);
     assert_int_equal(engine_session_step(s, rows, 2, NULL, NULL), BASE_OK);
     assert_non_null(engine_session_logits(s, 1));
@@ -296,7 +296,7 @@ static void test_cancel_takes_everything_back(void **state)
     engine_session_trim(s, 0, 30);
     struct engine_batch_item items[8];
     for (size_t i = 0; i < 8; i++)
-        items[i] = (struct engine_batch_item){(uint32_t)(i % 2), 3, i < 2};
+        items[i] = (struct engine_batch_item){(uint32_t)(i % 2), 3, i < 2, NULL};
     assert_int_equal(engine_session_step(s, items, 8, &cancel, &detail), BASE_ERR_CANCELLED);
     assert_int_equal(engine_session_length(s, 0), 30);
     assert_int_equal(engine_session_length(s, 1), 0);

@@ -1,0 +1,82 @@
+/*
+ * Adapters in the matrix function. Before the products of a call: one region that takes each token
+ * with an adapter through its first narrow matrix. Behind each chunk of rows of a product, while
+ * the results are still in the cache: the second one.
+ */
+#include "engine/adapter.h"
+#include "engine/matmul.h"
+
+#define TOKENS_WORTH_SHARING 4
+
+struct down {
+    const struct engine_workers *workers;
+    struct engine_product *products;
+    size_t count;
+};
+
+static float *narrow_of(const struct engine_product *p, size_t t)
+{
+    return p->narrow + t * ENGINE_LORA_RANK_MAX;
+}
+
+static const struct engine_lora *lora_of(const struct engine_product *p, size_t t)
+{
+    return engine_adapter_find(p->input->adapters[t], p->matrix);
+}
+
+/* Chunk = one token, all products. */
+static void do_down(void *user, size_t chunk, uint32_t thread)
+{
+    const struct down *d = user;
+    (void)thread;
+    for (size_t i = 0; i < d->count; i++) {
+        const struct engine_product *p = &d->products[i];
+        const struct engine_input *in = p->input;
+        const struct engine_lora *l = p->narrow && chunk < in->tokens ? lora_of(p, chunk) : NULL;
+        if (l)
+            d->workers->kernels->lora_down(
+                l, in->x + (in->rows ? in->rows[chunk] : chunk) * in->stride, narrow_of(p, chunk));
+    }
+}
+
+static bool is_adapted(const struct engine_product *p)
+{
+    for (size_t t = 0; p->input->adapters && t < p->input->tokens; t++) {
+        if (lora_of(p, t))
+            return true;
+    }
+    return false;
+}
+
+void engine_lora_down(const struct engine_workers *workers, struct engine_product *products,
+                      size_t count)
+{
+    struct down d = {workers, products, count};
+    size_t tokens = 0, used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct engine_product *p = &products[i];
+        p->narrow = NULL;
+        if (!is_adapted(p))
+            continue;
+        p->narrow = workers->narrow + used++ * workers->narrow_floats;
+        tokens = p->input->tokens > tokens ? p->input->tokens : tokens;
+    }
+    if (tokens >= TOKENS_WORTH_SHARING) {
+        engine_pool_run(workers->pool, do_down, &d, tokens);
+        return;
+    }
+    for (size_t t = 0; t < tokens; t++)
+        do_down(&d, t, 0);
+}
+
+void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
+                    size_t row, size_t end)
+{
+    size_t first = p->matrix->first_row;
+    for (size_t t = 0; p->narrow && t < p->input->tokens; t++) {
+        const struct engine_lora *l = lora_of(p, t);
+        if (l)
+            workers->kernels->lora_up(l, narrow_of(p, t), first + row, first + end,
+                                      p->y + t * p->y_stride + row);
+    }
+}
