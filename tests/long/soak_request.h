@@ -1,0 +1,37 @@
+/*
+ * Random requests to the engine, good and bad, for the soak.
+ *
+ *     struct soak_request r;
+ *     soak_request_make(&r, &random, n_vocab);
+ *     err = engine_scheduler_submit(sched, &r.req, sink, &id, &detail);
+ *     if (r.bad) ... err must be of the client's class
+ *     soak_request_done(&r);
+ *
+ * Everything the request points to lives in the struct.
+ */
+#ifndef TESTS_LONG_SOAK_REQUEST_H
+#define TESTS_LONG_SOAK_REQUEST_H
+
+#include "engine/engine.h"
+
+enum { SOAK_MESSAGES_MAX = 14, SOAK_TEXT_MAX = 600, SOAK_CONTEXT = 192 };
+
+struct soak_request {
+    struct engine_request req;
+    const char *bad; /* what is wrong with it; NULL = nothing */
+    bool may_not_fit;
+    struct engine_message messages[SOAK_MESSAGES_MAX];
+    char text[SOAK_TEXT_MAX + 8];
+    uint32_t tokens[SOAK_TEXT_MAX];
+    struct engine_bias bias[8];
+    struct slice stop[2];
+};
+
+/* Uniform in 0 .. n-1. */
+uint32_t soak_below(uint64_t *random, uint32_t n);
+
+void soak_request_make(struct soak_request *r, uint64_t *random, uint32_t n_vocab);
+/* Gives back the grammar. */
+void soak_request_done(struct soak_request *r);
+
+#endif
