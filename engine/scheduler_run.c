@@ -292,8 +292,8 @@ static void set_interruptible(struct engine_scheduler *sched, bool yes)
 }
 
 /* A cancelled prompt ends its step early, but not two steps in a row, so that cancelling again and
- * again cannot keep others from going on. */
-static void step(struct engine_scheduler *sched, const struct turn *turn, bool *interrupted)
+ * again cannot keep others from going on. False: there was no room, and somebody gave way. */
+static bool step(struct engine_scheduler *sched, const struct turn *turn, bool *interrupted)
 {
     struct base_error detail = {0};
     int64_t start = clock_mono_ns(clock_system());
@@ -303,17 +303,18 @@ static void step(struct engine_scheduler *sched, const struct turn *turn, bool *
     set_interruptible(sched, false);
     *interrupted = err == BASE_ERR_CANCELLED;
     if (err == BASE_ERR_CANCELLED)
-        return; /* nothing was computed; the turn begins again */
+        return true; /* nothing was computed; the turn begins again */
     if (err == BASE_ERR_LIMIT) {
         relieve(sched);
-        return;
+        return false;
     }
     if (err) {
         fail_step(sched, err, &detail);
-        return;
+        return true;
     }
     count_step(sched, turn, (double)(clock_mono_ns(clock_system()) - start) * 1e-9);
     take_tokens(sched, turn);
+    return true;
 }
 
 /* Sleeps until there may be something to do; false when it is time to end. */
@@ -332,13 +333,14 @@ void *engine_scheduler_thread(void *user)
 {
     struct engine_scheduler *sched = user;
     struct turn turn = {0};
-    bool interrupted = false;
-    while (wait_for_work(sched, turn.count == 0)) {
+    bool interrupted = false, full = false, admits = true;
+    while (wait_for_work(sched, turn.count == 0 && admits)) {
         drop_cancelled(sched);
-        admit(sched);
+        admits = !full; /* else who just gave way would come back, and nobody go on */
+        if (admits)
+            admit(sched);
         fill(sched, &turn);
-        if (turn.count > 0)
-            step(sched, &turn, &interrupted);
+        full = turn.count > 0 && !step(sched, &turn, &interrupted);
     }
     return NULL;
 }
