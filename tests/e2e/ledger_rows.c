@@ -1,23 +1,32 @@
 /*
  * Prints every attempt of a state folder's ledger, one JSON object a line, without touching it:
  *
- *     ledger_rows STATE
+ *     ledger_rows STATE [attempt]
  *     {"request_id":"req_...","number":0,"target":"cloud/ok","status":"ok","upstream_url":"...",
  *      "body_sha256":"..."}
+ *
+ * or every request: ledger_rows STATE request
  */
 #include <glob.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-static const char sql[] =
+static const char attempts[] =
     "SELECT json_object('request_id', request_id, 'number', number, 'step', step, 'target', target,"
     " 'zone', zone, 'level', level, 'clearance', clearance, 'status', status, 'error', error,"
     " 'http_status', http_status, 'upstream_url', upstream_url, 'cost_nano_usd', cost_nano_usd,"
     " 'sends', sends,"
     " 'body_sha256', lower(hex(body_sha256))) FROM attempt ORDER BY start_wall_ns";
 
-static int print_month(const char *path)
+static const char requests[] =
+    "SELECT json_object('id', id, 'target', target, 'status', status, 'error', error,"
+    " 'http_status', http_status, 'level', level, 'attempts', attempts) FROM request"
+    " ORDER BY start_wall_ns";
+
+static int print_month(const char *path, const char *sql)
 {
     sqlite3 *conn = NULL;
     sqlite3_stmt *stmt = NULL;
@@ -42,8 +51,10 @@ int main(int argc, char **argv)
 {
     char pattern[4096];
     glob_t found;
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: ledger_rows STATE\n");
+    const char *table = argc == 3 ? argv[2] : "attempt";
+    bool is_request = strcmp(table, "request") == 0;
+    if (argc < 2 || argc > 3 || (!is_request && strcmp(table, "attempt") != 0)) {
+        (void)fprintf(stderr, "usage: ledger_rows STATE [attempt | request]\n");
         return 2;
     }
     (void)snprintf(pattern, sizeof(pattern), "%s/ledger/[0-9]*-[0-9]*.db", argv[1]);
@@ -53,7 +64,7 @@ int main(int argc, char **argv)
     }
     int failed = 0;
     for (size_t i = 0; i < found.gl_pathc; i++)
-        failed |= print_month(found.gl_pathv[i]);
+        failed |= print_month(found.gl_pathv[i], is_request ? requests : attempts);
     globfree(&found);
     return failed;
 }

@@ -195,8 +195,16 @@ static void check_answer(const struct client *c)
     const struct engine_request *req = &c->asked->req;
     if (c->err == BASE_ERR_CANCELLED && c->cancelled)
         return;
-    if (c->err)
+    if (c->err) {
+        fprintf(stderr,
+                "soak_engine: temperature %g, top_k %d, top_p %g, min_p %g, typical_p %g, "
+                "repetition %g, ",
+                req->sampling.temperature, req->sampling.top_k, req->sampling.top_p,
+                req->sampling.min_p, req->sampling.typical_p, req->sampling.repetition_penalty);
+        fprintf(stderr, "bias %zu, grammar %s, said '%.*s'\n", req->sampling.bias_count,
+                c->asked->grammar ? c->asked->grammar : "none", SLICE_ARG(buffer_slice(&c->text)));
         give_up("error that nobody asked for", c->message);
+    }
     if (req->max_tokens > 0 && c->usage.output_tokens > req->max_tokens)
         give_up("answer", "longer than max_tokens");
     if (c->usage.prompt_tokens + c->usage.output_tokens > SOAK_CONTEXT + 1)

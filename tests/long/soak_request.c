@@ -104,9 +104,10 @@ static void choose_sampling(struct soak_request *r, uint64_t *random, uint32_t n
     s->seed = soak_below(random, 1000);
     if (once_in(random, 6)) {
         s->bias_count = 1 + soak_below(random, 8);
-        for (size_t i = 0; i < s->bias_count; i++)
+        for (size_t i = 0; i < s->bias_count;
+             i++) /* -100 would forbid it, all that a grammar allows perhaps */
             r->bias[i] = (struct engine_bias){.token = soak_below(random, n_vocab),
-                                              .bias = (float)soak_below(random, 201) - 100};
+                                              .bias = (float)soak_below(random, 200) - 99};
         s->bias = r->bias;
     }
     if (once_in(random, 5)) {
@@ -132,12 +133,11 @@ static void choose_grammar(struct soak_request *r, uint64_t *random)
         "root ::= \"yes\" | \"no\"",
     };
     uint32_t which = soak_below(random, 9);
+    r->grammar = which < 4 ? schemas[which] : which < 7 ? rules[which - 4] : "JSON";
     enum base_err err =
-        which < 4
-            ? engine_grammar_from_schema(slice_from_str(schemas[which]), &r->req.grammar, NULL)
-        : which < 7
-            ? engine_grammar_from_gbnf(slice_from_str(rules[which - 4]), &r->req.grammar, NULL)
-            : engine_grammar_json(which == 7, &r->req.grammar, NULL);
+        which < 4   ? engine_grammar_from_schema(slice_from_str(r->grammar), &r->req.grammar, NULL)
+        : which < 7 ? engine_grammar_from_gbnf(slice_from_str(r->grammar), &r->req.grammar, NULL)
+                    : engine_grammar_json(which == 7, &r->req.grammar, NULL);
     if (err)
         r->req.grammar = NULL;
 }
@@ -238,6 +238,7 @@ void soak_request_make(struct soak_request *r, uint64_t *random, uint32_t n_voca
                                          SLICE_INIT("\xc3\xa9"), SLICE_INIT("the end of it all")};
     r->req = (struct engine_request){.max_tokens = 1 + soak_below(random, 24)};
     r->bad = NULL;
+    r->grammar = NULL;
     ask(r, random, n_vocab);
     choose_sampling(r, random, n_vocab);
     if (once_in(random, 40))

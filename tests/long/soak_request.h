@@ -20,6 +20,7 @@ struct soak_request {
     struct engine_request req;
     const char *bad; /* what is wrong with it; NULL = nothing */
     bool may_not_fit;
+    const char *grammar; /* its text; "JSON"; NULL = none */
     struct engine_message messages[SOAK_MESSAGES_MAX];
     char text[SOAK_TEXT_MAX + 8];
     uint32_t tokens[SOAK_TEXT_MAX];

@@ -288,8 +288,8 @@ static void test_little_memory_is_as_alone(void **state)
     engine_scheduler_free(sched);
 }
 
-/* Several that share a prompt, and others, in a cache too small for their pages: whoever gave way must
- * not come back at once and take the page that the others wait for. */
+/* Several that share a prompt, and others, in a cache too small for their pages: whoever gave way
+ * must not come back at once and take the page that the others wait for. */
 static void test_full_cache_goes_on(void **state)
 {
     (void)state;
