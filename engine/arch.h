@@ -14,6 +14,7 @@
 #define ENGINE_ARCH_H
 
 #include "engine/gguf.h"
+#include "engine/kernels/panel.h"
 #include "engine/kernels/kernels.h"
 
 /* Which pairs of numbers a rotary embedding turns. */
@@ -111,13 +112,15 @@ struct engine_layer_shape engine_layer_shape(const struct gguf *file,
                                              const struct engine_arch *arch,
                                              const struct engine_hparams *hp, uint32_t il);
 
-/* A matrix as it lies in the file: `rows` outputs of `cols` inputs. */
+/* A matrix: `rows` outputs of `cols` inputs, as it lies in the file, or in panels. */
 struct engine_matrix {
     const struct engine_format *format; /* NULL = absent */
-    const uint8_t *data;
-    uint64_t row_bytes;
+    const uint8_t *data;                /* in the file; not to be read once there are panels */
+    uint64_t row_bytes;                 /* there */
     uint32_t rows, cols;
     uint32_t tensor, first_row; /* where it lies: index of the file's tensor, and row there */
+    const uint8_t *panels; /* kernels/panel.h, or NULL */
+    size_t panel_bytes;    /* of sixteen rows */
 };
 
 struct engine_norm {
@@ -153,7 +156,9 @@ struct engine_weights {
     float *rope_long, *rope_short; /* the same for contexts past context_original, and up to it */
     struct engine_layer *layers;   /* [n_layer] */
     uint32_t layer_count;
-    float *owned; /* all vectors above, in one block */
+    float *owned;        /* all vectors above, in one block */
+    void *packed;        /* panels, in one mapping; see repack.h */
+    size_t packed_bytes; /* of that mapping */
 };
 
 /* Finds and checks every tensor. Vectors are turned into float32 and owned; matrices are borrowed

@@ -452,6 +452,20 @@ void gguf_close(struct gguf *file)
     free(file);
 }
 
+void gguf_release(const struct gguf *file, const void *data, size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t at = (uintptr_t)data, start = (uintptr_t)file->bytes;
+    for (size_t i = 0; i < file->part_count; i++)
+        gguf_release(file->parts[i], data, bytes);
+    if ((!file->mapped && !file->copied) || at < start || at - start > file->size ||
+        bytes > file->size - (at - start))
+        return;
+    uintptr_t from = (at + page - 1) / page * page, end = (at + bytes) / page * page;
+    if (from < end) /* memory that was copied becomes zeros, a mapping is read again */
+        (void)madvise((uint8_t *)file->bytes + (from - start), end - from, MADV_DONTNEED);
+}
+
 /* --- reading ------------------------------------------------------------------------------ */
 
 const char *gguf_name(const struct gguf *file)

@@ -83,6 +83,10 @@ enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret
                          struct base_error *reterr);
 void gguf_close(struct gguf *file); /* NULL allowed */
 
+/* Gives the memory behind a part of the data back to the system, as far as it is whole pages of
+ * the file's own: it is not read again. */
+void gguf_release(const struct gguf *file, const void *data, size_t bytes);
+
 const char *gguf_name(const struct gguf *file); /* path or name, for messages */
 uint32_t gguf_version(const struct gguf *file);
 uint64_t gguf_data_bytes(const struct gguf *file); /* sum of the tensors' sizes */

@@ -6,6 +6,7 @@
  */
 #include <math.h>
 
+#include "engine/repack.h"
 #include "engine/session.h"
 
 struct token_job {
@@ -245,7 +246,7 @@ static void embed(struct engine_session *s, const struct engine_layer *layer, si
     const struct engine_matrix *m = &s->model->weights.token_embd;
     float *x = s->x + t * hp->n_embd;
     (void)layer;
-    m->format->dequantise(m->data + s->slots[t].token * m->row_bytes, x, hp->n_embd);
+    engine_matrix_row(m, s->slots[t].token, x);
     if (hp->embd_scale != 1.0F)
         s->kernels->scale(x, hp->embd_scale, hp->n_embd);
     fill_rope(s, t);

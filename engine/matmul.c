@@ -1,8 +1,8 @@
 #include "engine/matmul.h"
 
-#define ROWS_AT_ONCE 16                /* a cache line of results, a few tiles */
+#define ROWS_AT_ONCE ENGINE_PANEL_ROWS /* a cache line of results */
 #define TOKEN_BLOCK_BYTES (512 * 1024) /* inputs that stay in the second-level cache */
-#define TOKENS_WORTH_SHARING 4
+#define TILE_QUADS 3                   /* fours of tokens that kernels like to take at once */
 #define CHUNKS_PER_THREAD 8 /* so that a thread which lost its core does not hold up the rest */
 
 struct job {
@@ -13,7 +13,7 @@ struct job {
 
 size_t engine_input_bytes(size_t tokens, size_t cols)
 {
-    return tokens * engine_act_bytes(ENGINE_ACT_Q8, (cols + 31) / 32 * 32);
+    return engine_act_bytes(tokens, cols);
 }
 
 size_t engine_matmul_scratch(size_t cols)
@@ -32,21 +32,22 @@ static size_t product_at(const struct job *job, size_t chunk)
 
 /* --- inputs --------------------------------------------------------------------------------- */
 
-static bool wants_packed(const struct job *job, const struct engine_product *p)
-{
-    return job->workers->kernels->matmul[p->matrix->format->id].act == ENGINE_ACT_Q8;
-}
-
-/* Chunk = one token of one of the inputs that are not ready, in order of the products. */
+/* Chunk = up to four tokens of one of the inputs that are not ready, in order of the products. */
 static void do_pack(void *user, size_t chunk, uint32_t thread)
 {
     const struct job *job = user;
+    const struct engine_kernels *k = job->workers->kernels;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     const struct engine_input *in = p->input;
-    size_t t = chunk - p->first_chunk, bytes = engine_act_bytes(ENGINE_ACT_Q8, in->cols);
+    size_t first = (chunk - p->first_chunk) * 4, blocks = in->cols / ENGINE_PANEL_BLOCK;
+    const float *x[4] = {0};
     (void)thread;
-    job->workers->kernels->pack_q8(in->x + (in->rows ? in->rows[t] : t) * in->stride, in->cols,
-                                   (char *)in->packed + t * bytes);
+    for (size_t t = first; t < first + 4 && t < in->tokens; t++)
+        x[t - first] = in->x + (in->rows ? in->rows[t] : t) * in->stride;
+    if (in->tokens == 1)
+        k->pack_one(x[0], in->cols, in->packed);
+    else
+        k->pack_four(x, in->cols, (struct engine_act4 *)in->packed + first / 4 * blocks);
 }
 
 static void pack_inputs(struct job *job)
@@ -55,12 +56,12 @@ static void pack_inputs(struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         struct engine_product *p = &job->products[i];
         p->first_chunk = chunks;
-        if (p->input->ready || !wants_packed(job, p))
+        if (p->input->ready || !p->matrix->panels)
             continue;
         p->input->ready = true;
-        chunks += p->input->tokens;
+        chunks += (p->input->tokens + 3) / 4;
     }
-    if (chunks >= TOKENS_WORTH_SHARING) {
+    if (chunks > 1) {
         engine_pool_run(job->workers->pool, do_pack, job, chunks);
         return;
     }
@@ -70,47 +71,77 @@ static void pack_inputs(struct job *job)
 
 /* --- products ------------------------------------------------------------------------------- */
 
-static struct engine_matmul matmul_of(const struct job *job, const struct engine_product *p)
+/* Panels that hold rows `row` to `end` - 1. Tokens are taken in blocks that stay in the cache. */
+static void compute_panels(const struct engine_product *p, engine_panel_fn run, size_t row,
+                           size_t end)
 {
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
-    bool packed = wants_packed(job, p);
-    return (struct engine_matmul){
+    const struct engine_panel_layout *layout = engine_panel_layout(m->format->id);
+    size_t quad = m->cols / ENGINE_PANEL_BLOCK * sizeof(struct engine_act4);
+    size_t tokens = TOKEN_BLOCK_BYTES / quad / TILE_QUADS * TILE_QUADS * 4;
+    struct engine_panel_job job = {
+        .layout = layout,
+        .panels = m->panels,
+        .panel_bytes = m->panel_bytes,
+        .code_bytes = engine_panel_code_bytes(layout, m->cols),
+        .rows = m->rows,
+        .cols = m->cols,
+        .y_stride = p->y_stride,
+    };
+    if (tokens == 0)
+        tokens = (size_t)TILE_QUADS * 4;
+    for (size_t t = 0; t < in->tokens; t += tokens) {
+        /* One token left over is computed as the first of four: its inputs have that form. */
+        job.tokens = in->tokens - t < tokens ? in->tokens - t : tokens;
+        job.quads = in->tokens > 1;
+        job.x = (const char *)in->packed + t / 4 * quad;
+        job.y = p->y + t * p->y_stride;
+        run(&job, row / ENGINE_PANEL_ROWS, (end + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS);
+    }
+}
+
+/* The same for a matrix as it lies in the file, in float32. */
+static void compute_rows(const struct engine_product *p, const struct engine_kernels *k, size_t row,
+                         size_t end, float *scratch)
+{
+    const struct engine_matrix *m = p->matrix;
+    const struct engine_input *in = p->input;
+    engine_matmul_fn run = k->matmul[m->format->id];
+    size_t tokens = TOKEN_BLOCK_BYTES / (m->cols * sizeof(float)) + 1;
+    struct engine_matmul job = {
         .format = m->format,
         .w = m->data,
         .row_bytes = m->row_bytes,
         .cols = m->cols,
-        .x = packed ? in->packed : (const void *)in->x,
-        .x_bytes = packed ? engine_act_bytes(ENGINE_ACT_Q8, m->cols) : in->stride * sizeof(float),
-        .x_rows = packed ? NULL : in->rows,
-        .tokens = in->tokens,
-        .y = p->y,
+        .x_stride = in->stride,
         .y_stride = p->y_stride,
     };
+    for (; row < end; row += ROWS_AT_ONCE) {
+        size_t stop = row + ROWS_AT_ONCE < end ? row + ROWS_AT_ONCE : end;
+        for (size_t t = 0; t < in->tokens; t += tokens) {
+            job.tokens = in->tokens - t < tokens ? in->tokens - t : tokens;
+            job.x = in->rows ? in->x : in->x + t * in->stride;
+            job.x_rows = in->rows ? in->rows + t : NULL;
+            job.y = p->y + t * p->y_stride;
+            (run ? run : k->matmul_any)(&job, row, stop, scratch);
+        }
+    }
 }
 
 static void do_rows(void *user, size_t chunk, uint32_t thread)
 {
     const struct job *job = user;
+    const struct engine_workers *w = job->workers;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
-    const struct engine_matmul whole = matmul_of(job, p);
-    struct engine_matmul part = whole;
-    engine_matmul_fn run = job->workers->kernels->matmul[p->matrix->format->id].run;
     size_t row = (chunk - p->first_chunk) * p->chunk_rows, rows = p->matrix->rows;
     size_t end = rows - row > p->chunk_rows ? row + p->chunk_rows : rows;
-    size_t block = TOKEN_BLOCK_BYTES / part.x_bytes + 1;
-    float *scratch = job->workers->scratch + thread * job->workers->scratch_floats;
-    for (; row < end; row += ROWS_AT_ONCE) {
-        size_t stop = row + ROWS_AT_ONCE < end ? row + ROWS_AT_ONCE : end;
-        for (size_t t = 0; t < whole.tokens; t += block) {
-            part.tokens = whole.tokens - t < block ? whole.tokens - t : block;
-            part.x = whole.x_rows ? whole.x : (const char *)whole.x + t * whole.x_bytes;
-            part.x_rows = whole.x_rows ? whole.x_rows + t : NULL;
-            part.y = whole.y + t * whole.y_stride;
-            run(&part, row, stop, scratch);
-        }
-        engine_lora_up(job->workers, p, row, stop);
-    }
+    if (p->matrix->panels)
+        compute_panels(p, w->kernels->panels[p->matrix->format->id], row, end);
+    else
+        compute_rows(p, w->kernels, row, end, w->scratch + thread * w->scratch_floats);
+    for (; row < end; row += ROWS_AT_ONCE)
+        engine_lora_up(w, p, row, row + ROWS_AT_ONCE < end ? row + ROWS_AT_ONCE : end);
 }
 
 /* What a row costs, in no particular unit: reading its weights, then each token. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/model.h"
+#include "engine/repack.h"
 
 static const struct engine_model_options default_options;
 
@@ -126,6 +127,7 @@ static enum base_err open_model(struct gguf *file, const struct engine_model_opt
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to open a model");
     }
     atomic_init(&model->refs, 1);
+    pthread_mutex_init(&model->preparing, NULL);
     model->file = file;
     enum base_err err = read_sizes(model, reterr);
     if (!err)
@@ -175,7 +177,20 @@ void engine_model_unref(struct engine_model *model)
     free(model->scores);
     free(model->types);
     gguf_close(model->file);
+    pthread_mutex_destroy(&model->preparing);
     free(model);
+}
+
+enum base_err engine_model_prepare(struct engine_model *model, struct engine_pool *pool,
+                                   struct base_error *reterr)
+{
+    enum base_err err = BASE_OK;
+    pthread_mutex_lock(&model->preparing);
+    if (!model->prepared)
+        err = engine_weights_repack(model->file, &model->weights, model->hp.n_expert, pool, reterr);
+    model->prepared = !err;
+    pthread_mutex_unlock(&model->preparing);
+    return err;
 }
 
 const struct engine_model_info *engine_model_info(const struct engine_model *model)
@@ -197,6 +212,7 @@ enum base_err engine_model_estimate(const char *path, const struct engine_model_
     if (!model)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to open a model");
     atomic_init(&model->refs, 1);
+    pthread_mutex_init(&model->preparing, NULL);
     enum base_err err = gguf_open(path, false, &model->file, reterr);
     if (!err)
         err = read_sizes(model, reterr);

@@ -1,9 +1,12 @@
 /*
  * Models, seen from inside the engine: what engine.h's opaque struct holds.
- * Immutable once open, apart from the count of references.
+ * Immutable once open, apart from the count of references and from what engine_model_prepare() does
+ * to its weights before the first session.
  */
 #ifndef ENGINE_MODEL_H
 #define ENGINE_MODEL_H
+
+#include <pthread.h>
 
 #include "engine/arch.h"
 #include "engine/engine.h"
@@ -15,12 +18,19 @@ struct engine_model {
     const struct engine_arch *arch;
     struct engine_hparams hp;
     struct engine_weights weights;
+    pthread_mutex_t preparing;
+    bool prepared;
     struct engine_vocab vocab;
     struct engine_model_info info;
     struct slice *strings; /* owned: texts, then merges */
     float *scores;         /* owned */
     uint8_t *types;        /* owned */
 };
+
+/* Weights into the order in which kernels read them, with the threads of `pool`, unless that is
+ * done. Every session does this before it touches the weights. */
+enum base_err engine_model_prepare(struct engine_model *model, struct engine_pool *pool,
+                                   struct base_error *reterr);
 
 /* vocab.c: fills model->vocab and what it owns. */
 enum base_err engine_vocab_read(struct engine_model *model, struct base_error *reterr);

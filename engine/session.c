@@ -181,7 +181,9 @@ static enum base_err set_up(struct engine_session *s, const struct engine_sessio
             return err;
         s->owns_pool = true;
     }
-    err = engine_kv_init(&s->kv, hp, o->kv, context, sequences, reterr);
+    err = engine_model_prepare(s->model, s->pool, reterr);
+    if (!err)
+        err = engine_kv_init(&s->kv, hp, o->kv, context, sequences, reterr);
     if (!err)
         err = allocate(s, reterr);
     if (!err)

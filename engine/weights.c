@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "engine/arch.h"
 
@@ -360,6 +361,8 @@ void engine_weights_done(struct engine_weights *weights)
 {
     for (uint32_t i = 0; i < weights->layer_count; i++)
         free(weights->layers[i].experts);
+    if (weights->packed)
+        munmap(weights->packed, weights->packed_bytes);
     free(weights->owned);
     free(weights->layers);
     *weights = (struct engine_weights){0};

@@ -6,12 +6,11 @@
  *
  * Each set is a static library of its own (portable.c, avx2.c, avx512.c) whose only visible symbol
  * is its table, so that no vector instruction can be reached on a processor that lacks it. cpu.c
- * chooses. An entry of `matmul` may be missing (run == NULL) in no set: a format without a kernel
- * of its own is computed through its `dequantise`.
+ * chooses. Quantised weights are computed as panels (panel.h), with inputs in 8 bits; others, and
+ * formats that have no panels, in float32.
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
- * token every set adds in one order. Sets differ among themselves by rounding, and for Q8_0 by the
- * 8-bit packing of activations where `act` says so.
+ * token every set adds in one order. Sets differ among themselves by rounding alone.
  *
  * Arrays of floats are aligned to 4 bytes, packed activations to 64; nothing else is asked for.
  */
@@ -19,6 +18,7 @@
 #define ENGINE_KERNELS_KERNELS_H
 
 #include "engine/format.h"
+#include "engine/kernels/panel.h"
 
 /* Between the two halves of a feed-forward block. */
 enum engine_activation {
@@ -34,66 +34,30 @@ enum engine_activation {
 /* Rows that a matmul turns into floats at a time; its scratch holds so many rows. */
 #define ENGINE_SCRATCH_ROWS 4
 
-/* How the activations of a matmul are given. */
-enum engine_act {
-    ENGINE_ACT_F32,
-    ENGINE_ACT_Q8, /* see struct engine_q8_view */
-    ENGINE_ACT_COUNT
-};
-
-/*
- * Activations in 8 bits: n signed bytes from -127 to 127, then a scale for each 32 of them, then
- * for each 32 the sum of the bytes times -128 (what a kernel that makes weights unsigned by adding
- * 128 starts from).
- */
-struct engine_q8_view {
-    const int8_t *qs;
-    const float *d;
-    const int32_t *shift;
-};
-
-static inline size_t engine_act_bytes(enum engine_act act, size_t n)
-{
-    size_t bytes = act == ENGINE_ACT_F32 ? n * sizeof(float) : n + n / 32 * 2 * sizeof(float);
-    return (bytes + 63) / 64 * 64;
-}
-
-static inline struct engine_q8_view engine_q8_view(const void *packed, size_t n)
-{
-    const char *bytes = packed;
-    return (struct engine_q8_view){(const int8_t *)bytes, (const float *)(bytes + n),
-                                   (const int32_t *)(bytes + n) + n / 32};
-}
-
 /* y[t][r] = sum over c of w[r][c] * x[t][c] */
 struct engine_matmul {
     const struct engine_format *format;
     const uint8_t *w;
     size_t row_bytes;
     size_t cols;
-    const void *x;          /* as the kernel's `act` says */
-    size_t x_bytes;         /* from one row to the next */
-    const uint32_t *x_rows; /* [tokens] row of each token; NULL = in order (Q8: always) */
+    const float *x;
+    size_t x_stride;        /* floats from one row to the next */
+    const uint32_t *x_rows; /* [tokens] row of each token; NULL = in order */
     size_t tokens;
     float *y;
     size_t y_stride; /* floats from one token to the next */
 };
 
-/* Token t's activations in float32. */
+/* Token t's activations. */
 static inline const float *engine_matmul_x(const struct engine_matmul *job, size_t t)
 {
     size_t row = job->x_rows ? job->x_rows[t] : t;
-    return (const float *)(const void *)((const char *)job->x + row * job->x_bytes);
+    return job->x + row * job->x_stride;
 }
 
 /* Rows from `row` to `end` - 1. scratch: ENGINE_SCRATCH_ROWS * cols floats, the thread's own. */
 typedef void (*engine_matmul_fn)(const struct engine_matmul *job, size_t row, size_t end,
                                  float *scratch);
-
-struct engine_matmul_kernel {
-    engine_matmul_fn run;
-    enum engine_act act;
-};
 
 /*
  * What an adapter adds to one matrix: y += scale * B (A x). A lies as [rank][cols]; B in tiles of
@@ -110,9 +74,14 @@ struct engine_lora {
 
 struct engine_kernels {
     const char *name;
-    struct engine_matmul_kernel matmul[ENGINE_FORMAT_COUNT];
-    /* n a multiple of 32; out: engine_act_bytes(ENGINE_ACT_Q8, n) */
-    void (*pack_q8)(const float *x, size_t n, void *out);
+    /* Weights as they lie in the file; NULL: `matmul_any`, through the format's `dequantise`. */
+    engine_matmul_fn matmul[ENGINE_FORMAT_COUNT];
+    engine_matmul_fn matmul_any;
+    /* Weights in panels; NULL where engine_panel_layout() is. */
+    engine_panel_fn panels[ENGINE_FORMAT_COUNT];
+    /* n a multiple of 32; one token, or up to four (NULL past the last) */
+    void (*pack_one)(const float *x, size_t n, struct engine_act1 *out);
+    void (*pack_four)(const float *const x[4], size_t n, struct engine_act4 *out);
     /* y = x / sqrt(mean(x^2) + eps) * weight; y may be x */
     void (*rms_norm)(const float *x, const float *weight, size_t n, float eps, float *y);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias; y may be x */

@@ -37,26 +37,7 @@ static void matmul(const struct engine_matmul *job, size_t row, size_t end, floa
     }
 }
 
-static void pack_q8(const float *x, size_t n, void *out)
-{
-    int8_t *qs = out;
-    float *d = (float *)(void *)(qs + n);
-    int32_t *shift = (int32_t *)(void *)(d + n / 32);
-    for (size_t b = 0; b < n / 32; b++) {
-        float most = 0;
-        for (size_t i = 0; i < 32; i++)
-            most = fmaxf(most, fabsf(x[b * 32 + i]));
-        float inverse = most > 0 ? 127.0F / most : 0;
-        int sum = 0;
-        for (size_t i = 0; i < 32; i++) {
-            int q = (int)lrintf(x[b * 32 + i] * inverse);
-            qs[b * 32 + i] = (int8_t)q;
-            sum += q;
-        }
-        d[b] = most / 127.0F;
-        shift[b] = -128 * sum;
-    }
-}
+#include "engine/kernels/portable_panels.h"
 
 static void rms_norm(const float *x, const float *weight, size_t n, float eps, float *y)
 {
@@ -187,26 +168,20 @@ static void lora_up(const struct engine_lora *l, const float *h, size_t row, siz
 
 const struct engine_kernels engine_kernels_portable = {
     .name = "portable",
-    .matmul =
+    .matmul_any = matmul,
+    .panels =
         {
-            [ENGINE_FORMAT_F32] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_F16] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_BF16] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q8_0] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q4_0] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q4_1] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q5_0] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q5_1] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q4_K] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q5_K] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q6_K] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q2_K] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_Q3_K] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_IQ4_NL] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_IQ4_XS] = {matmul, ENGINE_ACT_F32},
-            [ENGINE_FORMAT_MXFP4] = {matmul, ENGINE_ACT_F32},
+            [ENGINE_FORMAT_Q8_0] = panels,
+            [ENGINE_FORMAT_Q4_0] = panels,
+            [ENGINE_FORMAT_Q4_1] = panels,
+            [ENGINE_FORMAT_Q5_0] = panels,
+            [ENGINE_FORMAT_Q5_1] = panels,
+            [ENGINE_FORMAT_Q4_K] = panels,
+            [ENGINE_FORMAT_Q5_K] = panels,
+            [ENGINE_FORMAT_Q6_K] = panels,
         },
-    .pack_q8 = pack_q8,
+    .pack_one = pack_one,
+    .pack_four = pack_four,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .activate = {silu, gelu, clamped},

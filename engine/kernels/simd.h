@@ -10,8 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-#define HALF _cvtsh_ss
-#include "engine/dequantise.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/kv_q8.h"
 
@@ -134,24 +132,10 @@ static void matmul_bf16(const struct engine_matmul *job, size_t row, size_t end,
     matmul_through(job, row, end, scratch, convert_bf16);
 }
 
-#define MATMUL(name)                                                                               \
-    static void matmul_##name(const struct engine_matmul *job, size_t row, size_t end,             \
-                              float *scratch)                                                      \
-    {                                                                                              \
-        matmul_through(job, row, end, scratch, dequantise_##name);                                 \
-    }
-MATMUL(q4_0)
-MATMUL(q4_1)
-MATMUL(q5_0)
-MATMUL(q5_1)
-MATMUL(q4_k)
-MATMUL(q5_k)
-MATMUL(q6_k)
-MATMUL(q2_k)
-MATMUL(q3_k)
-MATMUL(iq4_nl)
-MATMUL(iq4_xs)
-MATMUL(mxfp4)
+static void matmul_any(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+{
+    matmul_through(job, row, end, scratch, job->format->dequantise);
+}
 
 /* Four rows of halves against one token, straight from memory. */
 static void decode_f16(const struct engine_matmul *job, size_t row)

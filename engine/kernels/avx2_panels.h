@@ -1,0 +1,293 @@
+/*
+ * Panels with AVX2, included by avx2.c: a vector is one step of eight rows. maddubs multiplies
+ * unsigned codes by signed inputs and adds pairs in 16 bits; how many steps such a sum can hold
+ * depends on the bits of a code. Codes of 8 bits are taken as magnitude and sign. `bits`, `scales`,
+ * `zero` are constants after inlining.
+ */
+#define STEP_BYTES 64
+
+/* --- inputs ------------------------------------------------------------------------------- */
+
+static inline int32_t sum_epi32(__m256i v)
+{
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    __m128i two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
+}
+
+/* 32 numbers in 8 bits, their scale, and the sums of the first sixteen and of the rest. */
+static inline __m256i pack_block(const float *x, float *d, int32_t *low_sum, int32_t *high_sum)
+{
+    const V sign = v_set(-0.0F);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    V v[4], most = v_zero();
+    for (size_t i = 0; i < 4; i++) {
+        v[i] = v_load(x + i * 8);
+        most = v_max(most, _mm256_andnot_ps(sign, v[i]));
+    }
+    float largest = v_largest(most);
+    V inverse = v_set(largest > 0 ? 127.0F / largest : 0);
+    __m256i q[4];
+    for (size_t i = 0; i < 4; i++)
+        q[i] = _mm256_cvtps_epi32(v_mul(v[i], inverse));
+    *d = largest / 127.0F;
+    *low_sum = sum_epi32(_mm256_add_epi32(q[0], q[1]));
+    *high_sum = sum_epi32(_mm256_add_epi32(q[2], q[3]));
+    __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
+    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+}
+
+static void pack_one(const float *x, size_t n, struct engine_act1 *out)
+{
+    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
+        int32_t low, high;
+        __m256i q = pack_block(x + b * ENGINE_PANEL_BLOCK, &out->d, &low, &high);
+        _mm256_store_si256((__m256i *)(void *)out->q, q);
+        out->sum = out->d * (float)(low + high);
+        out->low = -8 * low;
+        out->high = -8 * high;
+        out->shift = out->low + out->high;
+    }
+}
+
+static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
+{
+    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
+        for (size_t t = 0; t < 4; t++) {
+            int32_t low = 0, high = 0, steps[ENGINE_PANEL_STEPS];
+            __m256i q = _mm256_setzero_si256();
+            out->d[t] = 0;
+            if (x[t])
+                q = pack_block(x[t] + b * ENGINE_PANEL_BLOCK, &out->d[t], &low, &high);
+            memcpy(steps, &q, sizeof(steps));
+            for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++)
+                memcpy(out->q[i][t], &steps[i], sizeof(steps[i]));
+            out->sum[t] = out->d[t] * (float)(low + high);
+            out->low[t] = -8 * low;
+            out->high[t] = -8 * high;
+            out->shift[t] = out->low[t] + out->high[t];
+        }
+    }
+}
+
+/* --- weights ------------------------------------------------------------------------------ */
+
+INLINE __m256i panel_load(const uint8_t *p)
+{
+    return _mm256_load_si256((const __m256i *)(const void *)p);
+}
+
+/* v << by, or >> for a negative one; bits that cross bytes are masked away by the caller. */
+INLINE __m256i panel_shift(__m256i v, int by)
+{
+    return by >= 0 ? _mm256_slli_epi16(v, by) : _mm256_srli_epi16(v, -by);
+}
+
+/* Codes of one step of eight rows; 8 bits: signed. */
+INLINE __m256i panel_step(const uint8_t *codes, unsigned bits, size_t i)
+{
+    if (bits == 8)
+        return _mm256_xor_si256(panel_load(codes + i * STEP_BYTES), _mm256_set1_epi8((char)0x80));
+    __m256i v = panel_load(codes + i % 4 * STEP_BYTES);
+    v = _mm256_and_si256(panel_shift(v, i < 4 ? 0 : -4), _mm256_set1_epi8(15));
+    if (bits == 5) {
+        __m256i h = panel_shift(panel_load(codes + 4 * STEP_BYTES), 4 - (int)i);
+        v = _mm256_or_si256(v, _mm256_and_si256(h, _mm256_set1_epi8(16)));
+    }
+    if (bits == 6) {
+        __m256i h = panel_shift(panel_load(codes + (4 + i / 4) * STEP_BYTES), 4 - (int)(i % 4) * 2);
+        v = _mm256_or_si256(v, _mm256_and_si256(h, _mm256_set1_epi8(48)));
+    }
+    return v;
+}
+
+INLINE __m256i panel_input(const int8_t *q)
+{
+    int32_t v;
+    memcpy(&v, q, sizeof(v));
+    return _mm256_set1_epi32(v);
+}
+
+/* Sums of pairs, in 16 bits. */
+INLINE __m256i panel_pairs(__m256i w, __m256i x, unsigned bits)
+{
+    if (bits == 8)
+        return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    return _mm256_maddubs_epi16(w, x);
+}
+
+/* Steps `from` to `end` - 1 of eight rows against `tokens` tokens, added to dots. Token t's step i
+ * stands at x + i * step_bytes + t * 4. */
+INLINE void panel_dots(const uint8_t *codes, unsigned bits, size_t from, size_t end,
+                       const int8_t *x, size_t step_bytes, size_t tokens, __m256i *dots)
+{
+    /* most steps whose pairs fit: 2 * 127 * (2^bits - 1) each, 32767 all */
+    const size_t fit = bits == 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1;
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t i = from; i < end; i += fit) {
+        __m256i pairs[4];
+        for (size_t j = 0; j < fit && i + j < end; j++) {
+            __m256i w = panel_step(codes, bits, i + j);
+            for (size_t t = 0; t < tokens; t++) {
+                __m256i p = panel_pairs(w, panel_input(x + (i + j) * step_bytes + t * 4), bits);
+                pairs[t] = j == 0 ? p : _mm256_add_epi16(pairs[t], p);
+            }
+        }
+        for (size_t t = 0; t < tokens; t++)
+            dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(pairs[t], ones));
+    }
+}
+
+INLINE V panel_halves(const uint8_t *p)
+{
+    return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p));
+}
+
+INLINE V panel_bytes(const uint8_t *p, bool is_signed)
+{
+    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return _mm256_cvtepi32_ps(is_signed ? _mm256_cvtepi8_epi32(v) : _mm256_cvtepu8_epi32(v));
+}
+
+/* Scales of block b for eight rows from `row`: of its first and second sixteen columns (the same
+ * but for K16), and mins. */
+INLINE void panel_scales(const uint8_t *scales, enum engine_panel_scales kind, size_t b, size_t row,
+                         V *first, V *second, V *min)
+{
+    *min = v_zero();
+    if (kind == ENGINE_PANEL_HALF) {
+        *first = *second = panel_halves(scales + b * 32 + row * 2);
+    } else if (kind == ENGINE_PANEL_HALF_MIN) {
+        *first = *second = panel_halves(scales + b * 64 + row * 2);
+        *min = panel_halves(scales + b * 64 + 32 + row * 2);
+    } else if (kind == ENGINE_PANEL_K32) {
+        const uint8_t *g = scales + b / 8 * 320, *part = g + 64 + b % 8 * 32 + row;
+        *first = *second = v_mul(panel_halves(g + row * 2), panel_bytes(part, false));
+        *min =
+            v_sub(v_zero(), v_mul(panel_halves(g + 32 + row * 2), panel_bytes(part + 16, false)));
+    } else {
+        const uint8_t *g = scales + b / 8 * 288, *part = g + 32 + b % 8 * 32 + row;
+        V d = panel_halves(g + row * 2);
+        *first = v_mul(d, panel_bytes(part, true));
+        *second = v_mul(d, panel_bytes(part + 16, true));
+    }
+}
+
+INLINE __m256i panel_start(int32_t shift, unsigned zero)
+{
+    if (zero == 0 || zero == 128) /* 8 bits are signed here */
+        return _mm256_setzero_si256();
+    return _mm256_set1_epi32(shift * (int32_t)(zero / 8));
+}
+
+INLINE V panel_scaled(V acc, __m256i dots, float d, V scale)
+{
+    return v_fma(v_mul(_mm256_cvtepi32_ps(dots), v_set(d)), scale, acc);
+}
+
+/* What a block of inputs holds beside its bytes. */
+struct panel_sums {
+    const float *d, *sum;
+    const int32_t *shift, *low, *high;
+};
+
+/* One block of eight rows from `row` against `tokens` tokens. */
+INLINE void panel_block(const uint8_t *codes, const uint8_t *scales, size_t b, size_t row,
+                        unsigned bits, unsigned zero, enum engine_panel_scales kind,
+                        const int8_t *q, size_t step_bytes, struct panel_sums x, size_t tokens,
+                        V *acc)
+{
+    bool halves = kind == ENGINE_PANEL_K16;
+    __m256i dots[4];
+    V first, second, min;
+    panel_scales(scales, kind, b, row, &first, &second, &min);
+    for (size_t t = 0; t < tokens; t++)
+        dots[t] = panel_start(halves ? x.low[t] : x.shift[t], zero);
+    panel_dots(codes, bits, 0, halves ? 4 : 8, q, step_bytes, tokens, dots);
+    if (halves) {
+        for (size_t t = 0; t < tokens; t++) {
+            acc[t] = panel_scaled(acc[t], dots[t], x.d[t], first);
+            dots[t] = panel_start(x.high[t], zero);
+        }
+        panel_dots(codes, bits, 4, 8, q, step_bytes, tokens, dots);
+    }
+    for (size_t t = 0; t < tokens; t++) {
+        acc[t] = panel_scaled(acc[t], dots[t], x.d[t], second);
+        if (zero == 0)
+            acc[t] = v_fma(min, v_set(x.sum[t]), acc[t]);
+    }
+}
+
+INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t token, V acc)
+{
+    float *y = job->y + token * job->y_stride + row;
+    if (row + VW <= job->rows)
+        v_store(y, acc);
+    else if (row < job->rows)
+        v_store_n(y, acc, job->rows - row);
+}
+
+/* One panel against one token, both halves at once: memory is read once, in order. */
+INLINE void panel_single(const struct engine_panel_job *job, size_t panel, unsigned bits,
+                         unsigned zero, enum engine_panel_scales kind)
+{
+    const uint8_t *codes = job->panels + panel * job->panel_bytes;
+    const uint8_t *scales = codes + job->code_bytes;
+    const struct engine_act1 *x = job->x;
+    V acc[2] = {v_zero(), v_zero()};
+    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++, x++, codes += bits * STEP_BYTES) {
+        const struct panel_sums sums = {&x->d, &x->sum, &x->shift, &x->low, &x->high};
+        for (size_t h = 0; h < 2; h++)
+            panel_block(codes + h * 32, scales, b, h * VW, bits, zero, kind, x->q, 4, sums, 1,
+                        &acc[h]);
+    }
+    panel_store(job, panel * ENGINE_PANEL_ROWS, 0, acc[0]);
+    panel_store(job, panel * ENGINE_PANEL_ROWS + VW, 0, acc[1]);
+}
+
+/* Eight rows of a panel against four tokens. */
+INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t row, size_t quad,
+                       unsigned bits, unsigned zero, enum engine_panel_scales kind)
+{
+    size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
+    const uint8_t *codes = job->panels + panel * job->panel_bytes;
+    const uint8_t *scales = codes + job->code_bytes;
+    const struct engine_act4 *x = (const struct engine_act4 *)job->x + quad * blocks;
+    V acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
+    for (size_t b = 0; b < blocks; b++, x++) {
+        const struct panel_sums sums = {x->d, x->sum, x->shift, x->low, x->high};
+        panel_block(codes + b * bits * STEP_BYTES + row * 4, scales, b, row, bits, zero, kind,
+                    x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
+    }
+    for (size_t t = 0; t < 4 && quad * 4 + t < job->tokens; t++)
+        panel_store(job, panel * ENGINE_PANEL_ROWS + row, quad * 4 + t, acc[t]);
+}
+
+INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
+                         unsigned bits, unsigned zero, enum engine_panel_scales kind)
+{
+    for (; panel < end; panel++) {
+        if (!job->quads) {
+            panel_single(job, panel, bits, zero, kind);
+            continue;
+        }
+        for (size_t quad = 0; quad < (job->tokens + 3) / 4; quad++) {
+            panel_tile(job, panel, 0, quad, bits, zero, kind);
+            panel_tile(job, panel, VW, quad, bits, zero, kind);
+        }
+    }
+}
+
+#define PANELS(name, bits, zero, kind)                                                             \
+    static void panels_##name(const struct engine_panel_job *job, size_t panel, size_t end)        \
+    {                                                                                              \
+        panel_matmul(job, panel, end, bits, zero, kind);                                           \
+    }
+PANELS(q8_0, 8, 128, ENGINE_PANEL_HALF)
+PANELS(q4_0, 4, 8, ENGINE_PANEL_HALF)
+PANELS(q4_1, 4, 0, ENGINE_PANEL_HALF_MIN)
+PANELS(q5_0, 5, 16, ENGINE_PANEL_HALF)
+PANELS(q5_1, 5, 0, ENGINE_PANEL_HALF_MIN)
+PANELS(q4_k, 4, 0, ENGINE_PANEL_K32)
+PANELS(q5_k, 5, 0, ENGINE_PANEL_K32)
+PANELS(q6_k, 6, 32, ENGINE_PANEL_K16)

@@ -1,0 +1,127 @@
+/*
+ * Panels: quantised weights in the order that the kernels read them.
+ *
+ *     const struct engine_panel_layout *l = engine_panel_layout(ENGINE_FORMAT_Q4_K); // or NULL
+ *     size_t bytes = engine_panel_bytes(l, cols);              // per sixteen rows
+ *     engine_panel_pack(l, rows, row_bytes, 16, cols, panel);  // once, when a model is loaded
+ *     kernels->panels[ENGINE_FORMAT_Q4_K](&job, 0, panels);    // y = W x, all sets alike
+ *     engine_panel_row(l, panel, 3, cols, floats);             // back again, exactly
+ *
+ * A panel is sixteen rows interleaved, in blocks of 32 columns. A block's weights are
+ *     scale * (code - zero)          or          scale * code - min
+ * with codes of 2 to 8 bits. A step is four columns; a vector of 64 bytes holds the codes of one
+ * step for all rows, row after row, so that one dot-product instruction advances all of them. The
+ * codes of a block are split into planes, first to last:
+ *     8 bits: eight vectors, one for each step
+ *     4 bits: four vectors, step i in the low nibbles of vector i, step i + 4 in the high ones
+ *     2 bits: two vectors, step i in bits 2 (i % 4) of vector i / 4
+ *     1 bit: one vector, step i in bit i
+ * where the planes of a code go from its lowest bits up (6 bits = 4 + 2). After the codes of all
+ * blocks come their scales; see enum engine_panel_scales. Nothing is lost: a panel's weights are
+ * the file's, in about the file's size (3 % more for Q4_K, none for most).
+ *
+ * Inputs are given in 8 bits with a scale for each 32, in groups of four tokens, so that a step of
+ * all four stands together; a single token has a form of its own.
+ */
+#ifndef ENGINE_KERNELS_PANEL_H
+#define ENGINE_KERNELS_PANEL_H
+
+#include <stdbool.h>
+
+#include "engine/format.h"
+
+#define ENGINE_PANEL_ROWS 16
+#define ENGINE_PANEL_BLOCK 32
+#define ENGINE_PANEL_STEPS 8
+
+enum engine_panel_scales {
+    /* for each block: scale[16], half precision */
+    ENGINE_PANEL_HALF,
+    /* for each block: scale[16], -min[16], half precision */
+    ENGINE_PANEL_HALF_MIN,
+    /* for each 256 columns: d[16], dmin[16] in half precision, then for each block scale[16],
+     * min[16] as bytes: d * scale and dmin * min */
+    ENGINE_PANEL_K32,
+    /* for each 256 columns: d[16] in half precision, then for each 16 columns scale[16] as
+     * signed bytes */
+    ENGINE_PANEL_K16,
+    ENGINE_PANEL_SCALES_COUNT
+};
+
+struct engine_panel_layout {
+    enum engine_format_id format;
+    uint8_t bits; /* of a code: 2 to 6, or 8 */
+    uint8_t zero; /* 8, 16, 32, 128; 0 where there is a min */
+    enum engine_panel_scales scales;
+    /* Codes of 32 columns (`part` of a block of the file) as eight steps of four bytes. */
+    void (*codes)(const uint8_t *block, size_t part, uint32_t steps[ENGINE_PANEL_STEPS]);
+    /* Where the scales of a block of the file stand. */
+    uint8_t d_at, m_at;
+};
+
+/* NULL when a format has no panels: it is computed through its `dequantise`. */
+const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format);
+
+/* Of one panel of `cols` columns (whole blocks of the format); a multiple of 64. */
+size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols);
+/* Of these, the codes; the scales follow. */
+size_t engine_panel_code_bytes(const struct engine_panel_layout *layout, size_t cols);
+
+/* Up to sixteen rows of the file, row_bytes apart; missing ones become zero. `panel` is aligned to
+ * 64 and not the source. */
+void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *rows,
+                       size_t row_bytes, size_t row_count, size_t cols, uint8_t *panel);
+
+/* One row as float32: what the format's `dequantise` gives, to the last bit. */
+void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *panel, size_t row,
+                      size_t cols, float *out);
+
+/* --- inputs ------------------------------------------------------------------------------- */
+
+/* 32 columns of one token: q * d is the number. */
+struct engine_act1 {
+    int8_t q[ENGINE_PANEL_BLOCK]; /* -127 to 127 */
+    float d;
+    float sum;                /* d times the sum of q */
+    int32_t shift, low, high; /* -8 times the sum of q: of all, of the first 16, of the rest */
+    int32_t unused[3];
+};
+
+/* 32 columns of four tokens; those that there are not are zero. */
+struct engine_act4 {
+    int8_t q[ENGINE_PANEL_STEPS][4][4]; /* step, token, column */
+    float d[4], sum[4];
+    int32_t shift[4], low[4], high[4];
+};
+_Static_assert(sizeof(struct engine_act1) == 64 && sizeof(struct engine_act4) == 208,
+               "no gaps: kernels step by these sizes");
+
+/* Bytes of an input: act1[cols / 32] for one token, else act4[(tokens + 3) / 4][cols / 32]. */
+static inline size_t engine_act_bytes(size_t tokens, size_t cols)
+{
+    size_t blocks = (cols + ENGINE_PANEL_BLOCK - 1) / ENGINE_PANEL_BLOCK;
+    size_t bytes = tokens == 1 ? blocks * sizeof(struct engine_act1)
+                               : (tokens + 3) / 4 * blocks * sizeof(struct engine_act4);
+    return (bytes + 63) / 64 * 64;
+}
+
+/* --- products ----------------------------------------------------------------------------- */
+
+struct engine_panel_job {
+    const struct engine_panel_layout *layout;
+    const uint8_t *panels;
+    size_t panel_bytes;
+    size_t code_bytes; /* engine_panel_code_bytes() */
+    size_t rows;       /* of the matrix; the last panel may be partly used */
+    size_t cols;
+    const void *x; /* act1[cols / 32], or with `quads` act4[(tokens + 3) / 4][cols / 32] */
+    bool quads;
+    size_t tokens; /* 1 without `quads` */
+    float *y;
+    size_t y_stride; /* floats from one token to the next */
+};
+
+/* Panels from `panel` to `end` - 1 against all tokens. */
+typedef void (*engine_panel_fn)(const struct engine_panel_job *job, size_t panel, size_t end);
+
+#endif

@@ -1,0 +1,366 @@
+/* Weights in panels: packing loses nothing, and every set computes the same products. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/kernels/kernels.h"
+#include "tests/unit/engine/tiny_gguf.h"
+
+#define ROUNDING 2e-6 /* error of a sum, as a part of the sum of the magnitudes */
+
+static uint64_t seed = 7;
+
+static void *aligned(size_t bytes)
+{
+    void *p = NULL;
+    assert_int_equal(posix_memalign(&p, 64, bytes + 64), 0);
+    memset(p, 0, bytes + 64);
+    return p;
+}
+
+static void randoms(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)tiny_normal(&seed);
+}
+
+typedef void (*check_fn)(const struct engine_kernels *k);
+
+static void each_set(check_fn check)
+{
+    for (size_t i = 0; engine_kernels_at(i); i++) {
+        if (engine_kernels_supported(engine_kernels_at(i)))
+            check(engine_kernels_at(i));
+        else
+            printf("%s: not on this processor\n", engine_kernels_at(i)->name);
+    }
+}
+
+/* --- matrices --------------------------------------------------------------------------------- */
+
+struct matrix {
+    const struct engine_panel_layout *layout;
+    const struct engine_format *format;
+    size_t rows, cols, row_bytes, panel_bytes, panels;
+    uint8_t *file, *packed;
+};
+
+/* Random bytes, so that every code and every scale of a block occurs; scales in half precision
+ * are kept to ordinary numbers. */
+static void fill_row(const struct engine_format *f, uint8_t *row, size_t cols)
+{
+    float *values = aligned(cols * sizeof(float));
+    uint8_t *sane = aligned((size_t)engine_format_row_bytes(f, cols));
+    randoms(values, cols);
+    size_t len = tiny_pack(f->ggml_id, values, cols, sane);
+    for (size_t i = 0; i < len; i++) {
+        size_t at = i % f->block_bytes;
+        bool scale = f->id == ENGINE_FORMAT_Q6_K
+                         ? at >= 208
+                         : at < 2 || (at < 4 && f->id != ENGINE_FORMAT_Q4_0 &&
+                                      f->id != ENGINE_FORMAT_Q5_0 && f->id != ENGINE_FORMAT_Q8_0);
+        row[i] = scale ? sane[i] : (uint8_t)tiny_random(&seed);
+    }
+    free(values);
+    free(sane);
+}
+
+static struct matrix matrix_new(enum engine_format_id id, size_t rows, size_t cols)
+{
+    struct matrix m = {.layout = engine_panel_layout(id),
+                       .format = engine_format_at(id),
+                       .rows = rows,
+                       .cols = cols};
+    m.row_bytes = (size_t)engine_format_row_bytes(m.format, cols);
+    m.panel_bytes = engine_panel_bytes(m.layout, cols);
+    m.panels = (rows + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS;
+    m.file = aligned(rows * m.row_bytes);
+    m.packed = aligned(m.panels * m.panel_bytes);
+    memset(m.packed, 0xA5, m.panels * m.panel_bytes);
+    for (size_t r = 0; r < rows; r++)
+        fill_row(m.format, m.file + r * m.row_bytes, cols);
+    for (size_t p = 0; p < m.panels; p++) {
+        size_t row = p * ENGINE_PANEL_ROWS, left = rows - row;
+        engine_panel_pack(m.layout, m.file + row * m.row_bytes, m.row_bytes,
+                          left < ENGINE_PANEL_ROWS ? left : ENGINE_PANEL_ROWS, cols,
+                          m.packed + p * m.panel_bytes);
+    }
+    return m;
+}
+
+static void matrix_free(struct matrix *m)
+{
+    free(m->file);
+    free(m->packed);
+}
+
+static size_t some_cols(enum engine_format_id id, size_t index)
+{
+    const size_t small[] = {32, 64, 160, 288}, large[] = {256, 512, 768, 1024};
+    return (engine_format_at(id)->block == 256 ? large : small)[index];
+}
+
+static void check_rows(enum engine_format_id id)
+{
+    const size_t rows[] = {1, 16, 37};
+    for (size_t i = 0; i < 3; i++) {
+        struct matrix m = matrix_new(id, rows[i], some_cols(id, i + 1));
+        float *wanted = aligned(m.cols * sizeof(float)), *got = aligned(m.cols * sizeof(float));
+        for (size_t r = 0; r < m.rows; r++) {
+            m.format->dequantise(m.file + r * m.row_bytes, wanted, m.cols);
+            engine_panel_row(m.layout, m.packed + r / ENGINE_PANEL_ROWS * m.panel_bytes,
+                             r % ENGINE_PANEL_ROWS, m.cols, got);
+            for (size_t c = 0; c < m.cols; c++) {
+                if (got[c] != wanted[c]) /* 0 and -0 are the same here */
+                    fail_msg("%s row %zu column %zu: %.9g is not %.9g", m.format->name, r, c,
+                             (double)got[c], (double)wanted[c]);
+            }
+        }
+        /* About the size of the file: resident memory is what a user pays for. */
+        if (rows[i] == 16)
+            assert_true(m.panel_bytes <= m.row_bytes * 16 * 106 / 100 + 64);
+        free(wanted);
+        free(got);
+        matrix_free(&m);
+    }
+}
+
+static void test_nothing_is_lost(void **state)
+{
+    (void)state;
+    size_t count = 0;
+    for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
+        if (!engine_panel_layout((enum engine_format_id)f))
+            continue;
+        check_rows((enum engine_format_id)f);
+        count++;
+    }
+    assert_true(count >= 8);
+    assert_null(engine_panel_layout(ENGINE_FORMAT_F32));
+}
+
+/* --- inputs ----------------------------------------------------------------------------------- */
+
+static void check_one(const struct engine_act1 *in, const float *x, size_t blocks)
+{
+    for (size_t b = 0; b < blocks; b++) {
+        int low = 0, high = 0;
+        for (size_t i = 0; i < 32; i++) {
+            double error = fabs((double)in[b].d * in[b].q[i] - (double)x[b * 32 + i]);
+            assert_true(error <= 0.501 * (double)in[b].d);
+            assert_true(in[b].q[i] >= -127);
+            *(i < 16 ? &low : &high) += in[b].q[i];
+        }
+        assert_int_equal(in[b].low, -8 * low);
+        assert_int_equal(in[b].high, -8 * high);
+        assert_int_equal(in[b].shift, -8 * (low + high));
+        assert_true(fabs((double)in[b].sum - (double)in[b].d * (low + high)) <=
+                    1e-6 * fabs((double)in[b].sum));
+    }
+}
+
+static void check_inputs(const struct engine_kernels *k)
+{
+    enum { BLOCKS = 3, COLS = BLOCKS * 32, TOKENS = 3 };
+    float x[TOKENS * COLS];
+    struct engine_act1 *one = aligned(BLOCKS * sizeof(*one));
+    struct engine_act4 *four = aligned(BLOCKS * sizeof(*four));
+    randoms(x, TOKENS * COLS);
+    memset(x + 2 * 32, 0, 32 * sizeof(*x));
+    x[5] = -9; /* the largest of its block */
+    memset(four, 0xA5, BLOCKS * sizeof(*four));
+    k->pack_four((const float *const[4]){x, x + COLS, x + 2 * (size_t)COLS}, COLS, four);
+    for (size_t t = 0; t < 4; t++) {
+        if (t < TOKENS) {
+            k->pack_one(x + t * COLS, COLS, one);
+            check_one(one, x + t * COLS, BLOCKS);
+        } else {
+            memset(one, 0, BLOCKS * sizeof(*one));
+        }
+        for (size_t b = 0; b < BLOCKS; b++) {
+            for (size_t i = 0; i < 32; i++)
+                assert_int_equal(four[b].q[i / 4][t][i % 4], one[b].q[i]);
+            assert_true(four[b].d[t] == one[b].d && four[b].sum[t] == one[b].sum);
+            assert_int_equal(four[b].shift[t], one[b].shift);
+            assert_int_equal(four[b].low[t], one[b].low);
+            assert_int_equal(four[b].high[t], one[b].high);
+        }
+    }
+    k->pack_one(x, COLS, one);
+    assert_int_equal(one[0].q[5], -127);
+    assert_true(one[2].d == 0 && one[2].sum == 0);
+    free(one);
+    free(four);
+}
+
+static void test_inputs(void **state)
+{
+    (void)state;
+    each_set(check_inputs);
+}
+
+/* --- products --------------------------------------------------------------------------------- */
+
+static void *packed_inputs(const struct engine_kernels *k, const float *x, size_t tokens,
+                           size_t cols, bool quads)
+{
+    struct engine_act4 *in = aligned(engine_act_bytes(quads ? tokens + 1 : 1, cols));
+    if (!quads) {
+        k->pack_one(x, cols, (struct engine_act1 *)in);
+        return in;
+    }
+    for (size_t t = 0; t < tokens; t += 4) {
+        const float *four[4] = {0};
+        for (size_t i = 0; i < 4 && t + i < tokens; i++)
+            four[i] = x + (t + i) * cols;
+        k->pack_four(four, cols, in + t / 4 * (cols / 32));
+    }
+    return in;
+}
+
+static void product(const struct engine_kernels *k, const struct matrix *m, const void *in,
+                    size_t tokens, bool quads, float *y)
+{
+    const struct engine_panel_job job = {
+        .layout = m->layout,
+        .panels = m->packed,
+        .panel_bytes = m->panel_bytes,
+        .code_bytes = engine_panel_code_bytes(m->layout, m->cols),
+        .rows = m->rows,
+        .cols = m->cols,
+        .x = in,
+        .quads = quads,
+        .tokens = tokens,
+        .y = y,
+        .y_stride = m->rows,
+    };
+    k->panels[m->format->id](&job, 0, m->panels / 2);
+    k->panels[m->format->id](&job, m->panels / 2, m->panels);
+}
+
+/* Exact product with inputs as they are in 8 bits. */
+static void check_sums(const struct matrix *m, const struct engine_act1 *in, const float *y,
+                       const char *set)
+{
+    float *w = aligned(m->cols * sizeof(float));
+    for (size_t r = 0; r < m->rows; r++) {
+        double sum = 0, magnitude = 0;
+        m->format->dequantise(m->file + r * m->row_bytes, w, m->cols);
+        for (size_t c = 0; c < m->cols; c++) {
+            const struct engine_act1 *x = &in[c / 32];
+            double q = (double)x->d * x->q[c % 32];
+            sum += (double)w[c] * q;
+            /* codes are not below zero: what is summed can be larger than what is meant */
+            magnitude += fabs((double)w[c] * q) + 1e-3 * fabs(q);
+        }
+        if (!(fabs((double)y[r] - sum) <= ROUNDING * 4 * magnitude + 1e-30))
+            fail_msg("%s %s, %zu x %zu: row %zu is %.9g and should be %.9g (of %.3g)", set,
+                     m->format->name, m->rows, m->cols, r, (double)y[r], sum, magnitude);
+    }
+    free(w);
+}
+
+static void check_product(const struct engine_kernels *k, const struct matrix *m, size_t tokens)
+{
+    float *x = aligned(tokens * m->cols * sizeof(float));
+    float *y = aligned((tokens * m->rows + 1) * sizeof(float));
+    float *alone = aligned(m->rows * sizeof(float));
+    randoms(x, tokens * m->cols);
+    void *in = packed_inputs(k, x, tokens, m->cols, true);
+    y[tokens * m->rows] = 42;
+    product(k, m, in, tokens, true, y);
+    assert_true(y[tokens * m->rows] == 42);
+    free(in);
+    for (size_t t = 0; t < tokens; t++) {
+        in = packed_inputs(k, x + t * m->cols, 1, m->cols, false);
+        product(k, m, in, 1, false, alone);
+        check_sums(m, in, alone, k->name);
+        /* To the last bit: a token's result does not depend on its company. */
+        if (memcmp(alone, y + t * m->rows, m->rows * sizeof(float)) != 0)
+            fail_msg("%s %s: token %zu of %zu differs from the same token alone", k->name,
+                     m->format->name, t, tokens);
+        free(in);
+    }
+    free(x);
+    free(y);
+    free(alone);
+}
+
+static void check_products(const struct engine_kernels *k)
+{
+    const size_t rows[] = {1, 16, 45, 20}, tokens[] = {1, 2, 4, 7, 12, 13, 30};
+    for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
+        enum engine_format_id id = (enum engine_format_id)f;
+        assert_int_equal(k->panels[f] != NULL, engine_panel_layout(id) != NULL);
+        for (size_t i = 0; k->panels[f] && i < 4; i++) {
+            struct matrix m = matrix_new(id, rows[i], some_cols(id, i));
+            for (size_t t = 0; t < sizeof(tokens) / sizeof(tokens[0]); t++)
+                check_product(k, &m, tokens[t]);
+            matrix_free(&m);
+        }
+    }
+}
+
+static void test_products(void **state)
+{
+    (void)state;
+    each_set(check_products);
+}
+
+/* --- extremes --------------------------------------------------------------------------------- */
+
+/* All codes at their ends and all inputs at theirs: where 8- and 16-bit sums overflow first. */
+static void check_extremes_of(const struct engine_kernels *k, enum engine_format_id id)
+{
+    const uint8_t codes[] = {0x00, 0xFF, 0x80, 0x7F};
+    const float inputs[] = {1, -1};
+    struct matrix m = matrix_new(id, 16, some_cols(id, 0));
+    float *x = aligned(m.cols * sizeof(float)), y[16];
+    for (size_t i = 0; i < sizeof(codes) * 2; i++) {
+        for (size_t b = 0; b < m.cols / m.format->block * 16; b++) {
+            uint8_t *block = m.file + b * m.format->block_bytes;
+            bool last = id == ENGINE_FORMAT_Q6_K;
+            memset(last ? block : block + 4, codes[i / 2], m.format->block_bytes - 4);
+        }
+        engine_panel_pack(m.layout, m.file, m.row_bytes, 16, m.cols, m.packed);
+        for (size_t c = 0; c < m.cols; c++)
+            x[c] = inputs[i % 2];
+        struct engine_act1 *in = packed_inputs(k, x, 1, m.cols, false);
+        product(k, &m, in, 1, false, y);
+        check_sums(&m, in, y, k->name);
+        free(in);
+    }
+    free(x);
+    matrix_free(&m);
+}
+
+static void check_extremes(const struct engine_kernels *k)
+{
+    for (size_t f = 0; f < ENGINE_FORMAT_COUNT; f++) {
+        if (engine_panel_layout((enum engine_format_id)f))
+            check_extremes_of(k, (enum engine_format_id)f);
+    }
+}
+
+static void test_extremes(void **state)
+{
+    (void)state;
+    each_set(check_extremes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_lost),
+        cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_extremes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
