@@ -7,7 +7,16 @@ static const struct engine_arch archs[] = {
     {
         .name = "llama",
         .rope = ENGINE_ROPE_NORM,
+        .experts = ENGINE_EXPERTS_OPTIONAL,
         .rope_factors = true,
+    },
+    {
+        .name = "mistral3",
+        .rope = ENGINE_ROPE_NORM,
+        .experts = ENGINE_EXPERTS_OPTIONAL,
+        .rope_factors = true,
+        .temperature = true,
+        .yarn_keys = true,
     },
     {
         .name = "qwen2",
@@ -18,8 +27,60 @@ static const struct engine_arch archs[] = {
         .rope = ENGINE_ROPE_NEOX,
         .qk_norm = true,
     },
+    {
+        .name = "qwen3moe",
+        .rope = ENGINE_ROPE_NEOX,
+        .qk_norm = true,
+        .experts = ENGINE_EXPERTS_NEEDED,
+    },
+    {
+        .name = "gemma2",
+        .rope = ENGINE_ROPE_NEOX,
+        .activation = ENGINE_ACTIVATION_GELU,
+        .post_norms = true,
+        .scale_embd = true,
+        .window_period = 2,
+        .window = 4096,
+        .attn_cap = 50,
+        .final_cap = 30,
+        .wide_at = 46,
+    },
+    {
+        .name = "gemma3",
+        .rope = ENGINE_ROPE_NEOX,
+        .activation = ENGINE_ACTIVATION_GELU,
+        .qk_norm = true,
+        .post_norms = true,
+        .scale_embd = true,
+        .window_period = 6,
+        .window_base = 10000,
+        .wide_at = 62,
+    },
+    {
+        .name = "phi3",
+        .rope = ENGINE_ROPE_NEOX,
+        .mlp = ENGINE_MLP_STACKED,
+        .rope_factors = true,
+    },
+    {
+        .name = "starcoder2",
+        .rope = ENGINE_ROPE_NEOX,
+        .norm = ENGINE_NORM_LAYER,
+        .activation = ENGINE_ACTIVATION_GELU,
+        .mlp = ENGINE_MLP_PLAIN,
+    },
+    {
+        .name = "gpt-oss",
+        .rope = ENGINE_ROPE_NEOX,
+        .activation = ENGINE_ACTIVATION_CLAMP,
+        .experts = ENGINE_EXPERTS_NEEDED,
+        .ffn_norm = "post_attention_norm",
+        .sinks = true,
+        .window_period = 2,
+    },
 };
-#define ARCH_NAMES "llama, qwen2, qwen3"
+#define ARCH_NAMES                                                                                 \
+    "llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss"
 
 const struct engine_arch *engine_arch_find(struct slice name)
 {

@@ -40,11 +40,12 @@
  *     err = engine_session_step(session, items, 2, NULL, &detail);
  *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
  *
- * What it computes: architectures llama (with Mistral, SmolLM, TinyLlama...), qwen2, qwen3; weights
+ * What it computes: architectures llama (Mistral, SmolLM, Mixtral...), mistral3, qwen2, qwen3,
+ * qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss (docs/models.md has the table); weights
  * F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS,
- * MXFP4, in any mix. All but Q8_0 are multiplied with float32 activations; Q8_0 with 8-bit ones, 32
- * a scale, where the processor has vectors (nmse of the logits about 1e-4; with HEARTH_CPU=portable
- * as exact as the rest).
+ * MXFP4, in any mix. All but Q8_0 are multiplied with float32 activations; Q8_0 with 8-bit
+ * ones, 32 a scale, where the processor has vectors (nmse of the logits about 1e-4; with
+ * HEARTH_CPU=portable as exact as the rest).
  *
  * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
  * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot
@@ -262,6 +263,8 @@ uint32_t engine_pool_threads(const struct engine_pool *pool);
 /* All zero = defaults. */
 struct engine_session_options {
     uint32_t context;   /* tokens of KV cache, shared by all sequences; 0 as for models */
+    uint32_t longest;   /* tokens that one sequence may have; 0 = context. Only chooses the rope
+                           factors of models that have two sets (longrope) */
     uint32_t sequences; /* sequence numbers run from 0 to this - 1; 0 = 4 */
     uint32_t batch;     /* most tokens in one step; 0 = 256 */
     uint32_t outputs;   /* most rows of logits in one step; 0 = as many as sequences */

@@ -82,18 +82,26 @@ static void gather(struct engine_session *s, const struct engine_layer *layer, s
     }
 }
 
-/* The rows of expert e: of `x` by token, or side by side. */
-static struct engine_input *input_of(struct engine_session *s, uint32_t e, const float *x,
-                                     uint32_t cols, bool by_token)
+/* Inputs are packed in fours, those of each expert for themselves. */
+size_t engine_expert_packed_bytes(const struct engine_hparams *hp, uint32_t batch, size_t cols)
 {
-    size_t first = first_row(s, e);
+    size_t rows = (size_t)batch * hp->n_expert_used;
+    return engine_input_bytes(rows + 4 * (rows < hp->n_expert ? rows : hp->n_expert), cols);
+}
+
+/* The rows of expert e: of `x` by token, or side by side. `packed` moves on past them. */
+static struct engine_input *input_of(struct engine_session *s, uint32_t e, const float *x,
+                                     uint32_t cols, bool by_token, uint8_t **packed)
+{
+    size_t first = first_row(s, e), tokens = s->expert_rows[e] - first;
     struct engine_input *in = &s->expert_inputs[e];
     *in = (struct engine_input){.x = by_token ? x : x + first * cols,
                                 .stride = cols,
                                 .rows = by_token ? s->row_tokens + first : NULL,
-                                .tokens = s->expert_rows[e] - first,
+                                .tokens = tokens,
                                 .cols = cols,
-                                .packed = s->packed + engine_input_bytes(first, cols)};
+                                .packed = *packed};
+    *packed += tokens > 0 ? engine_input_bytes(tokens, cols) : 0;
     return in;
 }
 
@@ -109,10 +117,11 @@ static void first_half(struct engine_session *s, const struct engine_layer *laye
 {
     const struct engine_hparams *hp = &s->model->hp;
     struct engine_product *list = s->expert_products;
+    uint8_t *packed = s->packed;
     size_t count = 0;
     for (uint32_t e = 0; e < hp->n_expert; e++) {
         const struct engine_mlp *mlp = &layer->experts[e];
-        struct engine_input *in = input_of(s, e, s->branch, hp->n_embd, true);
+        struct engine_input *in = input_of(s, e, s->branch, hp->n_embd, true, &packed);
         if (in->tokens == 0)
             continue;
         list[count++] = product_of(s, &mlp->gate, in, e, s->gate);
@@ -125,9 +134,10 @@ static void second_half(struct engine_session *s, const struct engine_layer *lay
 {
     const struct engine_hparams *hp = &s->model->hp;
     struct engine_product *list = s->expert_products;
+    uint8_t *packed = s->packed;
     size_t count = 0;
     for (uint32_t e = 0; e < hp->n_expert; e++) {
-        struct engine_input *in = input_of(s, e, s->gate, hp->n_ff_expert, false);
+        struct engine_input *in = input_of(s, e, s->gate, hp->n_ff_expert, false, &packed);
         if (in->tokens > 0)
             list[count++] = product_of(s, &layer->experts[e].down, in, e, s->expert_out);
     }

@@ -100,9 +100,12 @@ enum base_err engine_scheduler_new(struct engine_model *model,
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a scheduler");
     init_locks(sched);
     sched->model = engine_model_ref(model);
+    struct engine_session_options session = options->session;
+    if (!session.longest)
+        session.longest = options->request_context;
     enum base_err err = load_text_side(sched, reterr);
     if (!err)
-        err = engine_session_new(model, &options->session, &sched->session, reterr);
+        err = engine_session_new(model, &session, &sched->session, reterr);
     if (!err)
         err = take_memory(sched, reterr);
     if (!err)

@@ -80,8 +80,9 @@ static void set_widths(struct engine_session *s)
     widest = hp->n_embd > widest ? hp->n_embd : widest;
     widest = hp->n_ff > widest ? hp->n_ff : widest;
     widest = hp->n_ff_expert > widest ? hp->n_ff_expert : widest;
-    size_t rows = (size_t)s->batch * (hp->n_expert_used ? hp->n_expert_used : 1);
-    s->packed_bytes = engine_input_bytes(rows > s->outputs ? rows : s->outputs, widest);
+    s->packed_bytes = engine_input_bytes(s->batch > s->outputs ? s->batch : s->outputs, widest);
+    if (engine_expert_packed_bytes(hp, s->batch, widest) > s->packed_bytes)
+        s->packed_bytes = engine_expert_packed_bytes(hp, s->batch, widest);
     s->thread_floats = engine_matmul_scratch(widest);
     if (engine_attention_floats(hp) > s->thread_floats)
         s->thread_floats = engine_attention_floats(hp);
@@ -126,11 +127,11 @@ static double inverse_freq(const struct engine_session *s, const struct engine_r
     return freq * scale;
 }
 
-static void fill_freqs(struct engine_session *s)
+static void fill_freqs(struct engine_session *s, uint32_t longest)
 {
     const struct engine_model *model = s->model;
     const struct engine_weights *w = &model->weights;
-    bool is_long = s->kv.context > model->hp.context_original;
+    bool is_long = longest > model->hp.context_original;
     const float *factors = w->rope_freqs ? w->rope_freqs : is_long ? w->rope_long : w->rope_short;
     for (size_t kind = 0; kind < 2 && s->rope[kind]; kind++) {
         for (uint32_t i = 0; i < model->hp.n_rot / 2; i++)
@@ -187,7 +188,7 @@ static enum base_err set_up(struct engine_session *s, const struct engine_sessio
     if (!err)
         err = allocate(s, reterr);
     if (!err)
-        fill_freqs(s);
+        fill_freqs(s, o->longest ? o->longest : context);
     return err;
 }
 

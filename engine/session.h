@@ -97,6 +97,8 @@ void engine_activate(const struct engine_session *s, const struct engine_mlp *ml
 
 /* experts.c: s->branch through the layer's experts, in place. */
 void engine_experts(struct engine_session *s, const struct engine_layer *layer);
+/* Bytes of `packed` that it needs. */
+size_t engine_expert_packed_bytes(const struct engine_hparams *hp, uint32_t batch, size_t cols);
 
 /* From s->q and the cache to s->att, for layer `il`. */
 void engine_attention(struct engine_session *s, uint32_t il);

@@ -87,6 +87,8 @@ static void matrix(struct binder *b, const char *name, uint32_t cols, uint32_t r
 static void part_of(struct binder *b, const struct gguf_tensor *t, uint32_t cols, uint32_t rows,
                     uint32_t part, uint32_t parts, struct engine_matrix *ret)
 {
+    if (b->err)
+        return;
     if (t->dims[0] != cols || t->dims[1] != rows || t->dims[2] != parts || t->dims[3] != 1) {
         b->err = base_error_set(b->reterr, BASE_ERR_BAD_FILE,
                                 "%s: tensor '%.*s' is %llu x %llu x %llu and must be %u x %u x %u",
@@ -100,7 +102,9 @@ static void part_of(struct binder *b, const struct gguf_tensor *t, uint32_t cols
                                   .data = (const uint8_t *)t->data + part * rows * row_bytes,
                                   .row_bytes = row_bytes,
                                   .rows = rows,
-                                  .cols = cols};
+                                  .cols = cols,
+                                  .tensor = (uint32_t)(t - gguf_tensor_at(b->file, 0)),
+                                  .first_row = part * rows};
 }
 
 /* `rows` vectors of `n` numbers, one after the other, or NULL when absent. */

@@ -1,6 +1,7 @@
 /*
- * A plain reference of the llama family in double precision: straight from the definition, one
+ * A plain reference of every architecture in double precision: straight from the definitions, one
  * token after the other, no cache, nothing shared with the engine but the reader of the container.
+ * Slow: it unpacks a tensor each time it needs it.
  *
  *     double *logits = reference_logits(bytes, tokens, count);    // [count][n_vocab]; free() it
  */

@@ -19,6 +19,16 @@
 #define WIDE .n_vocab = VOCAB, .n_embd = 256, .n_layer = 1, .head_dim = 64, .n_ff = 512
 #define EVEN .n_vocab = VOCAB, .n_embd = 96, .n_layer = 2, .head_dim = 32, .n_ff = 160
 
+#define DEEP .n_vocab = VOCAB, .n_embd = 24, .n_head = 4, .n_head_kv = 2, .head_dim = 10, .n_ff = 20
+#define HEADS_10_5 .n_head = 10, .n_head_kv = 5
+#define YARN .rope_scaling = "yarn", .rope_factor = 4, .rope_original = 30
+#define LONGROPE .rope_scaling = "longrope", .rope_long = true, .rope_attn_factor = 1.2F
+#define GEMMA .post_norms = true, .tied = true
+#define STARCODER .layer_norm = true, .plain_mlp = true, .mlp_biases = true, .biases = true
+#define OSS                                                                                        \
+    .ffn_norm = "post_attention_norm", .sinks = true, .biases = true, .n_expert = 6,               \
+    .n_expert_used = 3, .expert_biases = true
+
 static const struct tiny_model models[] = {
     {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 6, .type = 0, .seed = 1},
     {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 2, .type = 0, .tied = true, .seed = 2},
@@ -46,6 +56,154 @@ static const struct tiny_model models[] = {
     {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 20, .seed = 24},
     {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 23, .seed = 25},
     {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 39, .seed = 26},
+    /* Rope scaling. */
+    {.arch = "llama", ODD, .n_head = 6, .n_head_kv = 2, .rope_factor = 3, .seed = 30},
+    {.arch = "llama", ODD, HEADS_10_5, .rope_scaling = "none", .rope_factor = 3, .seed = 31},
+    {.arch = "llama", ODD, HEADS_10_5, YARN, .rope_attn_factor = 0.9F, .seed = 32},
+    {.arch = "qwen2", ODD, HEADS_10_5, YARN, .n_rot = 8, .biases = true, .seed = 33},
+    {.arch = "qwen3", ODD, HEADS_10_5, YARN, .yarn_fast = 4, .qk_norm = true, .seed = 34},
+    {.arch = "llama", ODD, HEADS_10_5, LONGROPE, .rope_original = 50, .seed = 35},
+    {.arch = "llama", ODD, HEADS_10_5, LONGROPE, .rope_original = 75, .seed = 36},
+    /* Layers that differ. */
+    {.arch = "llama", ODD, .heads = {6, 4, 9}, .heads_kv = {3, 4, 1}, .seed = 37},
+    {.arch = "qwen3", ODD, HEADS_10_5, .ffs = {75, 33, 90}, .qk_norm = true, .seed = 38},
+    {.arch = "llama", ODD, HEADS_10_5, .mlp_biases = true, .fused_qkv = true, .seed = 39},
+    /* Temperature by position. */
+    {.arch = "mistral3", ODD, HEADS_10_5, .seed = 40},
+    {.arch = "mistral3", ODD, HEADS_10_5, YARN, .temperature = 0.5F, .seed = 41},
+    {.arch = "mistral3",
+     ODD,
+     HEADS_10_5,
+     YARN,
+     .yarn_fast = 4,
+     .yarn_slow = 0.5F,
+     .yarn_log = 1,
+     .temperature = 0.1F,
+     .tied = true,
+     .seed = 42},
+    /* Experts; with 8-bit inputs all of them, as rounding turns near ties of a router. */
+    {.arch = "llama", ODD, HEADS_10_5, .n_expert = 4, .n_expert_used = 2, .seed = 43},
+    {.arch = "llama",
+     ODD,
+     HEADS_10_5,
+     .n_expert = 3,
+     .n_expert_used = 1,
+     .biases = true,
+     .seed = 44},
+    {.arch = "qwen3moe",
+     ODD,
+     HEADS_10_5,
+     .qk_norm = true,
+     .n_expert = 13,
+     .n_expert_used = 5,
+     .n_ff_expert = 22,
+     .seed = 45},
+    {.arch = "qwen3moe",
+     EVEN,
+     .n_head = 4,
+     .n_head_kv = 1,
+     .qk_norm = true,
+     .n_expert = 8,
+     .n_expert_used = 8,
+     .n_ff_expert = 64,
+     .type = 1,
+     .tied = true,
+     .seed = 46},
+    {.arch = "mistral3",
+     EVEN,
+     .n_head = 3,
+     .n_head_kv = 1,
+     .n_expert = 4,
+     .n_expert_used = 4,
+     .type = 2,
+     .seed = 47},
+    /* Gemma. */
+    {.arch = "gemma2", ODD, HEADS_10_5, GEMMA, .window = 20, .seed = 48},
+    {.arch = "gemma2",
+     ODD,
+     HEADS_10_5,
+     GEMMA,
+     .attn_cap = 7,
+     .final_cap = 3,
+     .window = 33,
+     .window_period = 3,
+     .rope_base_swa = 500,
+     .seed = 49},
+    {.arch = "gemma2", DEEP, .n_layer = 46, GEMMA, .window = 1, .seed = 50},
+    {.arch = "gemma3", ODD, HEADS_10_5, GEMMA, .qk_norm = true, .seed = 51},
+    {.arch = "gemma3",
+     ODD,
+     HEADS_10_5,
+     GEMMA,
+     .qk_norm = true,
+     .window = 10,
+     .window_period = 2,
+     .rope_base = 1e6F,
+     .rope_linear = 8,
+     .final_cap = 20,
+     .seed = 52},
+    {.arch = "gemma3",
+     ODD,
+     HEADS_10_5,
+     GEMMA,
+     .qk_norm = true,
+     .window = 32,
+     .window_period = 3,
+     .window_array = true,
+     .rope_base_swa = 300,
+     .seed = 53},
+    {.arch = "gemma3", DEEP, .n_layer = 62, GEMMA, .qk_norm = true, .window = 40, .seed = 54},
+    {.arch = "gemma3", DEEP, .n_layer = 13, GEMMA, .qk_norm = true, .window = 5, YARN, .seed = 55},
+    /* Phi, starcoder. */
+    {.arch = "phi3",
+     ODD,
+     .n_head = 6,
+     .n_head_kv = 6,
+     .stacked_mlp = true,
+     .fused_qkv = true,
+     .window = 8,
+     .seed = 56},
+    {.arch = "phi3",
+     ODD,
+     .n_head = 6,
+     .n_head_kv = 2,
+     .n_rot = 8,
+     .stacked_mlp = true,
+     .fused_qkv = true,
+     LONGROPE,
+     .rope_original = 40,
+     .tied = true,
+     .seed = 57},
+    {.arch = "phi3",
+     ODD,
+     .n_head = 6,
+     .n_head_kv = 3,
+     .stacked_mlp = true,
+     LONGROPE,
+     .rope_original = 400,
+     .seed = 58},
+    {.arch = "starcoder2", ODD, .n_head = 6, .n_head_kv = 2, STARCODER, .seed = 59},
+    {.arch = "starcoder2",
+     ODD,
+     .n_head = 6,
+     .n_head_kv = 1,
+     STARCODER,
+     .tied = true,
+     .fused_qkv = true,
+     .seed = 60},
+    /* gpt-oss. */
+    {.arch = "gpt-oss", ODD, HEADS_10_5, OSS, .n_ff_expert = 75, .window = 16, YARN, .seed = 61},
+    {.arch = "gpt-oss",
+     EVEN,
+     .n_head = 8,
+     .n_head_kv = 1,
+     OSS,
+     .n_ff_expert = 64,
+     .expert_type = 39,
+     .window = 40,
+     YARN,
+     .rope_base = 150000,
+     .seed = 62},
 };
 
 struct tolerance {
@@ -114,6 +272,68 @@ static void test_every_path(void **state)
     }
 }
 
+/* One token a step, two sequences in turn: as generation goes. */
+static void check_stepwise(const struct tiny_model *m)
+{
+    struct tiny_file f;
+    struct engine_model *model = NULL;
+    struct engine_session *session = NULL;
+    struct base_error detail = {0};
+    const struct engine_session_options options = {
+        .context = TOKENS + 9, .sequences = 2, .kv = ENGINE_KV_F32, .threads = 2};
+    uint32_t tokens[TOKENS];
+    double apart = 0;
+    some_tokens(tokens, TOKENS);
+    struct slice bytes = tiny_model_write(m, &f);
+    double *exact = reference_logits(bytes, tokens, TOKENS);
+    if (engine_model_open_bytes(bytes, "mem", NULL, &model, &detail) ||
+        engine_session_new(model, &options, &session, &detail))
+        fail_msg("seed %d: %s", (int)m->seed, detail.message);
+    for (size_t t = 0; t < TOKENS; t++) {
+        struct engine_batch_item items[2] = {{.token = tokens[t], .want_logits = true},
+                                             {.sequence = 1, .token = tokens[TOKENS - 1 - t]}};
+        assert_int_equal(engine_session_step(session, items, t < 5 ? 2 : 1, NULL, &detail),
+                         BASE_OK);
+        double nmse = reference_nmse(engine_session_logits(session, 0), exact + t * VOCAB, VOCAB);
+        apart = nmse > apart ? nmse : apart;
+    }
+    printf("%-8s %-5s seed %-2d one by one: nmse up to %.2e\n", engine_cpu_name(), m->arch,
+           (int)m->seed, apart);
+    assert_true(apart < 1e-9);
+    engine_session_free(session);
+    free(exact);
+    engine_model_unref(model);
+    tiny_done(&f);
+}
+
+static void test_one_by_one(void **state)
+{
+    const struct tiny_model some[] = {
+        {.arch = "gemma2", ODD, HEADS_10_5, GEMMA, .window = 20, .seed = 70},
+        {.arch = "qwen3moe",
+         ODD,
+         HEADS_10_5,
+         .qk_norm = true,
+         .n_expert = 13,
+         .n_expert_used = 5,
+         .n_ff_expert = 22,
+         .seed = 71},
+        {.arch = "gpt-oss",
+         ODD,
+         HEADS_10_5,
+         OSS,
+         .n_ff_expert = 75,
+         .window = 33,
+         YARN,
+         .seed = 72},
+        {.arch = "llama", ODD, .heads = {6, 4, 9}, .heads_kv = {3, 4, 1}, .seed = 73},
+    };
+    (void)state;
+    assert_int_equal(engine_cpu_select(NULL, NULL), BASE_OK);
+    for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+        check_stepwise(&some[i]);
+}
+
 /* The reference itself must tell a wrong model from a right one. */
 static void test_reference_sees_errors(void **state)
 {
@@ -140,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_path),
+        cmocka_unit_test(test_one_by_one),
         cmocka_unit_test(test_reference_sees_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,117 @@ static void test_refuses_what_it_cannot_compute(void **state)
     refuse(&m, BASE_ERR_BAD_FILE, "dimension_count");
 }
 
+/* The keys and tensors that only some architectures have. */
+static void test_refuses_wrong_options(void **state)
+{
+    (void)state;
+    struct tiny_model m = tiny;
+    m.rope_scaling = "dynamic";
+    refuse(&m, BASE_ERR_UNSUPPORTED, "rope scaling 'dynamic'");
+    m = tiny;
+    m.rope_factor = 1e-4F;
+    refuse(&m, BASE_ERR_BAD_FILE, "rope scaling is below");
+    m = tiny;
+    m.rope_scaling = "yarn";
+    m.rope_base = 1;
+    refuse(&m, BASE_ERR_BAD_FILE, "YaRN");
+    m = tiny;
+    m.type = 0;
+    m.heads[0] = 5;
+    refuse(&m, BASE_ERR_BAD_FILE, "multiple");
+    m = tiny;
+    m.type = 0;
+    m.heads_kv[1] = 1025;
+    refuse(&m, BASE_ERR_BAD_FILE, "head_count_kv' is out of range");
+    m = tiny;
+    m.rope_long = true;
+    m.arch = "qwen2";
+    refuse(&m, BASE_ERR_UNSUPPORTED, "rope_factors_long.weight' is no part");
+    m = tiny;
+    m.arch = "starcoder2";
+    refuse(&m, BASE_ERR_BAD_FILE, "starcoder2.attention.layer_norm_epsilon");
+    m = tiny;
+    m.arch = "gemma2";
+    refuse(&m, BASE_ERR_BAD_FILE, "post_attention_norm.weight' is needed");
+    m = tiny;
+    m.arch = "gemma3";
+    m.window_period = 1025;
+    refuse(&m, BASE_ERR_BAD_FILE, "sliding_window_pattern' is out of range");
+    m = tiny;
+    m.arch = "phi3";
+    refuse(&m, BASE_ERR_BAD_FILE, "ffn_up.weight' is 32 x 64 and must be 32 x 128");
+}
+
+static void test_refuses_wrong_experts(void **state)
+{
+    (void)state;
+    struct tiny_model m = tiny;
+    m.arch = "qwen3moe";
+    m.qk_norm = true;
+    refuse(&m, BASE_ERR_BAD_FILE, "expert_count' is absent; it must be from 1 to 512");
+    m.n_expert = 513;
+    m.n_expert_used = 1;
+    m.type = m.n_layer = 1;
+    refuse(&m, BASE_ERR_BAD_FILE, "expert_count' is out of range");
+    m.n_expert = 4;
+    m.n_expert_used = 5;
+    refuse(&m, BASE_ERR_BAD_FILE, "expert_used_count' is out of range; it must be from 1 to 4");
+    m.n_expert_used = 2;
+    refuse(&m, BASE_ERR_BAD_FILE,
+           "ffn_gate_exps.weight' is 32 x 64 x 4 and must be 32 x 32 x 4"); /* n_ff / used */
+    m = tiny;
+    m.arch = "qwen2";
+    m.n_expert = 4;
+    m.n_expert_used = 2;
+    refuse(&m, BASE_ERR_BAD_FILE, "ffn_up.weight' is needed");
+    m = tiny;
+    m.arch = "gpt-oss";
+    m.n_expert = m.n_expert_used = 2;
+    m.n_ff_expert = 64;
+    m.ffn_norm = "post_attention_norm";
+    refuse(&m, BASE_ERR_BAD_FILE, "attn_sinks.weight' is needed");
+}
+
+/* Arrays of the wrong length, types and shapes, in a model that has every key. */
+static void test_refuses_patched_options(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *find, *put;
+        size_t len;
+        const char *words;
+    } cases[] = {
+        {"gemma3.block_count", "gemma3.block_count\4\0\0\0\1", 23,
+         "head_count' is an array of 2; one number or 1 are expected"},
+        {"gemma3.attention.sliding_window\4", "gemma3.attention.sliding_window\6", 32,
+         "sliding_window' is out of range"},
+        {"gemma3.attn_logit_softcapping", "gemma3.attn_logit_softcapping\6\0\0\0\0\0\x80\xbf", 37,
+         "attn_logit_softcapping' is out of range"},
+        {"gemma3.attn_logit_softcapping\6", "gemma3.attn_logit_softcapping\4", 30,
+         "attn_logit_softcapping' must be a finite float"},
+        {"gemma3.rope.freq_base_swa", "gemma3.rope.freq_base_swa\6\0\0\0\0\0\0\0", 33,
+         "freq_base_swa' is out of range"},
+    };
+    struct tiny_model m = tiny;
+    m.arch = "gemma3";
+    m.heads[0] = m.heads[1] = 4;
+    m.qk_norm = true;
+    m.window = 16;
+    m.window_period = 2;
+    m.rope_base_swa = 1000;
+    m.attn_cap = 20;
+    m.rope_scaling = "yarn";
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tiny_file f;
+        struct slice bytes = tiny_model_write(&m, &f);
+        size_t at = slice_find(bytes, slice_from_str(cases[i].find));
+        assert_true(at != SIZE_MAX);
+        memcpy((char *)(uintptr_t)bytes.ptr + at, cases[i].put, cases[i].len);
+        refuse_bytes(bytes, BASE_ERR_BAD_FILE, cases[i].words);
+        tiny_done(&f);
+    }
+}
+
 /* The good model with `count` bytes at the first place of `find` replaced. */
 static void refuse_patched(const char *find, const char *put, size_t len, enum base_err code,
                            const char *words)
@@ -171,6 +282,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_facts_and_vocabulary),
         cmocka_unit_test(test_refuses_what_it_cannot_compute),
+        cmocka_unit_test(test_refuses_wrong_options),
+        cmocka_unit_test(test_refuses_wrong_experts),
+        cmocka_unit_test(test_refuses_patched_options),
         cmocka_unit_test(test_refuses_broken_contents),
         cmocka_unit_test(test_memory_is_checked_first),
     };

@@ -625,11 +625,11 @@ void tiny_unpack(uint32_t type, const uint8_t *bytes, size_t n, double *out)
 
 /* --- models ------------------------------------------------------------------------------- */
 
-/* A random tensor: normal numbers of deviation `scale` around `mean`. */
-static void random_tensor(struct tiny_file *f, uint64_t *seed, const char *name, uint32_t type,
-                          uint64_t cols, uint64_t rows, double mean, double scale)
+/* A random tensor of `parts` matrices: normal numbers of deviation `scale` around `mean`. */
+static void random_parts(struct tiny_file *f, uint64_t *seed, const char *name, uint32_t type,
+                         const uint64_t dims[3], double mean, double scale)
 {
-    size_t n = (size_t)(cols * rows);
+    size_t n = (size_t)(dims[0] * dims[1] * dims[2]);
     float *values = malloc(n * sizeof(float));
     uint8_t *packed = malloc(n * 4);
     if (!values || !packed)
@@ -637,24 +637,52 @@ static void random_tensor(struct tiny_file *f, uint64_t *seed, const char *name,
     for (size_t i = 0; i < n; i++)
         values[i] = (float)(mean + scale * tiny_normal(seed));
     size_t len = tiny_pack(type, values, n, packed);
-    tiny_tensor(f, name, type, rows > 1 ? 2 : 1, (uint64_t[]){cols, rows}, packed, len);
+    tiny_tensor(f, name, type, dims[2] > 1 ? 3 : dims[1] > 1 ? 2 : 1, dims, packed, len);
     free(values);
     free(packed);
+}
+
+static void random_tensor(struct tiny_file *f, uint64_t *seed, const char *name, uint32_t type,
+                          uint64_t cols, uint64_t rows, double mean, double scale)
+{
+    random_parts(f, seed, name, type, (const uint64_t[3]){cols, rows, 1}, mean, scale);
+}
+
+static void layer_parts(struct tiny_file *f, uint64_t *seed, uint32_t layer, const char *suffix,
+                        uint32_t type, const uint64_t dims[3], double mean, double scale)
+{
+    char name[80];
+    (void)snprintf(name, sizeof(name), "blk.%u.%s", layer, suffix);
+    random_parts(f, seed, name, type, dims, mean, scale);
 }
 
 static void layer_tensor(struct tiny_file *f, uint64_t *seed, uint32_t layer, const char *suffix,
                          uint32_t type, uint64_t cols, uint64_t rows, double mean, double scale)
 {
-    char name[80];
-    (void)snprintf(name, sizeof(name), "blk.%u.%s", layer, suffix);
-    random_tensor(f, seed, name, type, cols, rows, mean, scale);
+    layer_parts(f, seed, layer, suffix, type, (const uint64_t[3]){cols, rows, 1}, mean, scale);
+}
+
+static void layer_norm(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed, uint32_t il,
+                       const char *stem)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "%s.weight", stem);
+    layer_tensor(f, seed, il, name, 0, m->n_embd, 1, 1, 0.2);
+    (void)snprintf(name, sizeof(name), "%s.bias", stem);
+    if (m->layer_norm)
+        layer_tensor(f, seed, il, name, 0, m->n_embd, 1, 0, 0.3);
+}
+
+static uint32_t layer_size(const uint32_t per_layer[4], uint32_t il, uint32_t all)
+{
+    return il < 4 && per_layer[il] ? per_layer[il] : all;
 }
 
 static void write_attention(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed,
                             uint32_t il)
 {
-    uint64_t d = m->n_embd, q = (uint64_t)m->n_head * m->head_dim;
-    uint64_t kv = (uint64_t)m->n_head_kv * m->head_dim;
+    uint64_t d = m->n_embd, q = (uint64_t)layer_size(m->heads, il, m->n_head) * m->head_dim;
+    uint64_t kv = (uint64_t)layer_size(m->heads_kv, il, m->n_head_kv) * m->head_dim;
     double s = 1.0 / sqrt((double)d);
     if (m->fused_qkv) {
         layer_tensor(f, seed, il, "attn_qkv.weight", m->type, d, q + 2 * kv, 0, s);
@@ -674,32 +702,86 @@ static void write_attention(const struct tiny_model *m, struct tiny_file *f, uin
         layer_tensor(f, seed, il, "attn_q_norm.weight", 0, m->head_dim, 1, 1, 0.2);
         layer_tensor(f, seed, il, "attn_k_norm.weight", 0, m->head_dim, 1, 1, 0.2);
     }
+    if (m->sinks)
+        layer_tensor(f, seed, il, "attn_sinks.weight", 0, q / m->head_dim, 1, 1, 1);
     layer_tensor(f, seed, il, "attn_output.weight", m->type, q, d, 0, 1.0 / sqrt((double)q));
-    if (m->biases)
+    if (m->biases && !m->no_output_bias)
         layer_tensor(f, seed, il, "attn_output.bias", 0, d, 1, 0, 0.3);
+}
+
+static void write_mlp(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed, uint32_t il)
+{
+    uint64_t d = m->n_embd, ff = layer_size(m->ffs, il, m->n_ff);
+    double s = 1.0 / sqrt((double)d);
+    if (!m->plain_mlp && !m->stacked_mlp)
+        layer_tensor(f, seed, il, "ffn_gate.weight", m->type, d, ff, 0, s);
+    layer_tensor(f, seed, il, "ffn_up.weight", m->type, d, m->stacked_mlp ? 2 * ff : ff, 0, s);
+    layer_tensor(f, seed, il, "ffn_down.weight", m->type, ff, d, 0, 1.0 / sqrt((double)ff));
+    if (m->mlp_biases) {
+        if (!m->plain_mlp)
+            layer_tensor(f, seed, il, "ffn_gate.bias", 0, ff, 1, 0, 0.3);
+        layer_tensor(f, seed, il, "ffn_up.bias", 0, ff, 1, 0, 0.3);
+        layer_tensor(f, seed, il, "ffn_down.bias", 0, d, 1, 0, 0.3);
+    }
+}
+
+static void write_experts(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed,
+                          uint32_t il)
+{
+    uint64_t d = m->n_embd, ff = m->n_ff_expert ? m->n_ff_expert : m->n_ff, count = m->n_expert;
+    uint32_t type = m->expert_type ? m->expert_type : m->type;
+    const uint64_t in[3] = {d, ff, count}, out[3] = {ff, d, count};
+    double s = 1.0 / sqrt((double)d);
+    layer_tensor(f, seed, il, "ffn_gate_inp.weight", 0, d, count, 0, 2 * s);
+    layer_parts(f, seed, il, "ffn_gate_exps.weight", type, in, 0, 2 * s);
+    layer_parts(f, seed, il, "ffn_up_exps.weight", type, in, 0, 2 * s);
+    layer_parts(f, seed, il, "ffn_down_exps.weight", type, out, 0, 1.0 / sqrt((double)ff));
+    if (m->expert_biases) {
+        layer_tensor(f, seed, il, "ffn_gate_inp.bias", 0, count, 1, 0, 0.3);
+        layer_tensor(f, seed, il, "ffn_gate_exps.bias", 0, ff, count, 0, 0.3);
+        layer_tensor(f, seed, il, "ffn_up_exps.bias", 0, ff, count, 0, 0.3);
+        layer_tensor(f, seed, il, "ffn_down_exps.bias", 0, d, count, 0, 0.3);
+    }
+}
+
+/* One number for each pair of a head, rising from `from`. */
+static void write_factors(const struct tiny_model *m, struct tiny_file *f, const char *name,
+                          float from, float step)
+{
+    uint64_t half = (m->n_rot ? m->n_rot : m->head_dim) / 2;
+    float factors[512];
+    for (uint64_t i = 0; i < half; i++)
+        factors[i] = i < half / 2 ? from : from + (float)i * step;
+    tiny_tensor(f, name, 0, 1, &half, factors, half * 4);
 }
 
 static void write_tensors(const struct tiny_model *m, struct tiny_file *f)
 {
-    uint64_t seed = m->seed * 7919 + 17, d = m->n_embd, ff = m->n_ff;
+    uint64_t seed = m->seed * 7919 + 17, d = m->n_embd;
     random_tensor(f, &seed, "token_embd.weight", m->type, d, m->n_vocab, 0, 1.0);
     for (uint32_t il = 0; il < m->n_layer; il++) {
-        layer_tensor(f, &seed, il, "attn_norm.weight", 0, d, 1, 1, 0.2);
+        layer_norm(m, f, &seed, il, "attn_norm");
         write_attention(m, f, &seed, il);
-        layer_tensor(f, &seed, il, "ffn_norm.weight", 0, d, 1, 1, 0.2);
-        layer_tensor(f, &seed, il, "ffn_gate.weight", m->type, d, ff, 0, 1.0 / sqrt((double)d));
-        layer_tensor(f, &seed, il, "ffn_up.weight", m->type, d, ff, 0, 1.0 / sqrt((double)d));
-        layer_tensor(f, &seed, il, "ffn_down.weight", m->type, ff, d, 0, 1.0 / sqrt((double)ff));
+        layer_norm(m, f, &seed, il, m->ffn_norm ? m->ffn_norm : "ffn_norm");
+        if (m->post_norms) {
+            layer_norm(m, f, &seed, il, "post_attention_norm");
+            layer_norm(m, f, &seed, il, "post_ffw_norm");
+        }
+        if (m->n_expert)
+            write_experts(m, f, &seed, il);
+        else
+            write_mlp(m, f, &seed, il);
     }
     random_tensor(f, &seed, "output_norm.weight", 0, d, 1, 1, 0.2);
+    if (m->layer_norm)
+        random_tensor(f, &seed, "output_norm.bias", 0, d, 1, 0, 0.3);
     if (!m->tied)
         random_tensor(f, &seed, "output.weight", m->type, d, m->n_vocab, 0, 1.0 / sqrt((double)d));
-    if (m->rope_freqs) {
-        uint64_t half = (m->n_rot ? m->n_rot : m->head_dim) / 2;
-        float factors[512];
-        for (uint64_t i = 0; i < half; i++)
-            factors[i] = i < half / 2 ? 1.0F : 1.0F + (float)i * 0.7F;
-        tiny_tensor(f, "rope_freqs.weight", 0, 1, &half, factors, half * 4);
+    if (m->rope_freqs)
+        write_factors(m, f, "rope_freqs.weight", 1.0F, 0.7F);
+    if (m->rope_long) {
+        write_factors(m, f, "rope_factors_long.weight", 1.2F, 0.9F);
+        write_factors(m, f, "rope_factors_short.weight", 1.05F, 0.1F);
     }
 }
 
@@ -711,30 +793,91 @@ static void kv_u32(const struct tiny_model *m, struct tiny_file *f, const char *
     tiny_kv_u32(f, key, value);
 }
 
-static void write_keys(const struct tiny_model *m, struct tiny_file *f)
+static void kv_f32(const struct tiny_model *m, struct tiny_file *f, const char *suffix, float value)
 {
     char key[96];
+    (void)snprintf(key, sizeof(key), "%s.%s", m->arch, suffix);
+    if (value != 0.0F)
+        tiny_kv_f32(f, key, value);
+}
+
+/* One number, or one for each layer where they differ. */
+static void kv_sizes(const struct tiny_model *m, struct tiny_file *f, const char *suffix,
+                     const uint32_t per_layer[4], uint32_t all)
+{
+    char key[96];
+    int32_t values[64];
+    (void)snprintf(key, sizeof(key), "%s.%s", m->arch, suffix);
+    if (!per_layer[0] && !per_layer[1] && !per_layer[2] && !per_layer[3]) {
+        tiny_kv_u32(f, key, all);
+        return;
+    }
+    for (uint32_t il = 0; il < m->n_layer; il++)
+        values[il] = (int32_t)layer_size(per_layer, il, all);
+    tiny_kv_i32s(f, key, values, m->n_layer);
+}
+
+static void write_rope_keys(const struct tiny_model *m, struct tiny_file *f)
+{
+    char key[96];
+    const char *scaling = m->rope_linear > 0 ? "linear" : m->rope_scaling;
+    kv_u32(m, f, "rope.dimension_count", m->n_rot ? m->n_rot : m->head_dim);
+    kv_f32(m, f, "rope.freq_base", m->rope_base > 0 ? m->rope_base : 10000.0F);
+    kv_f32(m, f, "rope.freq_base_swa", m->rope_base_swa);
+    (void)snprintf(key, sizeof(key), "%s.rope.scaling.type", m->arch);
+    if (scaling)
+        tiny_kv_str(f, key, scaling);
+    if (m->rope_original)
+        kv_u32(m, f, "rope.scaling.original_context_length", m->rope_original);
+    kv_f32(m, f, "rope.scaling.factor", m->rope_linear > 0 ? m->rope_linear : m->rope_factor);
+    kv_f32(m, f, "rope.scaling.attn_factor", m->rope_attn_factor);
+    kv_f32(m, f, "rope.scaling.yarn_beta_fast", m->yarn_fast);
+    kv_f32(m, f, "rope.scaling.yarn_beta_slow", m->yarn_slow);
+    kv_f32(m, f, "rope.scaling.yarn_log_multiplier", m->yarn_log);
+}
+
+static void write_window_keys(const struct tiny_model *m, struct tiny_file *f)
+{
+    char key[96];
+    int32_t pattern[64];
+    if (m->window)
+        kv_u32(m, f, "attention.sliding_window", m->window);
+    if (m->window_period && !m->window_array)
+        kv_u32(m, f, "attention.sliding_window_pattern", m->window_period);
+    if (m->window_period && m->window_array) {
+        for (uint32_t il = 0; il < m->n_layer; il++)
+            pattern[il] = (il + 1) % m->window_period != 0;
+        (void)snprintf(key, sizeof(key), "%s.attention.sliding_window_pattern", m->arch);
+        tiny_kv_i32s(f, key, pattern, m->n_layer);
+    }
+}
+
+static void write_keys(const struct tiny_model *m, struct tiny_file *f)
+{
     tiny_kv_str(f, "general.architecture", m->arch);
     tiny_kv_str(f, "general.name", "tiny");
     kv_u32(m, f, "context_length", m->context ? m->context : 512);
     kv_u32(m, f, "embedding_length", m->n_embd);
     kv_u32(m, f, "block_count", m->n_layer);
-    kv_u32(m, f, "feed_forward_length", m->n_ff);
-    kv_u32(m, f, "attention.head_count", m->n_head);
-    kv_u32(m, f, "attention.head_count_kv", m->n_head_kv);
+    kv_sizes(m, f, "feed_forward_length", m->ffs, m->n_ff);
+    kv_sizes(m, f, "attention.head_count", m->heads, m->n_head);
+    kv_sizes(m, f, "attention.head_count_kv", m->heads_kv, m->n_head_kv);
     kv_u32(m, f, "attention.key_length", m->head_dim);
     kv_u32(m, f, "attention.value_length", m->head_dim);
-    kv_u32(m, f, "rope.dimension_count", m->n_rot ? m->n_rot : m->head_dim);
-    (void)snprintf(key, sizeof(key), "%s.attention.layer_norm_rms_epsilon", m->arch);
-    tiny_kv_f32(f, key, 1e-5F);
-    (void)snprintf(key, sizeof(key), "%s.rope.freq_base", m->arch);
-    tiny_kv_f32(f, key, 10000.0F);
-    if (m->rope_linear > 0) {
-        (void)snprintf(key, sizeof(key), "%s.rope.scaling.type", m->arch);
-        tiny_kv_str(f, key, "linear");
-        (void)snprintf(key, sizeof(key), "%s.rope.scaling.factor", m->arch);
-        tiny_kv_f32(f, key, m->rope_linear);
+    kv_f32(m, f,
+           m->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon",
+           1e-5F);
+    if (m->n_expert) {
+        kv_u32(m, f, "expert_count", m->n_expert);
+        kv_u32(m, f, "expert_used_count", m->n_expert_used);
     }
+    if (m->n_ff_expert)
+        kv_u32(m, f, "expert_feed_forward_length", m->n_ff_expert);
+    write_rope_keys(m, f);
+    write_window_keys(m, f);
+    kv_f32(m, f, "attention.temperature_scale", m->temperature);
+    kv_f32(m, f, "attn_logit_softcapping", m->attn_cap);
+    kv_f32(m, f, "final_logit_softcapping", m->final_cap);
 }
 
 static void write_vocab(const struct tiny_model *m, struct tiny_file *f)

@@ -59,6 +59,23 @@ struct tiny_model {
      * (256), <|im_start|>, <|im_end|>, and unused ones; n_vocab is at least 260. */
     const char *chat_template;
     bool bytes;
+    /* What other architectures have; all zero = as llama. Where a layer has an item here that is
+     * not zero, the key is an array and the layer has that size. */
+    uint32_t heads[4], heads_kv[4], ffs[4];
+    bool no_output_bias; /* `biases` without that of attn_output */
+    bool layer_norm, post_norms, plain_mlp, stacked_mlp, mlp_biases, sinks;
+    const char *ffn_norm;                          /* NULL = ffn_norm */
+    uint32_t n_expert, n_expert_used, n_ff_expert; /* n_ff_expert 0 = no key, n_ff */
+    uint32_t expert_type;                          /* 0 = `type` */
+    bool expert_biases;
+    uint32_t window, window_period; /* 0 = no key */
+    bool window_array;              /* the pattern for each layer, from window_period */
+    float rope_base, rope_base_swa; /* 0 = 10000; no key */
+    const char *rope_scaling;       /* with rope_factor, rope_original... where not 0 */
+    uint32_t rope_original;
+    float rope_factor, rope_attn_factor, yarn_fast, yarn_slow, yarn_log;
+    bool rope_long; /* rope_factors_long and _short */
+    float temperature, attn_cap, final_cap;
 };
 
 /* Writes a whole model with a byte-sized made-up vocabulary. tiny_done() frees it. */

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Logits and greedy tokens of this engine beside another one's, on small models with random weights.
+
+    tests/bench/engine/exact.py --build build --driver PATH [--arch NAME] [--types 0,8,12] [--seeds 3]
+
+PATH is a program that computes with the other engine:
+    PATH logits MODEL ID,ID,... all=1        float32 logits of every position to stdout
+    PATH greedy MODEL ID,ID,... n=16         ids of the 16 most likely continuations, one after the other
+Without --driver only this engine is compared with the plain double-precision reference.
+
+For each model: nmse = sum((a - b)^2) / sum(b^2) over all logits against the reference, which computes
+with the dequantised weights; the same for the driver; and whether this engine, given the driver's
+greedy tokens, would have chosen each of them. Sizes are drawn anew for every seed, so that another
+--seeds means models not seen before. Exit status 1 when a model is not as exact as docs/performance.md
+says. Models are written to a temporary folder.
+"""
+import argparse
+import array
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+F32, F16, Q8_0, BF16, MXFP4 = 0, 1, 8, 30, 39
+EXACT_TYPES = (F32, F16, BF16)  # nmse below 1e-9 here, whatever the driver's is
+TOKENS = 75
+
+
+def heads(rng):
+    kv = rng.choice([1, 2, 3, 4])
+    return {"n_head": kv * rng.choice([1, 2, 3, 5, 7]), "n_head_kv": kv}
+
+
+def yarn(rng):
+    return {"rope_scaling": "yarn", "rope_factor": rng.choice([2, 4, 16]), "rope_original": rng.choice([24, 40])}
+
+
+def experts(rng, n_ff):
+    count = rng.choice([3, 4, 8, 13, 16])
+    return {"n_expert": count, "n_expert_used": rng.randint(1, min(4, count)), "n_ff_expert": n_ff}
+
+
+def llama(rng):
+    return rng.choice([{}, {"rope_freqs": 1}, {"biases": 1}, {"rope_linear": 4}, {"fused_qkv": 1},
+                       {"mlp_biases": 1}, {"rope_factor": 2}, yarn(rng),
+                       dict(yarn(rng), rope_attn_factor=0.9),
+                       {"rope_scaling": "longrope", "rope_long": 1, "rope_original": 32,
+                        "rope_attn_factor": 1.19}])
+
+
+def mixtral(rng):
+    count = rng.choice([2, 4, 8])
+    return {"arch": "llama", "n_expert": count, "n_expert_used": rng.randint(1, count)}
+
+
+def gemma2(rng):
+    return dict(post_norms=1, tied=1, window=rng.choice([16, 40]), attn_cap=rng.choice([0, 20]),
+                final_cap=rng.choice([0, 10]), n_layer=rng.choice([2, 3, 46]))
+
+
+def gemma3(rng):
+    return dict(post_norms=1, tied=rng.choice([0, 1]), qk_norm=1, window=rng.choice([16, 40]), rope_base=1e6,
+                window_period=rng.choice([0, 2, 3]), rope_linear=rng.choice([0, 8]),
+                n_layer=rng.choice([3, 7, 13, 62]))
+
+
+def phi3(rng):
+    more = rng.choice([{}, {"rope_scaling": "longrope", "rope_long": 1, "rope_attn_factor": 1.19,
+                            "rope_original": rng.choice([32, 4096])}])
+    return dict(more, stacked_mlp=1, fused_qkv=rng.choice([0, 1]), window=rng.choice([0, 8]))
+
+
+def starcoder2(rng):
+    return dict(layer_norm=1, plain_mlp=1, mlp_biases=1, biases=1, fused_qkv=rng.choice([0, 1]))
+
+
+def mistral3(rng):
+    return rng.choice([{}, dict(yarn(rng), temperature=0.3),
+                       dict(yarn(rng), temperature=0.1, yarn_fast=8, yarn_slow=0.5, yarn_log=1)])
+
+
+def gpt_oss(rng):
+    more = experts(rng, 64)
+    if rng.choice([0, 1]):
+        more["expert_type"] = MXFP4
+    return dict(more, **yarn(rng), ffn_norm="post_attention_norm", sinks=1, biases=1, expert_biases=1,
+                window=rng.choice([16, 40]), tied=0)
+
+
+ARCHS = {
+    "llama": llama,
+    "mixtral": mixtral,
+    "mistral3": mistral3,
+    "qwen2": lambda rng: dict(biases=rng.choice([0, 1]), no_output_bias=1, **rng.choice([{}, yarn(rng)])),
+    "qwen3": lambda rng: dict(qk_norm=1, **rng.choice([{}, yarn(rng)])),
+    "qwen3moe": lambda rng: dict(experts(rng, rng.choice([32, 96])), qk_norm=1),
+    "gemma2": gemma2,
+    "gemma3": gemma3,
+    "phi3": phi3,
+    "starcoder2": starcoder2,
+    "gpt-oss": gpt_oss,
+}
+SQUARE = ("qwen2", "phi3", "starcoder2")  # the other engine takes heads * head_dim = n_embd there
+FULL_ROPE = ("llama", "mixtral", "mistral3", "qwen3", "qwen3moe", "starcoder2", "gpt-oss", "qwen2")
+
+
+def shape(arch, quant, seed):
+    """Sizes of one model; blocks of 256 need rows of 256."""
+    rng = random.Random(f"{arch} {quant} {seed}")
+    unit = 256 if 10 <= quant <= 14 or quant == 23 else 32
+    m = dict(arch=arch, n_vocab=97, n_layer=rng.choice([1, 2, 3]), type=quant, seed=seed,
+             tied=rng.choice([0, 1]), **heads(rng))
+    m["head_dim"] = unit if unit == 256 else rng.choice([32, 64])
+    if quant in EXACT_TYPES and arch != "gpt-oss":
+        m["head_dim"] = rng.choice([6, 10, 16, 20, 64])
+    if unit == 256:
+        m["n_head"], m["n_head_kv"] = rng.choice([(1, 1), (2, 1), (3, 3), (4, 2)])
+    m["n_embd"] = m["n_head"] * m["head_dim"] if arch in SQUARE else unit * rng.choice([1, 2])
+    m["n_ff"] = unit * rng.choice([1, 2, 3])
+    if arch not in FULL_ROPE and m["head_dim"] > 8:
+        m["n_rot"] = rng.choice([0, m["head_dim"] // 2 // 2 * 2])
+    m.update(ARCHS[arch](rng))
+    if unit == 256 and "n_ff_expert" in m:
+        m["n_ff_expert"] = 256
+    return m
+
+
+def floats(data):
+    out = array.array("f")
+    out.frombytes(data)
+    return out
+
+
+def nmse(a, b):
+    if len(a) != len(b):
+        return float("inf")
+    return sum((x - y) ** 2 for x, y in zip(a, b)) / sum(y * y for y in b)
+
+
+class Run:
+    def __init__(self, args, folder):
+        self.args, self.folder = args, folder
+        self.model = os.path.join(folder, "model.gguf")
+
+    def tool(self, *command):
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE,
+                              stderr=None if self.args.verbose else subprocess.DEVNULL).stdout
+
+    def bench(self, name):
+        return os.path.join(self.args.build, "tests/bench", name)
+
+    def make(self, m):
+        self.tool(self.bench("random_model"), self.model, *(f"{k}={v}" for k, v in m.items()))
+
+    def ours(self, ids):
+        listed, out = os.path.join(self.folder, "ids.json"), os.path.join(self.folder, "ours.f32")
+        with open(listed, "w", encoding="ascii") as file:
+            json.dump(ids, file)
+        self.tool(os.path.join(self.args.build, "gateway/hearth"), "logits", self.model, "--tokens", listed,
+                  "--out", out)
+        with open(out, "rb") as file:
+            return floats(file.read())
+
+    def exact(self, ids):
+        out = os.path.join(self.folder, "exact.f32")
+        self.tool(self.bench("reference_logits"), self.model, ",".join(map(str, ids)), out)
+        with open(out, "rb") as file:
+            return floats(file.read())
+
+    def theirs(self, ids):
+        return floats(self.tool(self.args.driver, "logits", self.model, ",".join(map(str, ids)), "all=1"))
+
+    def greedy(self, ids):
+        """How many of the driver's greedy tokens this engine chooses too, of how many."""
+        text = self.tool(self.args.driver, "greedy", self.model, ",".join(map(str, ids)), "n=16")
+        more = [int(word) for word in text.split()]
+        rows, n = self.ours(ids + more), 97
+        same = 0
+        for i, token in enumerate(more):
+            row = rows[(len(ids) + i - 1) * n:(len(ids) + i) * n]
+            same += max(range(n), key=row.__getitem__) == token
+        return same, len(more)
+
+
+def check(run, arch, quant, seed):
+    m = shape(arch, quant, seed)
+    rng = random.Random(seed)
+    ids = [rng.randrange(97) for _ in range(TOKENS)]
+    run.make(m)
+    try:
+        return compare(run, m, ids)
+    except subprocess.CalledProcessError as error:
+        print(f"BAD {arch:10} type {quant:2} seed {seed}: {os.path.basename(error.cmd[0])} failed")
+        print("    " + " ".join(f"{k}={v}" for k, v in m.items()), flush=True)
+        return False
+
+
+def compare(run, m, ids):
+    arch, quant, seed = m["arch"], m["type"], m["seed"]
+    exact, ours = run.exact(ids), run.ours(ids)
+    mine, line = nmse(ours, exact), ""
+    quant = m.get("expert_type", quant)
+    good = mine < 1e-9 if quant in EXACT_TYPES else True
+    if run.args.driver:
+        theirs = run.theirs(ids)
+        other, between = nmse(theirs, exact), nmse(ours, theirs)
+        same, of = run.greedy(ids)
+        line = f"  driver {other:.1e}  between {between:.1e}  greedy {same}/{of}"
+        if quant == F32:  # GELU by a table of halves there
+            near = 1e-6 if arch.startswith("gemma") or arch == "starcoder2" else 1e-9
+            good = good and between < near and same == of
+        elif quant not in EXACT_TYPES:
+            good = good and mine <= max(1.5 * other, 1e-9)
+    name = "mixtral" if arch == "llama" and "n_expert" in m else arch
+    print(f"{'ok ' if good else 'BAD'} {name:10} type {quant:2} seed {seed}: nmse {mine:.1e}{line}", flush=True)
+    if not good or run.args.verbose:
+        print("    " + " ".join(f"{k}={v}" for k, v in m.items()), flush=True)
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--driver")
+    parser.add_argument("--arch", default=",".join(ARCHS))
+    parser.add_argument("--types", default="0", help="ggml numbers of weight types, with commas")
+    parser.add_argument("--seeds", default="1", help="how many, or FIRST-LAST")
+    parser.add_argument("--verbose", action="store_true", help="print the sizes of every model")
+    args = parser.parse_args()
+    first, last = (args.seeds.split("-") + [None])[:2] if "-" in args.seeds else ("1", args.seeds)
+    subprocess.run(["ninja", "-C", args.build, "gateway/hearth", "tests/bench/random_model",
+                    "tests/bench/reference_logits"], check=True, stdout=subprocess.DEVNULL)
+    bad = total = 0
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(args, folder)
+        for arch in args.arch.split(","):
+            for quant in map(int, args.types.split(",")):
+                for seed in range(int(first), int(last) + 1):
+                    bad += not check(run, arch, quant, seed)
+                    total += 1
+    print(f"{total - bad} of {total} models as exact as they should be")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
