@@ -213,23 +213,51 @@ static enum base_err enter_and_write(struct policy_memory *memory, const uint8_t
 
 /* --- Conversations --- */
 
-enum policy_level policy_memory_lookup(struct policy_memory *memory, struct slice tenant,
-                                       const struct chat_request *request, int64_t now_ns)
+struct policy_digests {
+    struct slice tenant;
+    size_t count;
+    uint8_t last[32]; /* of the last message that has one: what an answer follows */
+    struct {
+        uint8_t digest[32];
+        bool is_set; /* an empty message has none */
+    } messages[];
+};
+
+struct policy_digests *policy_memory_digests(const struct policy_memory *memory,
+                                             struct slice tenant,
+                                             const struct chat_request *request,
+                                             struct arena *arena)
 {
-    enum policy_level level = POLICY_LEVEL_PUBLIC;
-    if (!memory)
-        return level;
+    size_t count = request->message_count;
+    struct policy_digests *digests = NULL;
+    if (memory && count < (size_t)1 << 32)
+        digests = arena_alloc(arena, sizeof(*digests) + (count + 1) * sizeof(digests->messages[0]));
+    if (!digests)
+        return NULL;
+    *digests = (struct policy_digests){.tenant = tenant, .count = count};
     struct canonical chain;
     canonical_init(&chain, memory->config.key, tenant);
-    for (size_t i = 0; i < request->message_count; i++) {
-        if (!canonical_message(&chain, &request->messages[i])) {
-            level = POLICY_LEVEL_RESTRICTED; /* not known is not clean */
-            break;
-        }
-        if (chain.has_digest)
-            level = policy_level_join(level, recall(memory, chain.digest, now_ns));
+    bool is_whole = true;
+    for (size_t i = 0; i < count && is_whole; i++) {
+        is_whole = canonical_message(&chain, &request->messages[i]);
+        digests->messages[i].is_set = chain.has_digest;
+        memcpy(digests->messages[i].digest, chain.digest, sizeof(chain.digest));
     }
+    memcpy(digests->last, chain.digest, sizeof(digests->last));
     canonical_done(&chain);
+    return is_whole ? digests : NULL;
+}
+
+enum policy_level policy_memory_lookup(struct policy_memory *memory,
+                                       const struct policy_digests *digests, int64_t now_ns)
+{
+    enum policy_level level = POLICY_LEVEL_PUBLIC;
+    if (memory && !digests)
+        return POLICY_LEVEL_RESTRICTED; /* not known is not clean */
+    for (size_t i = 0; memory && i < digests->count; i++) {
+        if (digests->messages[i].is_set)
+            level = policy_level_join(level, recall(memory, digests->messages[i].digest, now_ns));
+    }
     return level;
 }
 
@@ -238,36 +266,35 @@ static bool is_instruction(enum chat_role role)
     return role == CHAT_ROLE_SYSTEM || role == CHAT_ROLE_DEVELOPER;
 }
 
-enum base_err policy_memory_remember(struct policy_memory *memory, struct slice tenant,
+enum base_err policy_memory_remember(struct policy_memory *memory,
+                                     const struct policy_digests *digests,
                                      const struct policy_inspection *inspection, int64_t now_ns)
 {
     if (!memory)
         return BASE_OK;
     const struct chat_request *request = inspection->request;
+    if (!digests)
+        return BASE_ERR_NO_MEMORY;
+    if (digests->count != request->message_count)
+        return BASE_ERR_INTERNAL;
     enum policy_level carried = POLICY_LEVEL_PUBLIC;
     enum base_err err = BASE_OK;
-    struct canonical chain;
-    canonical_init(&chain, memory->config.key, tenant);
     for (size_t i = 0; i < request->message_count && !err; i++) {
-        const struct chat_message *message = &request->messages[i];
         enum policy_level level = inspection->message_levels[i];
-        if (!canonical_message(&chain, message)) {
-            err = BASE_ERR_NO_MEMORY;
-            break;
-        }
-        if (chain.has_digest)
-            level = policy_level_join(level, recall(memory, chain.digest, now_ns));
+        const uint8_t *digest = digests->messages[i].is_set ? digests->messages[i].digest : NULL;
+        if (digest)
+            level = policy_level_join(level, recall(memory, digest, now_ns));
         carried = policy_level_join(carried, level);
-        if (!is_instruction(message->role))
+        if (!is_instruction(request->messages[i].role))
             level = policy_level_join(carried, inspection->floor);
-        if (chain.has_digest && level > inspection->policy->default_level)
-            err = enter_and_write(memory, chain.digest, level, now_ns);
+        if (digest && level > inspection->policy->default_level)
+            err = enter_and_write(memory, digest, level, now_ns);
     }
-    canonical_done(&chain);
     return err;
 }
 
-enum base_err policy_memory_remember_answer(struct policy_memory *memory, struct slice tenant,
+enum base_err policy_memory_remember_answer(struct policy_memory *memory,
+                                            const struct policy_digests *digests,
                                             const struct policy_inspection *inspection,
                                             struct slice text, struct slice tool_arguments,
                                             int64_t now_ns)
@@ -275,15 +302,13 @@ enum base_err policy_memory_remember_answer(struct policy_memory *memory, struct
     enum policy_level level = policy_inspection_level(inspection);
     if (!memory || level <= inspection->policy->default_level)
         return BASE_OK;
-    const struct chat_request *request = inspection->request;
+    if (!digests)
+        return BASE_ERR_NO_MEMORY;
     enum base_err err = BASE_OK;
     struct canonical chain;
-    canonical_init(&chain, memory->config.key, tenant);
-    for (size_t i = 0; i < request->message_count && !err; i++) {
-        if (!canonical_message(&chain, &request->messages[i]))
-            err = BASE_ERR_NO_MEMORY;
-    }
-    if (!err && !canonical_answer(&chain, text, tool_arguments))
+    canonical_init(&chain, memory->config.key, digests->tenant);
+    memcpy(chain.digest, digests->last, sizeof(chain.digest));
+    if (!canonical_answer(&chain, text, tool_arguments))
         err = BASE_ERR_NO_MEMORY;
     if (!err && chain.has_digest)
         err = enter_and_write(memory, chain.digest, level, now_ns);

@@ -9,11 +9,12 @@
  *     err = policy_new(&config, &policy, &detail);                        // at load; gateway owns
  * it
  *
- *     context.floor = header level joined with policy_memory_lookup(memory, tenant, request, now);
+ *     digests = policy_memory_digests(memory, tenant, request, arena);    // NULL without a memory
+ *     context.remembered = policy_memory_lookup(memory, digests, now);
  *     err = policy_inspect(policy, request, &context, arena, &seen, &detail); // once a request
  *     policy_inspection_raise(seen, level of the rules that matched);
  *     policy_inspection_level(seen);                                      // what the router
- * compares err = policy_memory_remember(memory, tenant, seen, now);            // before any answer
+ * compares err = policy_memory_remember(memory, digests, seen, now);           // before any answer
  * goes out
  *
  *     err = policy_body_new(seen, max_bytes, &body);                      // an adapter, once an
@@ -27,7 +28,7 @@
  * attempt err = policy_permit_check(permit, bytes, destination, now, &detail); // the door, before
  * it sends
  *
- *     err = policy_memory_remember_answer(memory, tenant, seen, text, calls, now); // when the
+ *     err = policy_memory_remember_answer(memory, digests, seen, text, calls, now); // when the
  * answer is whole
  *
  * Pure: no I/O and no clock in here (times are parameters); what must be kept goes to callbacks.
@@ -453,21 +454,32 @@ enum base_err policy_memory_new(const struct policy_memory_config *config,
                                 struct base_error *reterr) BASE_MUST_USE;
 void policy_memory_free(struct policy_memory *memory); /* NULL allowed */
 
+/* What the memory knows the request's messages by: made once, used by the three below. Lives in
+ * `arena`, borrows `tenant`. NULL: there is no memory, or no room in the arena. Reads the key only,
+ * so any thread. */
+struct policy_digests;
+struct policy_digests *policy_memory_digests(const struct policy_memory *memory,
+                                             struct slice tenant,
+                                             const struct chat_request *request,
+                                             struct arena *arena);
+
 /* The join of what is remembered of the request's messages; PUBLIC when nothing is. NULL memory:
- * PUBLIC. */
-enum policy_level policy_memory_lookup(struct policy_memory *memory, struct slice tenant,
-                                       const struct chat_request *request, int64_t now_ns);
+ * PUBLIC. A memory without digests: RESTRICTED. */
+enum policy_level policy_memory_lookup(struct policy_memory *memory,
+                                       const struct policy_digests *digests, int64_t now_ns);
 
 /* Remembers all messages of an inspected request. Call it after the rules have raised the level and
  * before any byte of an answer goes out. NULL memory: OK. Messages at or below INTERNAL take no
  * entry. */
-enum base_err policy_memory_remember(struct policy_memory *memory, struct slice tenant,
+enum base_err policy_memory_remember(struct policy_memory *memory,
+                                     const struct policy_digests *digests,
                                      const struct policy_inspection *inspection,
                                      int64_t now_ns) BASE_MUST_USE;
 
 /* Remembers an answer that Hearth gave to this request, with the request's level: `text` and the
  * arguments of the tool calls as the client will send them back (absent when there were none). */
-enum base_err policy_memory_remember_answer(struct policy_memory *memory, struct slice tenant,
+enum base_err policy_memory_remember_answer(struct policy_memory *memory,
+                                            const struct policy_digests *digests,
                                             const struct policy_inspection *inspection,
                                             struct slice text, struct slice tool_arguments,
                                             int64_t now_ns) BASE_MUST_USE;

@@ -138,7 +138,7 @@ enum base_err api_exchange_remember(struct exchange *ex)
     if (ex->run)
         policy_inspection_raise(ex->plan.inspection, api_exchange_level(ex));
     for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
-        err = policy_memory_remember_answer(ex->app->memory, ex->who.tenant, ex->plan.inspection,
+        err = policy_memory_remember_answer(ex->app->memory, ex->plan.digests, ex->plan.inspection,
                                             api_chat_answer_text(&ex->answer, i),
                                             api_chat_answer_calls(&ex->answer, i, 0),
                                             clock_wall_ns(ex->app->clock));

@@ -36,7 +36,7 @@ static enum base_err inspect(struct plan *plan, struct policy_memory *memory,
     }
     struct policy_context context = {
         .floor = asked,
-        .remembered = policy_memory_lookup(memory, plan->who->tenant, plan->request, now_wall_ns),
+        .remembered = policy_memory_lookup(memory, plan->digests, now_wall_ns),
     };
     return policy_inspect(policy, plan->request, &context, plan->arena, &plan->inspection, reterr);
 }
@@ -45,6 +45,7 @@ enum base_err plan_inspect(struct plan *plan, struct policy_memory *memory,
                            const struct policy_inspection *const *sources, size_t source_count,
                            int64_t now_wall_ns, struct base_error *reterr)
 {
+    plan->digests = policy_memory_digests(memory, plan->who->tenant, plan->request, plan->arena);
     enum base_err err = inspect(plan, memory, sources, source_count, now_wall_ns, reterr);
     if (err)
         return err;
@@ -70,7 +71,7 @@ enum base_err plan_inspect(struct plan *plan, struct policy_memory *memory,
     if (err)
         return err;
     policy_inspection_raise(plan->inspection, plan->effects.level);
-    return policy_memory_remember(memory, plan->who->tenant, plan->inspection, now_wall_ns);
+    return policy_memory_remember(memory, plan->digests, plan->inspection, now_wall_ns);
 }
 
 bool plan_key_may_use(const struct plan_who *who, struct slice name)

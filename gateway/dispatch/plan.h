@@ -41,6 +41,7 @@ struct plan {
     const struct plan_who *who;
     struct arena *arena;
 
+    struct policy_digests *digests; /* what the label memory knows the messages by */
     struct policy_inspection *inspection;
     struct router_signals signals;
     struct router_effects effects;

@@ -1,3 +1,4 @@
+#include "policy/inspection.h"
 #include "tests/unit/policy/policy_test.h"
 
 #define HOUR ((int64_t)3600 * 1000000000)
@@ -32,6 +33,34 @@ static enum base_err append(void *user, const uint8_t *record)
     return file->err ? file->err : buffer_add(&file->bytes, record, POLICY_MEMORY_RECORD_BYTES);
 }
 
+static struct policy_digests *digests_of(struct policy_memory *memory, struct slice tenant,
+                                         const struct chat_request *request)
+{
+    struct policy_digests *digests = policy_memory_digests(memory, tenant, request, arena);
+    assert_int_equal(digests != NULL, memory != NULL);
+    return digests;
+}
+
+static enum policy_level look_up(struct policy_memory *memory, struct slice tenant,
+                                 const struct chat_request *request, int64_t now)
+{
+    return policy_memory_lookup(memory, digests_of(memory, tenant, request), now);
+}
+
+static enum base_err remember_all(struct policy_memory *memory, struct slice tenant,
+                                  const struct policy_inspection *seen, int64_t now)
+{
+    return policy_memory_remember(memory, digests_of(memory, tenant, seen->request), seen, now);
+}
+
+static enum base_err remember_answer(struct policy_memory *memory, struct slice tenant,
+                                     const struct policy_inspection *seen, struct slice text,
+                                     struct slice calls, int64_t now)
+{
+    return policy_memory_remember_answer(memory, digests_of(memory, tenant, seen->request), seen,
+                                         text, calls, now);
+}
+
 static struct policy_memory *memory_of(struct file *file, size_t entries)
 {
     struct policy_memory_config config = {.key = "0123456789abcdef0123456789abcde",
@@ -49,7 +78,7 @@ static struct policy_inspection *remember(struct policy_memory *memory,
                                           int64_t now)
 {
     struct policy_inspection *seen = test_inspect(policy, chat, floor, arena);
-    assert_int_equal(policy_memory_remember(memory, SLICE("acme"), seen, now), BASE_OK);
+    assert_int_equal(remember_all(memory, SLICE("acme"), seen, now), BASE_OK);
     return seen;
 }
 
@@ -63,9 +92,9 @@ static void test_turns(void **state)
     test_say(&first, CHAT_ROLE_SYSTEM, "You are a bank clerk who answers in one sentence.");
     test_say(&first, CHAT_ROLE_USER, "Who holds card " TEST_CARD "?");
     struct policy_inspection *seen = remember(memory, &first, POLICY_LEVEL_PUBLIC, HOUR);
-    assert_int_equal(policy_memory_remember_answer(memory, SLICE("acme"), seen,
-                                                   slice_from_str(long_answer), SLICE_NONE, HOUR),
-                     BASE_OK);
+    assert_int_equal(
+        remember_answer(memory, SLICE("acme"), seen, slice_from_str(long_answer), SLICE_NONE, HOUR),
+        BASE_OK);
 
     /* A later turn without the first message, spelled a little differently. */
     struct test_chat later = {0};
@@ -73,18 +102,16 @@ static void test_turns(void **state)
     test_say(&later, CHAT_ROLE_ASSISTANT,
              " The holder of **that** account is\noverdrawn by a LARGE sum. ");
     test_say(&later, CHAT_ROLE_USER, "Say that politely.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &later.request, 2 * HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &later.request, 2 * HOUR),
                      POLICY_LEVEL_CONFIDENTIAL);
     /* Other tenants, other words, later times, and the system prompt alone: nothing. */
-    assert_int_equal(policy_memory_lookup(memory, SLICE("other"), &later.request, 2 * HOUR),
+    assert_int_equal(look_up(memory, SLICE("other"), &later.request, 2 * HOUR),
                      POLICY_LEVEL_PUBLIC);
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &later.request, 26 * HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &later.request, 26 * HOUR),
                      POLICY_LEVEL_PUBLIC);
     later.request.message_count = 1;
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &later.request, 2 * HOUR),
-                     POLICY_LEVEL_PUBLIC);
-    assert_int_equal(policy_memory_lookup(NULL, SLICE("acme"), &first.request, HOUR),
-                     POLICY_LEVEL_PUBLIC);
+    assert_int_equal(look_up(memory, SLICE("acme"), &later.request, 2 * HOUR), POLICY_LEVEL_PUBLIC);
+    assert_int_equal(look_up(NULL, SLICE("acme"), &first.request, HOUR), POLICY_LEVEL_PUBLIC);
     policy_memory_free(memory);
 }
 
@@ -99,8 +126,7 @@ static void test_floor_and_flow(void **state)
     remember(memory, &chat, POLICY_LEVEL_RESTRICTED, HOUR);
     struct test_chat next = {0};
     test_say(&next, CHAT_ROLE_USER, "We shall plant tulips on the southern side.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &next.request, HOUR),
-                     POLICY_LEVEL_RESTRICTED);
+    assert_int_equal(look_up(memory, SLICE("acme"), &next.request, HOUR), POLICY_LEVEL_RESTRICTED);
     /* Labels flow forward: what was said after a secret carries it, what was said before does not.
      */
     struct test_chat other = {0};
@@ -110,10 +136,9 @@ static void test_floor_and_flow(void **state)
     remember(memory, &other, POLICY_LEVEL_PUBLIC, HOUR);
     next = (struct test_chat){0};
     test_say(&next, CHAT_ROLE_USER, "An introduction that says nothing at all of note.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &next.request, HOUR),
-                     POLICY_LEVEL_PUBLIC);
+    assert_int_equal(look_up(memory, SLICE("acme"), &next.request, HOUR), POLICY_LEVEL_PUBLIC);
     test_say(&next, CHAT_ROLE_USER, "A remark that follows and refers to it at length.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &next.request, HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &next.request, HOUR),
                      POLICY_LEVEL_CONFIDENTIAL);
     policy_memory_free(memory);
 }
@@ -126,18 +151,16 @@ static void test_short(void **state)
     struct test_chat chat = {0};
     test_say(&chat, CHAT_ROLE_USER, "Is " TEST_CARD " a valid number?");
     struct policy_inspection *seen = remember(memory, &chat, POLICY_LEVEL_PUBLIC, HOUR);
-    assert_int_equal(
-        policy_memory_remember_answer(memory, SLICE("acme"), seen, SLICE("Yes."), SLICE_NONE, HOUR),
-        BASE_OK);
+    assert_int_equal(remember_answer(memory, SLICE("acme"), seen, SLICE("Yes."), SLICE_NONE, HOUR),
+                     BASE_OK);
     struct test_chat other = {0};
     test_say(&other, CHAT_ROLE_USER, "Is water wet, in the ordinary sense of these words?");
     test_say(&other, CHAT_ROLE_ASSISTANT, "Yes.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &other.request, HOUR),
-                     POLICY_LEVEL_PUBLIC);
+    assert_int_equal(look_up(memory, SLICE("acme"), &other.request, HOUR), POLICY_LEVEL_PUBLIC);
     other = (struct test_chat){0};
     test_say(&other, CHAT_ROLE_USER, "Is " TEST_CARD " a valid number?");
     test_say(&other, CHAT_ROLE_ASSISTANT, "Yes.");
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &other.request, HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &other.request, HOUR),
                      POLICY_LEVEL_CONFIDENTIAL);
     policy_memory_free(memory);
 }
@@ -169,7 +192,7 @@ static void test_restart(void **state)
     assert_int_equal(policy_memory_load(memory, buffer_slice(&file.bytes), 5 * HOUR, &skipped),
                      BASE_OK);
     assert_int_equal(skipped, 1);
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &chat.request, 5 * HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &chat.request, 5 * HOUR),
                      POLICY_LEVEL_CONFIDENTIAL);
     struct policy_memory_stats stats;
     policy_memory_stats(memory, &stats);
@@ -204,7 +227,7 @@ static void test_write_fails(void **state)
     struct test_chat chat = {0};
     test_say(&chat, CHAT_ROLE_USER, "Who holds card " TEST_CARD "?");
     struct policy_inspection *seen = test_inspect(policy, &chat, POLICY_LEVEL_PUBLIC, arena);
-    assert_int_equal(policy_memory_remember(memory, SLICE("acme"), seen, HOUR), BASE_ERR_IO);
+    assert_int_equal(remember_all(memory, SLICE("acme"), seen, HOUR), BASE_ERR_IO);
     policy_memory_free(memory);
 }
 
@@ -224,15 +247,14 @@ static void test_full(void **state)
                        i);
         test_say(&chat, CHAT_ROLE_USER, text);
         struct policy_inspection *seen = test_inspect(policy, &chat, POLICY_LEVEL_PUBLIC, own);
-        assert_int_equal(policy_memory_remember(memory, SLICE("acme"), seen, 2 * HOUR + i),
-                         BASE_OK);
+        assert_int_equal(remember_all(memory, SLICE("acme"), seen, 2 * HOUR + i), BASE_OK);
         arena_free(own);
     }
     struct policy_memory_stats stats;
     policy_memory_stats(memory, &stats);
     assert_true(stats.entries <= stats.capacity);
     assert_true(stats.evicted > 3000);
-    assert_int_equal(policy_memory_lookup(memory, SLICE("acme"), &secret.request, 3 * HOUR),
+    assert_int_equal(look_up(memory, SLICE("acme"), &secret.request, 3 * HOUR),
                      POLICY_LEVEL_RESTRICTED);
     policy_memory_free(memory);
 }
@@ -249,12 +271,35 @@ static void test_bad_config(void **state)
     policy_memory_free(NULL);
 }
 
+/* No room for digests: what is not known is not clean, and is not forgotten silently. */
+static void test_without_digests(void **state)
+{
+    (void)state;
+    struct policy_memory *memory = memory_of(NULL, 0);
+    struct arena *none = arena_new(1);
+    struct test_chat chat = {0};
+    test_say(&chat, CHAT_ROLE_USER, "My card is 4111 1111 1111 1111.");
+    const struct policy_inspection *seen = test_inspect(policy, &chat, POLICY_LEVEL_PUBLIC, arena);
+    assert_null(policy_memory_digests(memory, SLICE("acme"), &chat.request, none));
+    assert_int_equal(policy_memory_lookup(memory, NULL, HOUR), POLICY_LEVEL_RESTRICTED);
+    assert_int_equal(policy_memory_remember(memory, NULL, seen, HOUR), BASE_ERR_NO_MEMORY);
+    assert_int_equal(
+        policy_memory_remember_answer(memory, NULL, seen, SLICE("Thanks."), SLICE_NONE, HOUR),
+        BASE_ERR_NO_MEMORY);
+    arena_free(none);
+    policy_memory_free(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_turns),       cmocka_unit_test(test_floor_and_flow),
-        cmocka_unit_test(test_short),       cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_write_fails), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_without_digests),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_floor_and_flow),
+        cmocka_unit_test(test_short),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_write_fails),
+        cmocka_unit_test(test_full),
         cmocka_unit_test(test_bad_config),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
