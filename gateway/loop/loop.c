@@ -19,6 +19,7 @@ static const int64_t common_ms[] = {EVLOOP_BEAT_MS, 5000, 10000, 15000, 60000, 7
 enum {
     COMMON_COUNT = sizeof(common_ms) / sizeof(common_ms[0]),
     NODES_KEPT = 1024,
+    ROUNDS_MAX = 8, /* of the end of a turn, before descriptors are looked at again */
     LAST_TURNS = 16
 };
 
@@ -39,6 +40,7 @@ struct node {
     void *user;
     int fd;
     unsigned events;
+    struct evloop_deferred soon; /* a timer without delay: queued here, unknown to libevent */
 };
 
 struct post {
@@ -113,6 +115,7 @@ static struct node *node_take(struct evloop *loop)
             return NULL;
     }
     node->loop = loop;
+    node->soon = (struct evloop_deferred){0};
     node->next = loop->nodes_used;
     if (node->next)
         node->next->at = &node->next;
@@ -136,9 +139,8 @@ static void node_give(struct evloop *loop, struct node *node)
     loop->nodes_free_count++;
 }
 
-static void on_timer(evutil_socket_t fd, short events, void *arg)
+static void fire(void *arg)
 {
-    (void)fd, (void)events;
     struct node *node = arg;
     loop_fn fn = node->fn.timer;
     void *user = node->user;
@@ -147,13 +149,26 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     fn(user);
 }
 
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd, (void)events;
+    fire(arg);
+}
+
+/* Takes a timer out of wherever it waits. */
+static void unset(struct node *node)
+{
+    if (node->soon.at)
+        evloop_defer_cancel(node->loop, &node->soon);
+    else
+        (void)event_del(&node->ev);
+}
+
 static const struct timeval *timer_delay(struct evloop *loop, int64_t delay_ms, struct timeval *tv)
 {
     for (size_t i = 0; i < COMMON_COUNT; i++)
         if (common_ms[i] == delay_ms && loop->common[i])
             return loop->common[i];
-    if (delay_ms < 0)
-        delay_ms = 0;
     tv->tv_sec = (time_t)(delay_ms / 1000);
     tv->tv_usec = (suseconds_t)(delay_ms % 1000 * 1000);
     return tv;
@@ -173,6 +188,14 @@ static enum base_err timer_set(struct loop *base, struct loop_timer *timer, int6
     }
     node->fn.timer = on_fire;
     node->user = user;
+    if (delay_ms <= 0) { /* at the end of this turn: no system call, no place in the heap */
+        if (!node->soon.at)
+            (void)event_del(&node->ev);
+        evloop_defer(loop, &node->soon, fire, node);
+        timer->impl = node;
+        return BASE_OK;
+    }
+    evloop_defer_cancel(loop, &node->soon);
     struct timeval tv;
     if (event_add(&node->ev, timer_delay(loop, delay_ms, &tv))) {
         (void)event_del(&node->ev);
@@ -190,7 +213,7 @@ static void timer_clear(struct loop *base, struct loop_timer *timer)
     if (!node)
         return;
     timer->impl = NULL;
-    (void)event_del(&node->ev);
+    unset(node);
     node_give(from_loop(base), node);
 }
 
@@ -268,7 +291,8 @@ static bool post(struct loop *base, loop_fn fn, void *user)
         item->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&loop->posts, &head, item, memory_order_acq_rel,
                                                     memory_order_relaxed));
-    if (!head) /* otherwise whoever came first has woken the loop */
+    /* Otherwise whoever came first has woken the loop, or it is us, and looks before it waits. */
+    if (!head && current != loop)
         wake(loop);
     return true;
 }
@@ -292,13 +316,13 @@ static void run_posts(struct evloop *loop, struct post *next_head)
     }
 }
 
+/* What was posted is run at the end of the turn. */
 static void on_wake(evutil_socket_t fd, short events, void *arg)
 {
-    (void)events;
+    (void)events, (void)arg;
     uint64_t count;
     ssize_t got = read(fd, &count, sizeof(count));
     (void)got;
-    run_posts(arg, NULL);
 }
 
 static const struct loop_ops ops = {
@@ -331,7 +355,7 @@ void evloop_defer_cancel(struct evloop *loop, struct evloop_deferred *node)
     node->next = NULL;
 }
 
-/* Runs what is queued now; what these queue stays for the next turn. */
+/* Runs what is queued now; what these queue stays for the next round. */
 static void run_deferred(struct evloop *loop)
 {
     struct evloop_deferred end = {0};
@@ -360,14 +384,22 @@ static void on_beat(evutil_socket_t fd, short events, void *arg)
     (void)fd, (void)events, (void)arg; /* the turn itself counts */
 }
 
+static bool has_work(const struct evloop *loop)
+{
+    return loop->deferred || atomic_load_explicit(&loop->posts, memory_order_acquire);
+}
+
 void evloop_run(struct evloop *loop)
 {
     current = loop;
     while (!atomic_load_explicit(&loop->stopping, memory_order_acquire)) {
-        int flags = EVLOOP_ONCE | (loop->deferred ? EVLOOP_NONBLOCK : 0);
+        int flags = EVLOOP_ONCE | (has_work(loop) ? EVLOOP_NONBLOCK : 0);
         if (event_base_loop(loop->base, flags) < 0)
             break;
-        run_deferred(loop);
+        for (int i = 0; i < ROUNDS_MAX && has_work(loop); i++) {
+            run_posts(loop, NULL);
+            run_deferred(loop);
+        }
         take_beat(loop);
     }
     run_posts(loop, CLOSED);

@@ -10,9 +10,11 @@
  *     evloop_join(loop);
  *     evloop_free(loop);
  *
- * A turn of the loop: wait for events, run their callbacks, then run what evloop_defer() collected.
- * Whoever produces output in many small pieces writes it there once; whoever is done with an object
- * frees it there and never inside a callback.
+ * A turn of the loop: wait for events, run their callbacks, then run what was posted, timers
+ * without delay and what evloop_defer() collected, in a few rounds if these lead to more of the
+ * same; none of it costs a system call, but for a post from another thread. Whoever produces output
+ * in many small pieces writes it there once; whoever is done with an object frees it there and
+ * never inside a callback.
  *
  * Threads: before evloop_start() everything may be called by the thread that made the loop; after
  * it, only evloop_stop(), evloop_join(), evloop_beat_ns() and loop_post() from outside. Threads
@@ -63,7 +65,7 @@ void evloop_free(struct evloop *loop);
 
 /* Work at the end of the turn. The node lives inside its owner (all zero = not queued), runs once
  * per evloop_defer(), and is unlinked before `fn` runs, so `fn` may free its owner or queue the
- * node again (it then runs in the next turn, which will not wait for events).
+ * node again (it then runs in the next round or turn, which will not wait for events).
  * Queueing a queued node again does nothing. Loop thread only. */
 struct evloop_deferred {
     struct evloop_deferred *next;
