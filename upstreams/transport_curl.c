@@ -25,7 +25,8 @@ enum {
     DRAIN_MAX = 64 * 1024,
     DRAIN_MS = 1000,
     SENDS_MAX = 2, /* once, and once more if a kept connection turned out dead */
-    SPARE_EASY_MAX = 64,
+    SPARES_MAX = 64,
+    SPARE_INBOX_MAX = 64 * 1024,
     KEPT_CONNECTIONS_MAX = 128,
     KEPT_IDLE_S = 55, /* below the 60 s after which many servers and balancers close */
     KEEPALIVE_IDLE_S = 30,
@@ -33,13 +34,33 @@ enum {
     CONNECT_GRACE_MS = 1000, /* the caller's own deadline comes first and says more */
 };
 
+/* Spares hide a use after free, so there are none where it would be found. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SPARES 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SPARES 0
+#endif
+#endif
+#ifndef SPARES
+#define SPARES 1
+#endif
+
+/* What does not change between requests to one place: a handle with all its options set, so that
+ * the next one sets but the body. Its callbacks point to the exchange that it lies in. */
+struct curl_setup {
+    CURL *easy;
+    struct curl_slist *headers;
+    char *url, *ca_file; /* copies; the latter may be NULL */
+    int64_t connect_ms;
+};
+
 struct curl_exchange {
     struct transport_exchange base;
     struct curl_exchange *prev, *next; /* all of the transport's */
     struct curl_exchange *ready_next;
     bool is_ready;
-    CURL *easy;
-    struct curl_slist *headers;
+    struct curl_setup setup;
     struct transport_sink sink;
     bool (*address_allowed)(void *user, const struct sockaddr *address);
     void *address_user;
@@ -71,7 +92,7 @@ struct curl_transport {
     struct loop_timer curl_timer, ready_timer;
     struct curl_exchange *exchanges;
     struct curl_exchange *ready_first, **ready_last;
-    CURL *spare[SPARE_EASY_MAX];
+    struct curl_exchange *spare[SPARES_MAX]; /* the latest last */
     size_t spare_count;
 };
 
@@ -309,7 +330,7 @@ static void update_pause(struct curl_exchange *ex)
     if (wanted && !ex->paused_by_owner)
         return; /* a full inbox pauses by itself, in on_write() */
     ex->paused_in_curl = wanted;
-    (void)curl_easy_pause(ex->easy, wanted ? CURLPAUSE_RECV : CURLPAUSE_CONT);
+    (void)curl_easy_pause(ex->setup.easy, wanted ? CURLPAUSE_RECV : CURLPAUSE_CONT);
 }
 
 static void reap(struct curl_exchange *ex);
@@ -365,7 +386,7 @@ static void deliver_ready(void *user)
 static void note_done(struct curl_exchange *ex, CURLcode result)
 {
     struct curl_transport *t = transport_of(ex);
-    (void)curl_multi_remove_handle(t->multi, ex->easy);
+    (void)curl_multi_remove_handle(t->multi, ex->setup.easy);
     ex->is_done = true;
     /* libcurl takes a head that ends with the connection for a whole one. */
     ex->result = result == CURLE_OK && !ex->head_whole ? CURLE_PARTIAL_FILE : result;
@@ -450,6 +471,46 @@ static void free_headers(struct curl_slist *list)
     curl_slist_free_all(list);
 }
 
+static void exchange_free(struct curl_exchange *ex)
+{
+    curl_easy_cleanup(ex->setup.easy);
+    free_headers(ex->setup.headers);
+    free(ex->setup.url);
+    free(ex->setup.ca_file);
+    buffer_done(&ex->head);
+    buffer_done(&ex->data);
+    free(ex);
+}
+
+/* Clean, but for its setup and a little memory. */
+static void exchange_clear(struct curl_exchange *ex)
+{
+    struct curl_setup setup = ex->setup;
+    struct buffer head = ex->head, data = ex->data;
+    if (data.capacity > SPARE_INBOX_MAX)
+        buffer_done(&data);
+    buffer_clear(&head);
+    buffer_clear(&data);
+    *ex = (struct curl_exchange){.base = ex->base, .setup = setup, .head = head, .data = data};
+}
+
+/* For the next request to the same place; the oldest makes room. */
+static void keep_spare(struct curl_transport *t, struct curl_exchange *ex)
+{
+    if (!SPARES) {
+        exchange_free(ex);
+        return;
+    }
+    (void)curl_easy_setopt(ex->setup.easy, CURLOPT_POSTFIELDS, NULL); /* it is about to go */
+    exchange_clear(ex);
+    if (t->spare_count == SPARES_MAX) {
+        exchange_free(t->spare[0]);
+        t->spare_count--;
+        memmove(&t->spare[0], &t->spare[1], t->spare_count * sizeof(t->spare[0]));
+    }
+    t->spare[t->spare_count++] = ex;
+}
+
 /* Frees an exchange that is out of libcurl's and of the ready list's hands, or takes it out. */
 static void reap(struct curl_exchange *ex)
 {
@@ -457,22 +518,14 @@ static void reap(struct curl_exchange *ex)
     loop_timer_clear(t->loop, &ex->drain_timer);
     unready(ex);
     if (!ex->is_done)
-        (void)curl_multi_remove_handle(t->multi, ex->easy); /* closes a connection in use */
-    curl_easy_reset(ex->easy);
-    if (t->spare_count < SPARE_EASY_MAX)
-        t->spare[t->spare_count++] = ex->easy;
-    else
-        curl_easy_cleanup(ex->easy);
+        (void)curl_multi_remove_handle(t->multi, ex->setup.easy); /* closes a connection in use */
     if (ex->prev)
         ex->prev->next = ex->next;
     else
         t->exchanges = ex->next;
     if (ex->next)
         ex->next->prev = ex->prev;
-    free_headers(ex->headers);
-    buffer_done(&ex->head);
-    buffer_done(&ex->data);
-    free(ex);
+    keep_spare(t, ex);
 }
 
 static void on_drain_deadline(void *user)
@@ -484,7 +537,7 @@ static bool may_drain(struct curl_exchange *ex)
 {
     curl_off_t uploaded = 0;
     return !ex->is_done && ex->head_whole &&
-           curl_easy_getinfo(ex->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded) == CURLE_OK &&
+           curl_easy_getinfo(ex->setup.easy, CURLINFO_SIZE_UPLOAD_T, &uploaded) == CURLE_OK &&
            uploaded >= (curl_off_t)ex->body_len &&
            loop_timer_set(transport_of(ex)->loop, &ex->drain_timer, DRAIN_MS, on_drain_deadline,
                           ex) == BASE_OK;
@@ -498,7 +551,7 @@ static void do_release(struct transport_exchange *exchange, bool drain)
     ex->draining = drain && may_drain(ex);
     if (ex->draining && ex->paused_in_curl) {
         ex->paused_in_curl = false;
-        (void)curl_easy_pause(ex->easy, CURLPAUSE_CONT);
+        (void)curl_easy_pause(ex->setup.easy, CURLPAUSE_CONT);
         unready(ex);
     }
     if (!ex->draining && !ex->in_callback)
@@ -553,7 +606,7 @@ static enum base_err add_headers(struct curl_exchange *ex, const struct transpor
     if (line.data)
         explicit_bzero(line.data, line.capacity);
     buffer_done(&line);
-    ex->headers = list;
+    ex->setup.headers = list;
     return err;
 }
 
@@ -580,7 +633,7 @@ static bool set_options(struct curl_exchange *ex, const struct transport_request
         {CURLOPT_NETRC, CURL_NETRC_IGNORED},
         {CURLOPT_QUICK_EXIT, 1}, /* a removed handle does not wait for its resolver thread */
     };
-    CURL *e = ex->easy;
+    CURL *e = ex->setup.easy;
     CURLcode code = CURLE_OK;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && !code; i++)
         code = curl_easy_setopt(e, numbers[i].option, numbers[i].value);
@@ -590,9 +643,7 @@ static bool set_options(struct curl_exchange *ex, const struct transport_request
     SET(CURLOPT_URL, request->url.ptr);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_PROXY, ""); /* or the environment's would be used */
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-    SET(CURLOPT_POSTFIELDS, request->body.ptr);
-    SET(CURLOPT_HTTPHEADER, ex->headers);
+    SET(CURLOPT_HTTPHEADER, ex->setup.headers);
     SET(CURLOPT_PRIVATE, ex);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, ex);
@@ -618,34 +669,88 @@ static void link_exchange(struct curl_transport *t, struct curl_exchange *ex)
     t->exchanges = ex;
 }
 
+static bool same_header(const char *line, const struct upstream_header *h)
+{
+    return strncmp(line, h->name.ptr, h->name.len) == 0 &&
+           strncmp(line + h->name.len, ": ", 2) == 0 &&
+           slice_eq_str(h->value, line + h->name.len + 2);
+}
+
+static bool fits(const struct curl_setup *setup, const struct transport_request *request)
+{
+    bool fit = slice_eq_str(request->url, setup->url) && setup->connect_ms == request->connect_ms &&
+               (request->ca_file ? setup->ca_file && strcmp(request->ca_file, setup->ca_file) == 0
+                                 : !setup->ca_file);
+    const struct curl_slist *line = setup->headers->next; /* the first is our own */
+    for (size_t i = 0; fit && i < request->header_count; i++, line = line->next)
+        if (!line || !same_header(line->data, &request->headers[i]))
+            return false;
+    return fit && !line;
+}
+
+static struct curl_exchange *take_spare(struct curl_transport *t,
+                                        const struct transport_request *request)
+{
+    for (size_t i = t->spare_count; i-- > 0;) {
+        struct curl_exchange *ex = t->spare[i];
+        if (!fits(&ex->setup, request))
+            continue;
+        t->spare_count--;
+        memmove(&t->spare[i], &t->spare[i + 1], (t->spare_count - i) * sizeof(t->spare[0]));
+        return ex;
+    }
+    return NULL;
+}
+
+static enum base_err exchange_new(struct transport *transport,
+                                  const struct transport_request *request,
+                                  struct curl_exchange **ret_exchange, struct base_error *reterr)
+{
+    struct curl_exchange *ex = calloc(1, sizeof(*ex));
+    if (!ex)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "out of memory for a connection");
+    ex->base.transport = transport;
+    buffer_init(&ex->head, HEAD_MAX);
+    buffer_init(&ex->data, INBOX_FULL + CURL_MAX_READ_SIZE);
+    ex->setup = (struct curl_setup){
+        .easy = curl_easy_init(),
+        .url = strndup(request->url.ptr, request->url.len),
+        .ca_file = request->ca_file ? strdup(request->ca_file) : NULL,
+        .connect_ms = request->connect_ms,
+    };
+    bool is_whole = ex->setup.easy && ex->setup.url && (ex->setup.ca_file || !request->ca_file);
+    enum base_err err =
+        is_whole ? add_headers(ex, request, reterr)
+                 : base_error_set(reterr, BASE_ERR_NO_MEMORY, "out of memory for a connection");
+    if (!err && !set_options(ex, request))
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "libcurl refused an option");
+    if (err) {
+        exchange_free(ex);
+        return err;
+    }
+    *ret_exchange = ex;
+    return BASE_OK;
+}
+
 static enum base_err do_start(struct transport *transport, const struct transport_request *request,
                               const struct transport_sink *sink,
                               struct transport_exchange **ret_exchange, struct base_error *reterr)
 {
     struct curl_transport *t = (struct curl_transport *)transport;
-    struct curl_exchange *ex = calloc(1, sizeof(*ex));
-    if (!ex)
-        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "out of memory for a connection");
-    ex->base.transport = transport;
-    ex->easy = t->spare_count ? t->spare[--t->spare_count] : curl_easy_init();
+    struct curl_exchange *ex = take_spare(t, request);
+    enum base_err err = ex ? BASE_OK : exchange_new(transport, request, &ex, reterr);
+    if (err)
+        return err;
     ex->sink = *sink;
     ex->address_allowed = request->address_allowed;
     ex->address_user = request->address_user;
     ex->body_len = request->body.len;
-    buffer_init(&ex->head, HEAD_MAX);
-    buffer_init(&ex->data, INBOX_FULL + CURL_MAX_READ_SIZE);
-    enum base_err err =
-        ex->easy ? add_headers(ex, request, reterr)
-                 : base_error_set(reterr, BASE_ERR_NO_MEMORY, "out of memory for a connection");
-    if (!err && !set_options(ex, request))
-        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "libcurl refused an option");
-    if (!err && curl_multi_add_handle(t->multi, ex->easy) != CURLM_OK)
-        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "libcurl refused a transfer");
-    if (err) {
-        curl_easy_cleanup(ex->easy);
-        free_headers(ex->headers);
-        free(ex);
-        return err;
+    if (curl_easy_setopt(ex->setup.easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         (curl_off_t)request->body.len) != CURLE_OK ||
+        curl_easy_setopt(ex->setup.easy, CURLOPT_POSTFIELDS, request->body.ptr) != CURLE_OK ||
+        curl_multi_add_handle(t->multi, ex->setup.easy) != CURLM_OK) {
+        exchange_free(ex);
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "libcurl refused a transfer");
     }
     link_exchange(t, ex);
     *ret_exchange = &ex->base;
@@ -657,8 +762,8 @@ static void do_free(struct transport *transport)
     struct curl_transport *t = (struct curl_transport *)transport;
     while (t->exchanges) /* those that were draining */
         reap(t->exchanges);
-    for (size_t i = 0; i < t->spare_count; i++)
-        curl_easy_cleanup(t->spare[i]);
+    while (t->spare_count > 0)
+        exchange_free(t->spare[--t->spare_count]);
     (void)curl_multi_cleanup(t->multi);
     loop_timer_clear(t->loop, &t->curl_timer);
     loop_timer_clear(t->loop, &t->ready_timer);
