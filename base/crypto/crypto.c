@@ -2,10 +2,10 @@
 
 #include "base/core/clock.h"
 
-#include <openssl/core_names.h>
+#define OPENSSL_SUPPRESS_DEPRECATED /* see sha256_of() */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 /* A digest that was not computed must never be used. */
@@ -15,22 +15,15 @@ static void must(bool ok)
         abort();
 }
 
-/* Looked up once: libcrypto 3 searches its providers anew at every use of EVP_sha256() and HMAC(),
- * which takes longer than hashing a short text. Kept for the life of the process. */
+/* Looked up once: libcrypto 3 searches its providers anew at every use of EVP_sha256(), which takes
+ * longer than hashing a short text. Kept for the life of the process. */
 static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
 static EVP_MD *sha256;
-static EVP_MAC_CTX *hmac; /* knows its digest; copied for each use */
 
 static void look_up(void)
 {
-    char name[] = "SHA256";
-    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                                 OSSL_PARAM_construct_end()};
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    sha256 = EVP_MD_fetch(NULL, name, NULL);
-    hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    must(sha256 && hmac && EVP_MAC_CTX_set_params(hmac, params));
-    EVP_MAC_free(mac);
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    must(sha256 != NULL);
 }
 
 static const EVP_MD *md_sha256(void)
@@ -39,9 +32,20 @@ static const EVP_MD *md_sha256(void)
     return sha256;
 }
 
+/* The same code as behind EVP_Digest(), which allocates a context for each digest: for short texts
+ * half of the time. These calls work in place. `more` may be absent. */
+static void sha256_of(struct slice bytes, struct slice more, uint8_t *ret_digest)
+{
+    SHA256_CTX ctx;
+    must(SHA256_Init(&ctx));
+    must(bytes.len == 0 || SHA256_Update(&ctx, bytes.ptr, bytes.len));
+    must(more.len == 0 || SHA256_Update(&ctx, more.ptr, more.len));
+    must(SHA256_Final(ret_digest, &ctx)); /* wipes it, too */
+}
+
 void crypto_sha256(struct slice bytes, uint8_t ret_digest[CRYPTO_SHA256_BYTES])
 {
-    must(EVP_Digest(bytes.len ? bytes.ptr : "", bytes.len, ret_digest, NULL, md_sha256(), NULL));
+    sha256_of(bytes, SLICE_NONE, ret_digest);
 }
 
 /* One type with libcrypto's, so that no allocation of our own is needed. */
@@ -72,16 +76,26 @@ void crypto_hash_free(struct crypto_hash *hash)
     EVP_MD_CTX_free((EVP_MD_CTX *)hash);
 }
 
+/* RFC 2104. */
 void crypto_hmac_sha256(struct slice key, struct slice bytes,
                         uint8_t ret_digest[CRYPTO_SHA256_BYTES])
 {
-    must(md_sha256() != NULL); /* the lookup covers both */
-    size_t len = 0;
-    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(hmac);
-    must(ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.len ? key.ptr : ""), key.len, NULL) &&
-         EVP_MAC_update(ctx, (const unsigned char *)(bytes.len ? bytes.ptr : ""), bytes.len) &&
-         EVP_MAC_final(ctx, ret_digest, &len, CRYPTO_SHA256_BYTES) && len == CRYPTO_SHA256_BYTES);
-    EVP_MAC_CTX_free(ctx);
+    uint8_t hashed[CRYPTO_SHA256_BYTES], inner[CRYPTO_SHA256_BYTES];
+    char pad[SHA256_CBLOCK] = {0};
+    if (key.len > sizeof(pad)) {
+        crypto_sha256(key, hashed);
+        key = slice_of((const char *)hashed, sizeof(hashed));
+    }
+    if (key.len)
+        memcpy(pad, key.ptr, key.len);
+    for (size_t i = 0; i < sizeof(pad); i++)
+        pad[i] ^= 0x36;
+    sha256_of(slice_of(pad, sizeof(pad)), bytes, inner);
+    for (size_t i = 0; i < sizeof(pad); i++)
+        pad[i] ^= 0x36 ^ 0x5c;
+    sha256_of(slice_of(pad, sizeof(pad)), slice_of((const char *)inner, sizeof(inner)), ret_digest);
+    crypto_cleanse(pad, sizeof(pad));
+    crypto_cleanse(hashed, sizeof(hashed));
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len)
