@@ -60,7 +60,9 @@ void buffer_commit(struct buffer *buf, size_t len)
 
 enum base_err buffer_add(struct buffer *buf, const void *bytes, size_t len)
 {
-    char *to = buffer_reserve(buf, len);
+    char *to = buffer_room(buf, len);
+    if (!to)
+        to = buffer_reserve(buf, len);
     if (!to)
         return buf->err;
     if (len)
@@ -69,35 +71,26 @@ enum base_err buffer_add(struct buffer *buf, const void *bytes, size_t len)
     return BASE_OK;
 }
 
-enum base_err buffer_add_slice(struct buffer *buf, struct slice s)
-{
-    return buffer_add(buf, s.ptr, s.len);
-}
-
-enum base_err buffer_add_str(struct buffer *buf, const char *str)
-{
-    return buffer_add(buf, str, strlen(str));
-}
-
-enum base_err buffer_add_char(struct buffer *buf, char c)
-{
-    return buffer_add(buf, &c, 1);
-}
-
+/* Most of it is short: printed once into the room that is there, and again only where that was too
+ * little. */
 enum base_err buffer_addf(struct buffer *buf, const char *format, ...)
 {
     va_list args;
+    size_t room = buf->err ? 0 : buf->capacity - buf->end;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(room ? buf->data + buf->end : NULL, room, format, args);
     va_end(args);
     if (len < 0)
         return BASE_ERR_INTERNAL;
-    char *to = buffer_reserve(buf, (size_t)len);
-    if (!to)
+    bool is_there = buffer_room(buf, (size_t)len) != NULL;
+    char *to = is_there ? NULL : buffer_reserve(buf, (size_t)len);
+    if (!is_there && !to)
         return buf->err;
-    va_start(args, format);
-    (void)vsnprintf(to, (size_t)len + 1, format, args);
-    va_end(args);
+    if (to) {
+        va_start(args, format);
+        (void)vsnprintf(to, (size_t)len + 1, format, args);
+        va_end(args);
+    }
     buf->end += (size_t)len;
     return BASE_OK;
 }

@@ -32,9 +32,6 @@ void buffer_done(struct buffer *buf); /* frees; the buffer may be initialised ag
 void buffer_clear(struct buffer *buf);
 
 enum base_err buffer_add(struct buffer *buf, const void *bytes, size_t len);
-enum base_err buffer_add_slice(struct buffer *buf, struct slice s);
-enum base_err buffer_add_str(struct buffer *buf, const char *str);
-enum base_err buffer_add_char(struct buffer *buf, char c);
 enum base_err buffer_addf(struct buffer *buf, const char *format, ...) BASE_PRINTF(2, 3);
 
 /* Room for `len` more bytes: returns where to write them, or NULL; buffer_commit() says how many
@@ -51,6 +48,35 @@ static inline struct slice buffer_slice(const struct buffer *buf)
 static inline size_t buffer_len(const struct buffer *buf)
 {
     return buf->end - buf->start;
+}
+
+/* Room that is there already; what is written becomes part with buffer_commit(). NULL: ask
+ * buffer_reserve(). */
+static inline char *buffer_room(struct buffer *buf, size_t len)
+{
+    bool fits =
+        !buf->err && len < buf->capacity - buf->end && len <= buf->max - (buf->end - buf->start);
+    return fits ? buf->data + buf->end : NULL;
+}
+
+static inline enum base_err buffer_add_slice(struct buffer *buf, struct slice s)
+{
+    return buffer_add(buf, s.ptr, s.len);
+}
+
+static inline enum base_err buffer_add_str(struct buffer *buf, const char *str)
+{
+    return buffer_add(buf, str, strlen(str));
+}
+
+static inline enum base_err buffer_add_char(struct buffer *buf, char c)
+{
+    char *to = buffer_room(buf, 1);
+    if (!to)
+        return buffer_add(buf, &c, 1);
+    *to = c;
+    buf->end++;
+    return BASE_OK;
 }
 
 /* Drops `len` bytes from the front (at most what is there). */

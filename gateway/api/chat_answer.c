@@ -56,6 +56,8 @@ void api_chat_answer_done(struct api_chat_answer *answer)
 void api_chat_answer_set_model(struct api_chat_answer *answer, struct slice model)
 {
     answer->model = model;
+    if (!answer->options.stream)
+        return;
     buffer_clear(&answer->head);
     buffer_add_str(&answer->head, "data: {\"id\":\"");
     json_escape(&answer->head, answer->options.id);
