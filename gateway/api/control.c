@@ -2,7 +2,7 @@
 
 #include "base/json/json.h"
 #include "gateway/keys/keys.h"
-#include "gateway/local/local.h"
+#include "gateway/local/resident.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/serve/serve.h"
 
@@ -21,15 +21,22 @@ static void respond(struct http_exchange *http, int status, struct buffer *out)
 
 static void write_local(struct json_writer *w, const struct target *local)
 {
-    struct local_facts f;
-    local_target_facts(local, 1, &f);
-    json_member_i64(w, "running", f.running);
-    json_member_i64(w, "waiting", f.waiting);
-    json_member_i64(w, "kv_tokens", f.kv_tokens);
-    json_member_i64(w, "kv_capacity", f.kv_capacity);
-    json_member_i64(w, "context", local_target_context(local));
-    json_member_i64(w, "context_train", local_target_info(local)->context_train);
-    json_member_i64(w, "weight_bytes", (int64_t)local_target_info(local)->weight_bytes);
+    struct resident_facts r;
+    resident_facts(local, 1, &r);
+    const struct local_facts *f = &r.local;
+    json_member_str(w, "state", resident_state_name(r.state));
+    json_member_str(w, "load", r.on_demand ? "on_demand" : "start");
+    json_member_bool(w, "adapter", r.is_adapter);
+    json_member_i64(w, "memory_bytes", (int64_t)r.memory_bytes);
+    json_member_i64(w, "loads", (int64_t)r.loads);
+    json_member_i64(w, "unloads", (int64_t)r.unloads);
+    json_member_i64(w, "running", f->running);
+    json_member_i64(w, "waiting", f->waiting);
+    json_member_i64(w, "kv_tokens", f->kv_tokens);
+    json_member_i64(w, "kv_capacity", f->kv_capacity);
+    json_member_i64(w, "context", resident_context(local));
+    json_member_i64(w, "context_train", r.context_train);
+    json_member_i64(w, "weight_bytes", (int64_t)r.weight_bytes);
 }
 
 static void write_upstream(struct json_writer *w, const struct snapshot_target *t)

@@ -2,7 +2,7 @@
 
 #include "gateway/api/control.h"
 #include "gateway/api/exchange.h"
-#include "gateway/local/local.h"
+#include "gateway/local/resident.h"
 #include "gateway/metrics/metrics.h"
 
 #include <stdio.h>
@@ -227,19 +227,30 @@ static void add_target_gauges(struct gauges *g, const struct snapshot *snap)
               snap->facts[i].name, facts.healthy);
     }
     static const struct {
-        const char *name, *help;
-    } local[] = {{"hearth_engine_running", "Generations computed now."},
-                 {"hearth_engine_queue_depth", "Generations waiting."},
-                 {"hearth_engine_kv_cache_usage_ratio", "Share of the KV cache in use."}};
+        const char *name, *help, *type;
+    } local[] = {
+        {"hearth_engine_running", "Generations computed now.", "gauge"},
+        {"hearth_engine_queue_depth", "Generations waiting.", "gauge"},
+        {"hearth_engine_kv_cache_usage_ratio", "Share of the KV cache in use.", "gauge"},
+        {"hearth_engine_loaded", "1 while the model is in memory.", "gauge"},
+        {"hearth_engine_memory_bytes", "Planned for the model while it is in memory.", "gauge"},
+        {"hearth_engine_loads_total", "Times the model came into memory.", "counter"},
+        {"hearth_engine_unloads_total", "Times it left memory, idle or for another.", "counter"}};
     for (size_t k = 0; k < sizeof(local) / sizeof(local[0]); k++)
         for (size_t i = 0; i < snap->target_count; i++) {
-            struct local_facts f;
-            if (!snap->targets[i].local)
-                continue;
-            local_target_facts(snap->targets[i].local, 1, &f);
-            const double values[] = {f.running, f.waiting,
-                                     f.kv_capacity ? (double)f.kv_tokens / f.kv_capacity : 0};
-            gauge(g, local[k].name, local[k].help, "gauge", snap->facts[i].name, values[k]);
+            struct resident_facts r;
+            const struct local_facts *f = &r.local;
+            if (!snap->targets[i].local || snap->targets[i].is_adapter)
+                continue; /* an adapter is computed with its model */
+            resident_facts(snap->targets[i].local, 1, &r);
+            const double values[] = {f->running,
+                                     f->waiting,
+                                     f->kv_capacity ? (double)f->kv_tokens / f->kv_capacity : 0,
+                                     r.state == RESIDENT_LOADED,
+                                     (double)r.memory_bytes,
+                                     (double)r.loads,
+                                     (double)r.unloads};
+            gauge(g, local[k].name, local[k].help, local[k].type, snap->facts[i].name, values[k]);
         }
 }
 

@@ -91,7 +91,12 @@ static void print_targets(const struct json_node *root)
          t = json_next(t)) {
         (void)printf("%-28.*s %-9.*s %-13.*s ", SLICE_ARG(text(t, "name")),
                      SLICE_ARG(text(t, "zone")), SLICE_ARG(text(t, "clearance")));
-        if (json_get(t, SLICE("running")))
+        if (flag(t, "adapter"))
+            (void)printf("adapter, %.*s\n", SLICE_ARG(text(t, "state")));
+        else if (json_get(t, SLICE("running")) && !slice_eq(text(t, "state"), SLICE("loaded")))
+            (void)printf("%.*s, %lld waiting, %.2f GB\n", SLICE_ARG(text(t, "state")),
+                         (long long)number(t, "waiting"), (double)number(t, "weight_bytes") / 1e9);
+        else if (json_get(t, SLICE("running")))
             (void)printf("%lld running, %lld waiting, KV %lld of %lld tokens, %.2f GB\n",
                          (long long)number(t, "running"), (long long)number(t, "waiting"),
                          (long long)number(t, "kv_tokens"), (long long)number(t, "kv_capacity"),

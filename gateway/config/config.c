@@ -43,6 +43,22 @@ static int64_t nano_per_million(double usd)
     return usd < 0 ? -1 : (int64_t)(usd * 1e9 + 0.5);
 }
 
+static const struct config_engine_adapter *build_adapters(struct build *b,
+                                                          const struct file_engine_model *m)
+{
+    struct config_engine_adapter *adapters = room(b, m->adapters.count, sizeof(*adapters));
+    for (size_t i = 0; adapters && i < m->adapters.count; i++) {
+        const struct file_engine_adapter *a = &m->adapters.items[i];
+        adapters[i] = (struct config_engine_adapter){
+            .name =
+                arena_printf(b->config->arena, "%.*s:%.*s", SLICE_ARG(m->name), SLICE_ARG(a->name)),
+            .path = a->path,
+            .capability = capability(&a->capability),
+        };
+    }
+    return adapters;
+}
+
 static void build_engine(struct build *b, const struct file_config *file)
 {
     struct config_engine_model *models = room(b, file->engine.models.count, sizeof(*models));
@@ -56,6 +72,10 @@ static void build_engine(struct build *b, const struct file_config *file)
             .threads = (uint32_t)m->threads,
             .queue = (uint32_t)m->queue,
             .kv = (enum engine_kv)m->kv_cache,
+            .on_demand = m->load != 0,
+            .idle_ms = m->idle_ms,
+            .adapters = build_adapters(b, m),
+            .adapter_count = m->adapters.count,
             .capability = capability(&m->capability),
             .clearance = (enum policy_level)m->clearance,
             .nano_usd_per_second = (int64_t)(m->usd_per_hour * 1e9 / 3600 + 0.5),
@@ -63,6 +83,7 @@ static void build_engine(struct build *b, const struct file_config *file)
     }
     b->config->engine_models = models;
     b->config->engine_model_count = file->engine.models.count;
+    b->config->engine_memory_bytes = (uint64_t)file->engine.memory;
 }
 
 static struct upstream_prices *build_prices(struct build *b, const struct file_prices *from)

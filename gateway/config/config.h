@@ -30,6 +30,13 @@ struct config_capability {
     double by_task[ROUTER_TASK_COUNT];
 };
 
+/* A LoRA adapter of a model: the target MODEL:NAME. */
+struct config_engine_adapter {
+    struct slice name; /* with the model's */
+    struct slice path;
+    struct config_capability capability;
+};
+
 struct config_engine_model {
     struct slice name;
     struct slice path;  /* of the GGUF file, relative to the configuration file */
@@ -38,6 +45,10 @@ struct config_engine_model {
     uint32_t threads;   /* 0 = auto */
     uint32_t queue;     /* waiting generations; 0 = 64 */
     enum engine_kv kv;
+    bool on_demand; /* load: on_demand */
+    int64_t idle_ms;
+    const struct config_engine_adapter *adapters;
+    size_t adapter_count;
     struct config_capability capability;
     enum policy_level clearance; /* default restricted */
     int64_t nano_usd_per_second; /* what a second of this machine costs */
@@ -143,6 +154,7 @@ struct config {
 
     const struct config_engine_model *engine_models;
     size_t engine_model_count;
+    uint64_t engine_memory_bytes; /* most that loaded models may take together; 0 = no limit */
     const struct config_upstream *upstreams;
     size_t upstream_count;
 

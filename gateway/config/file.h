@@ -15,10 +15,17 @@ struct file_capability {
     DOC_MAP_OF(double) per_task;
 };
 
+struct file_engine_adapter {
+    struct slice name, path;
+    struct file_capability capability;
+};
+
 struct file_engine_model {
     struct slice name, path;
     int64_t context, sequences, threads, queue;
-    int kv_cache;
+    int kv_cache, load;
+    int64_t idle_ms;
+    DOC_LIST_OF(struct file_engine_adapter) adapters;
     struct file_capability capability;
     int clearance;
     double usd_per_hour;
@@ -189,6 +196,7 @@ struct file_config {
     DOC_LIST_OF(struct slice) trusted_proxies;
     struct {
         DOC_LIST_OF(struct file_engine_model) models;
+        int64_t memory;
     } engine;
     DOC_LIST_OF(struct file_upstream) upstreams;
     struct file_policy policy;

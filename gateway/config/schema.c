@@ -74,6 +74,31 @@ static const struct doc_word kv_words[] = {
     {0}};
 static const struct doc_type kv = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "type of the KV cache", .words = kv_words};
+enum { LOAD_AT_START, LOAD_ON_DEMAND };
+static const struct doc_word load_words[] = {
+    {"start", LOAD_AT_START, "when Hearth starts; it stays"},
+    {"on_demand", LOAD_ON_DEMAND, "when a request comes; it goes when idle, or for another model"},
+    {0}};
+static const struct doc_type load = {
+    .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "when to load", .words = load_words};
+static const struct doc_field engine_adapter_fields[] = {
+    DOC_FIELD(struct file_engine_adapter, name, "name", doc_type_name, .required = true,
+              .doc = "the target, and the model that clients may ask for, is called MODEL:NAME",
+              .example = "contracts"),
+    DOC_FIELD(struct file_engine_adapter, path, "path", doc_type_text, .required = true,
+              .doc = "GGUF file of the adapter, relative to this file",
+              .example = "contracts-lora.gguf"),
+    DOC_FIELD(struct file_engine_adapter, capability, "capability", capability, .fallback = "0",
+              .doc = "highest complexity that it answers well; 0: it is taken only when asked for"),
+    {0}};
+static const struct doc_type engine_adapter = {.kind = DOC_KIND_OBJECT,
+                                               .size = sizeof(struct file_engine_adapter),
+                                               .name = "adapter",
+                                               .doc = "A LoRA adapter: a small file that changes a "
+                                                      "model. Adapters come and go with a reload.",
+                                               .fields = engine_adapter_fields};
+static const struct doc_type engine_adapters = {
+    .kind = DOC_KIND_LIST, .size = sizeof(struct doc_list), .item = &engine_adapter, .max = 1024};
 static const struct doc_field engine_model_fields[] = {
     DOC_FIELD(struct file_engine_model, name, "name", doc_type_name, .required = true,
               .doc = "name of the target, and of the model that clients may ask for",
@@ -87,6 +112,15 @@ static const struct doc_field engine_model_fields[] = {
               .doc = "answers computed at the same time"),
     DOC_FIELD(struct file_engine_model, kv_cache, "kv_cache", kv, .fallback = "f16",
               .doc = "numbers of the cache of what was read so far"),
+    DOC_FIELD(struct file_engine_model, load, "load", load, .fallback = "start",
+              .doc = "when it comes into memory"),
+    DOC_FIELD(struct file_engine_model, idle_ms, "idle", doc_type_duration, .fallback = "10m",
+              .doc = "on demand: without a request for so long it leaves memory; 0: it stays until "
+                     "another model needs the room"),
+    DOC_FIELD(struct file_engine_model, adapters, "adapters", engine_adapters,
+              .doc = "LoRA adapters, each a target; requests with different ones are computed "
+                     "together",
+              .example = "[{name: contracts, path: contracts-lora.gguf}]"),
     DOC_FIELD(struct file_engine_model, threads, "threads", doc_type_count, .fallback = "0",
               .doc = "compute threads; 0: one less than the cores, at least 1"),
     DOC_FIELD(struct file_engine_model, queue, "queue", doc_type_count, .fallback = "64",
@@ -110,11 +144,18 @@ static const struct doc_type engine_models = {
     .kind = DOC_KIND_LIST, .size = sizeof(struct doc_list), .item = &engine_model};
 struct file_engine {
     DOC_LIST_OF(struct file_engine_model) models;
+    int64_t memory;
 };
-static const struct doc_field engine_fields[] = {DOC_FIELD(struct file_engine, models, "models",
-                                                           engine_models,
-                                                           .doc = "models to load, each a target"),
-                                                 {0}};
+static const struct doc_field engine_fields[] = {
+    DOC_FIELD(struct file_engine, models, "models", engine_models,
+              .doc = "models to load, each a target"),
+    DOC_FIELD(struct file_engine, memory, "memory", doc_type_bytes, .fallback = "0",
+              .doc =
+                  "what loaded models may take together, weights and caches; to make room, those "
+                  "loaded on demand go, the one idle for longest first; 0: each load is checked "
+                  "against what the system has",
+              .example = "8G"),
+    {0}};
 static const struct doc_type engine = {.kind = DOC_KIND_OBJECT,
                                        .size = sizeof(struct file_engine),
                                        .name = "engine",

@@ -1,6 +1,6 @@
 #include "gateway/dispatch/plan.h"
 
-#include "gateway/local/local.h"
+#include "gateway/local/resident.h"
 
 /* 1 only in the test builds that prove the door: the router is told that every target may see
  * everything, so that it chooses what it never would, and only the permit is left. */
@@ -122,13 +122,17 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
 static void live_local(const struct plan *plan, const struct snapshot_target *t,
                        struct router_target *facts)
 {
-    struct local_facts now;
-    local_target_facts(t->local, plan->signals.prompt_tokens, &now);
-    facts->first_token_ms = now.first_token_ms;
-    facts->tokens_per_s_milli = now.tokens_per_s_milli;
-    if (now.waiting >= now.queue_max) {
+    struct resident_facts resident;
+    resident_facts(t->local, plan->signals.prompt_tokens, &resident);
+    const struct local_facts *now = &resident.local;
+    facts->first_token_ms = now->first_token_ms;
+    facts->tokens_per_s_milli = now->tokens_per_s_milli;
+    if (resident.retry_after_ms > 0) {
+        facts->health = ROUTER_HEALTH_BREAKER_OPEN;
+        facts->retry_after_ms = resident.retry_after_ms;
+    } else if (now->waiting >= now->queue_max) {
         facts->health = ROUTER_HEALTH_FULL;
-        facts->retry_after_ms = now.first_token_ms > 1000 ? now.first_token_ms : 1000;
+        facts->retry_after_ms = now->first_token_ms > 1000 ? now->first_token_ms : 1000;
     }
 }
 

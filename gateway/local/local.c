@@ -11,6 +11,7 @@ struct local_target {
     struct target base;
     struct engine_model *model;
     struct engine_scheduler *sched;
+    struct engine_adapter *adapter; /* NULL = none; else model and sched are another target's */
     uint32_t context, queue_max;
     char *name;
 };
@@ -41,8 +42,8 @@ static enum base_err count_choices(const struct local_target *target,
 }
 
 /* Converted, with its grammar, and submitted. */
-static enum base_err begin(struct target_stream *stream, const struct target_call *call,
-                           struct base_error *reterr)
+static enum base_err begin(const struct local_target *target, struct target_stream *stream,
+                           const struct target_call *call, struct base_error *reterr)
 {
     struct arena *arena = arena_new(256 << 20);
     struct engine_request request = {0};
@@ -53,6 +54,7 @@ static enum base_err begin(struct target_stream *stream, const struct target_cal
     if (!err)
         err = local_grammar(call->request, &request.grammar, reterr);
     if (!err) {
+        request.adapter = target->adapter;
         request.domain = call->domain;
         request.flow = call->flow;
         err = local_stream_submit(stream, &request, 0, stream->lane_count, reterr);
@@ -84,7 +86,7 @@ static enum base_err local_start(struct target *base, const struct target_call *
     if (!err)
         err = local_stream_new(&options, &stream, reterr);
     if (!err)
-        err = begin(stream, call, reterr);
+        err = begin(target, stream, call, reterr);
     if (err) {
         if (stream)
             local_release(stream);
@@ -173,13 +175,40 @@ fail:
     return err;
 }
 
+enum base_err local_target_adapter(struct target *base, struct slice name, const char *path,
+                                   struct target **ret_target, struct base_error *reterr)
+{
+    const struct local_target *model = (const struct local_target *)base;
+    struct engine_adapter *adapter;
+    enum base_err err = engine_adapter_open(model->model, path, &adapter, reterr);
+    if (err)
+        return err;
+    struct local_target *target = calloc(1, sizeof(*target));
+    char *copy = strndup(name.ptr, name.len);
+    if (!target || !copy) {
+        engine_adapter_unref(adapter);
+        free(target);
+        free(copy);
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for %.*s", SLICE_ARG(name));
+    }
+    *target = *model;
+    target->base = (struct target){&local_ops, slice_from_str(copy)};
+    target->name = copy;
+    target->adapter = adapter;
+    *ret_target = &target->base;
+    return BASE_OK;
+}
+
 void local_target_free(struct target *base)
 {
     if (!base)
         return;
     struct local_target *target = (struct local_target *)base;
-    engine_scheduler_free(target->sched);
-    engine_model_unref(target->model);
+    if (!target->adapter) {
+        engine_scheduler_free(target->sched);
+        engine_model_unref(target->model);
+    }
+    engine_adapter_unref(target->adapter);
     free(target->name);
     free(target);
 }

@@ -33,6 +33,11 @@ enum base_err local_target_new(const struct local_options *options, struct targe
                                struct base_error *reterr) BASE_MUST_USE;
 void local_target_free(struct target *target); /* NULL allowed */
 
+/* The same model with an adapter, as a target of its own; freed before the model's. */
+enum base_err local_target_adapter(struct target *model, struct slice name, const char *path,
+                                   struct target **ret_target,
+                                   struct base_error *reterr) BASE_MUST_USE;
+
 /* enum chat_need bits the model is equipped with; NULL (not loaded): what a model may be. */
 unsigned local_target_features(const struct target *target);
 uint32_t local_target_context(const struct target *target); /* tokens of one request */

@@ -156,7 +156,8 @@ static void open_parcel(struct target_stream *stream, struct parcel *parcel)
         if (stream->failed)
             return;
         stream->failed = true;
-        cancel_lanes(stream);
+        if (!stream->silent) /* else all are cancelled, and the engine may be gone */
+            cancel_lanes(stream);
         parcel->event.error = &parcel->error;
         deliver(stream, &parcel->event);
         return;

@@ -45,12 +45,13 @@ static bool same(struct slice a, struct slice b)
 static enum base_err check_engines(const struct config *now, const struct config *next,
                                    struct config_errors *errors)
 {
-    bool differ = now->engine_model_count != next->engine_model_count;
+    bool differ = now->engine_model_count != next->engine_model_count ||
+                  now->engine_memory_bytes != next->engine_memory_bytes;
     for (size_t i = 0; !differ && i < now->engine_model_count; i++) {
         const struct config_engine_model *a = &now->engine_models[i], *b = &next->engine_models[i];
         differ = !same(a->name, b->name) || !same(a->path, b->path) || a->context != b->context ||
                  a->sequences != b->sequences || a->threads != b->threads || a->queue != b->queue ||
-                 a->kv != b->kv;
+                 a->kv != b->kv || a->on_demand != b->on_demand || a->idle_ms != b->idle_ms;
     }
     return differ ? refuse("engine.models", "a change of what is loaded needs a restart", errors)
                   : BASE_OK;

@@ -1,7 +1,7 @@
 #include "gateway/serve/snapshot.h"
 
 #include "base/crypto/crypto.h"
-#include "gateway/local/local.h"
+#include "gateway/local/resident.h"
 #include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/secret.h"
 
@@ -13,7 +13,8 @@
 /* ---- engine models ---- */
 
 struct engines {
-    struct target **items;
+    struct residents *residents;
+    struct target **items; /* as the models of the configuration */
     size_t count;
 };
 
@@ -37,6 +38,8 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
     engines->items = calloc(config->engine_model_count + 1, sizeof(engines->items[0]));
     if (!engines->items)
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
+    if (!err)
+        err = residents_new(config->engine_memory_bytes, &engines->residents, reterr);
     for (size_t i = 0; !err && i < config->engine_model_count; i++) {
         const struct config_engine_model *m = &config->engine_models[i];
         char *path = path_in(config, m->path);
@@ -49,7 +52,9 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
             .queue_max = m->queue,
             .kv = m->kv,
         };
-        err = path ? local_target_new(&options, &engines->items[i], reterr)
+        struct resident_options resident = {
+            .local = options, .on_demand = m->on_demand, .idle_ms = m->idle_ms};
+        err = path ? residents_add(engines->residents, &resident, &engines->items[i], reterr)
                    : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
         free(path);
         if (!err)
@@ -67,8 +72,7 @@ void engines_free(struct engines *engines)
 {
     if (!engines)
         return;
-    for (size_t i = 0; i < engines->count; i++)
-        local_target_free(engines->items[i]);
+    residents_free(engines->residents);
     free(engines->items);
     free(engines);
 }
@@ -116,28 +120,23 @@ static struct router_capability capability_of(const struct config_capability *c)
     return ret;
 }
 
-static enum base_err add_engine_target(struct build *b, const struct config_engine_model *m,
-                                       size_t at)
+static void add_local(struct build *b, const struct config_engine_model *m, struct target *local,
+                      struct slice name, const struct config_capability *capability)
 {
-    struct target *local = engines_find(b->engines, m->name);
-    if (b->engines && !local)
-        return base_error_set(
-            &b->detail, BASE_ERR_BAD_CONFIG,
-            "engine.models: `%.*s` is not loaded; a change of engine models needs a restart",
-            SLICE_ARG(m->name));
+    size_t at = b->snap->target_count++;
     b->snap->targets[at] =
         (struct snapshot_target){.local = local, .nano_usd_per_second = m->nano_usd_per_second};
     b->snap->facts[at] = (struct router_target){
-        .name = m->name,
-        .model = m->name,
+        .name = name,
+        .model = name,
         .zone = POLICY_ZONE_DEVICE,
         .clearance = m->clearance,
-        .capability = capability_of(&m->capability),
-        .context_tokens = local        ? (int64_t)local_target_context(local)
+        .capability = capability_of(capability),
+        .context_tokens = local        ? (int64_t)resident_context(local)
                           : m->context ? (int64_t)m->context
                                        : -1,
         .max_output_tokens = -1,
-        .features = local_target_features(local),
+        .features = resident_features(local),
         .price = {.per_second = m->nano_usd_per_second, .cache_read = 0},
         .first_token_ms = -1,
         .tokens_per_s_milli = -1,
@@ -145,7 +144,40 @@ static enum base_err add_engine_target(struct build *b, const struct config_engi
         .retry_after_ms = -1,
         .allowed_for_key = true,
     };
+}
+
+static enum base_err add_adapter(struct build *b, const struct config_engine_model *m,
+                                 struct target *model, const struct config_engine_adapter *a)
+{
+    struct target *local = NULL;
+    if (model) {
+        char *path = path_in(b->config, a->path);
+        enum base_err err = path ? residents_adapter(b->engines->residents, model, a->name, path,
+                                                     &local, &b->detail)
+                                 : out_of_memory(b);
+        free(path);
+        if (err)
+            return err;
+    }
+    add_local(b, m, local, a->name, &a->capability);
+    b->snap->targets[b->snap->target_count - 1].is_adapter = true;
     return BASE_OK;
+}
+
+/* The model, then its adapters. */
+static enum base_err add_engine_targets(struct build *b, const struct config_engine_model *m)
+{
+    struct target *local = engines_find(b->engines, m->name);
+    if (b->engines && !local)
+        return base_error_set(
+            &b->detail, BASE_ERR_BAD_CONFIG,
+            "engine.models: `%.*s` is not loaded; a change of engine models needs a restart",
+            SLICE_ARG(m->name));
+    add_local(b, m, local, m->name, &m->capability);
+    enum base_err err = BASE_OK;
+    for (size_t i = 0; !err && i < m->adapter_count; i++)
+        err = add_adapter(b, m, local, &m->adapters[i]);
+    return err;
 }
 
 static struct router_price price_of(const struct upstream_prices *prices)
@@ -248,6 +280,8 @@ static enum base_err build_targets(struct build *b, const struct snapshot *befor
 {
     const struct config *c = b->config;
     size_t count = c->engine_model_count;
+    for (size_t i = 0; i < c->engine_model_count; i++)
+        count += c->engine_models[i].adapter_count;
     for (size_t i = 0; i < c->upstream_count; i++)
         count += c->upstreams[i].model_count;
     struct snapshot *s = b->snap;
@@ -260,7 +294,7 @@ static enum base_err build_targets(struct build *b, const struct snapshot *befor
         return base_error_set(&b->detail, BASE_ERR_BAD_CONFIG,
                               "no targets: give engine.models or upstreams at least one model");
     for (size_t i = 0; i < c->engine_model_count; i++) {
-        enum base_err err = add_engine_target(b, &c->engine_models[i], s->target_count++);
+        enum base_err err = add_engine_targets(b, &c->engine_models[i]);
         if (err)
             return err;
     }
@@ -565,6 +599,9 @@ void snapshot_unref(struct snapshot *snapshot)
 {
     if (!snapshot || __atomic_sub_fetch(&snapshot->refs, 1, __ATOMIC_ACQ_REL) > 0)
         return;
+    for (size_t i = 0; i < snapshot->target_count; i++)
+        if (snapshot->targets[i].is_adapter)
+            resident_adapter_unref(snapshot->targets[i].local);
     router_rules_free(snapshot->rules);
     policy_unref(snapshot->policy);
     for (size_t i = 0; i < snapshot->upstream_count; i++)

@@ -8,7 +8,7 @@
  * Immutable and counted: a request keeps the snapshot it began with. A reload makes a new one
  * whole, or fails and leaves the old one in force. Engine models are shared by all snapshots,
  * because loading them again would double the memory: a reload that changes them is refused and
- * named.
+ * named. Their adapters come and go with a reload.
  *
  * snapshot_new() with engines NULL compiles for `hearth check` and `hearth route`: nothing is
  * loaded, no key is read, and engine models are described by their configuration alone.
@@ -32,7 +32,8 @@ void engines_free(struct engines *engines);                                    /
 struct target *engines_find(const struct engines *engines, struct slice name); /* or NULL */
 
 struct snapshot_target {
-    struct target *local;                 /* engine model; NULL for an upstream's */
+    struct target *local;                 /* engine model (resident.h); NULL for an upstream's */
+    bool is_adapter;                      /* of the engine model before it */
     struct upstream *upstream;            /* NULL for an engine model */
     size_t model;                         /* index within the upstream */
     const struct upstream_prices *prices; /* NULL = unknown */
