@@ -3,11 +3,21 @@
 #include "policy/policy.h"
 
 static const char *const kinds[POLICY_AUDIT_KIND_COUNT] = {
-    [POLICY_AUDIT_PERMIT] = "permit",
-    [POLICY_AUDIT_DENIAL] = "denial",
-    [POLICY_AUDIT_DECLASSIFY] = "declassify",
+    [POLICY_AUDIT_PERMIT] = "permit", [POLICY_AUDIT_LOCAL] = "local",
+    [POLICY_AUDIT_DENIAL] = "denial", [POLICY_AUDIT_DECLASSIFY] = "declassify",
     [POLICY_AUDIT_POLICY] = "policy",
 };
+
+const char *policy_audit_kind_name(enum policy_audit_kind kind)
+{
+    return (unsigned)kind < POLICY_AUDIT_KIND_COUNT ? kinds[kind] : NULL;
+}
+
+static void member_level(struct json_writer *w, const char *key, enum policy_level level)
+{
+    bool is_one = (unsigned)level < POLICY_LEVEL_COUNT;
+    json_member_str(w, key, is_one ? policy_level_name(level) : NULL);
+}
 
 static void member_hash(struct json_writer *w, const char *key, const uint8_t *hash)
 {
@@ -27,17 +37,23 @@ enum base_err policy_audit_write(const struct policy_audit_record *record, struc
     json_open_object(&w);
     json_member_i64(&w, "n", (int64_t)record->number);
     json_member_i64(&w, "t", record->wall_ns);
-    json_member_str(&w, "kind",
-                    (unsigned)record->kind < POLICY_AUDIT_KIND_COUNT ? kinds[record->kind] : NULL);
+    json_member_str(&w, "kind", policy_audit_kind_name(record->kind));
     json_member_string(&w, "request", record->request_id);
     json_member_i64(&w, "attempt", record->attempt);
-    json_member_str(&w, "level", policy_level_name(record->level));
-    json_member_str(&w, "clearance", policy_level_name(record->clearance));
+    member_level(&w, "level", record->level);
+    member_level(&w, "clearance", record->clearance);
     json_member_string(&w, "findings", record->findings);
     json_member_string(&w, "rules", record->rules);
     json_member_string(&w, "destination", record->destination);
+    bool has_zone = (unsigned)record->zone < POLICY_ZONE_COUNT;
+    json_member_str(&w, "zone", has_zone ? policy_zone_name(record->zone) : NULL);
     member_hash(&w, "body", record->body_sha256);
     json_member_i64(&w, "bytes", (int64_t)record->body_bytes);
+    json_key(&w, SLICE("sends"));
+    if (record->sends < 0)
+        json_put_null(&w);
+    else
+        json_put_i64(&w, record->sends);
     member_hash(&w, "policy", record->policy_hash);
     json_close_object(&w);
     return out->err;

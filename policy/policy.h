@@ -504,12 +504,15 @@ void policy_memory_stats(struct policy_memory *memory, struct policy_memory_stat
 /* --- Audit --- */
 
 enum policy_audit_kind {
-    POLICY_AUDIT_PERMIT,     /* a permit was given */
+    POLICY_AUDIT_PERMIT,     /* a permit was given: content may have left the process */
+    POLICY_AUDIT_LOCAL,      /* a target inside the process was asked: nothing left */
     POLICY_AUDIT_DENIAL,     /* a permit was refused, or nothing was cleared */
     POLICY_AUDIT_DECLASSIFY, /* a named step lowered a label */
     POLICY_AUDIT_POLICY,     /* a new policy took effect */
     POLICY_AUDIT_KIND_COUNT
 };
+
+const char *policy_audit_kind_name(enum policy_audit_kind kind); /* "permit" */
 
 struct policy_audit_record {
     enum policy_audit_kind kind;
@@ -517,12 +520,14 @@ struct policy_audit_record {
     int64_t wall_ns;
     struct slice request_id; /* absent for POLICY */
     uint32_t attempt;
-    enum policy_level level, clearance;
-    struct slice findings;      /* policy_inspection_summary() */
-    struct slice rules;         /* names, comma separated */
-    struct slice destination;   /* name */
-    const uint8_t *body_sha256; /* NULL = none */
+    enum policy_level level, clearance; /* POLICY_LEVEL_COUNT = none: null */
+    struct slice findings;              /* policy_inspection_summary() */
+    struct slice rules;                 /* names, comma separated */
+    struct slice destination;           /* name */
+    enum policy_zone zone;              /* of the destination; POLICY_ZONE_COUNT = none: null */
+    const uint8_t *body_sha256;         /* NULL = none */
     size_t body_bytes;
+    int sends; /* how often the body left; -1 = unknown: null */
     const uint8_t *policy_hash;
 };
 

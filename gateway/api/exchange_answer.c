@@ -260,15 +260,6 @@ static int64_t avoided(const struct exchange *ex)
     return own < 0 ? -1 : dearest - own;
 }
 
-static struct slice rules_of(const struct exchange *ex)
-{
-    struct slice list = SLICE_NONE;
-    for (size_t i = 0; i < ex->plan.effects.match_count; i++)
-        list = arena_printf(ex->arena, "%.*s%s%.*s", SLICE_ARG(list), i ? "," : "",
-                            SLICE_ARG(ex->plan.effects.matched[i].rule));
-    return list;
-}
-
 static struct slice to_arena(const struct exchange *ex, struct buffer *json)
 {
     struct slice ret = json->err ? SLICE_NONE : arena_dup(ex->arena, buffer_slice(json));
@@ -335,7 +326,7 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
     if (ex->inspected) {
         row->level = (int)api_exchange_level(ex);
         row->findings = policy_inspection_summary(ex->plan.inspection);
-        row->rules = rules_of(ex);
+        row->rules = plan_rule_names(&ex->plan, ex->arena);
         row->complexity = ex->plan.signals.score.complexity;
         row->unknown = ex->plan.signals.score.unknown != ROUTER_KNOWN;
         row->task = slice_from_str(router_task_name(ex->plan.signals.score.task));

@@ -77,6 +77,9 @@ struct snapshot *cli_snapshot(const char *config_path, int *ret_exit);
  * In `buffer`. */
 const char *cli_state(const char *given, const char *config_path, char *buffer, size_t size);
 
+/* "7d", "12h", "30m": how long ago, in nanoseconds; 0 when it is none of these. */
+int64_t cli_ago_ns(const char *since);
+
 /* ---- a small HTTP client, for our own server ---- */
 
 struct cli_reply {
@@ -101,6 +104,7 @@ int cli_keys(const struct cli_command *command, int argc, char **argv);
 int cli_chat(const struct cli_command *command, int argc, char **argv);
 int cli_route(const struct cli_command *command, int argc, char **argv);
 int cli_explain(const struct cli_command *command, int argc, char **argv);
+int cli_audit(const struct cli_command *command, int argc, char **argv);
 int cli_report(const struct cli_command *command, int argc, char **argv);
 int cli_check(const struct cli_command *command, int argc, char **argv);
 int cli_schema(const struct cli_command *command, int argc, char **argv);

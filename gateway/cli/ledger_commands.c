@@ -236,8 +236,7 @@ int cli_explain(const struct cli_command *command, int argc, char **argv)
 
 /* ---- report ---- */
 
-/* "7d", "12h", "30m": how long ago; 0 when it is none of these. */
-static int64_t ago_ns(const char *since)
+int64_t cli_ago_ns(const char *since)
 {
     int64_t value;
     size_t len = strlen(since);
@@ -280,7 +279,7 @@ int cli_report(const struct cli_command *command, int argc, char **argv)
     if (options.by == LEDGER_GROUP_COUNT)
         return cli_usage(command, "--by: expected target, tenant, route, task, level or day");
     if (since) {
-        int64_t ago = ago_ns(since);
+        int64_t ago = cli_ago_ns(since);
         if (ago == 0)
             return cli_usage(command, "--since: expected a time like 30m, 12h or 7d");
         options.since_wall_ns = clock_wall_ns(clock_system()) - ago;

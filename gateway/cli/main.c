@@ -13,6 +13,8 @@ static const struct cli_command commands[] = {
      cli_route},
     {"explain", "ID", "why a past request went where it went", "hearth explain req_019a --verify",
      cli_explain},
+    {"audit", "[verify | REQUEST]", "what was allowed to leave, and proof of what was not",
+     "hearth audit verify", cli_audit},
     {"report", "", "cost, latency and where requests went", "hearth report --by target --since 7d",
      cli_report},
     {"check", "FILE", "check a configuration without running it",

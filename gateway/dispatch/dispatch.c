@@ -281,6 +281,28 @@ static void newest_destination(const struct snapshot *newest, const struct polic
                                        .clearance = newest->facts[i].clearance};
 }
 
+static void audit_denial(struct dispatch *d, const struct policy_permit_wish *wish)
+{
+    const struct plan *plan = d->options.plan;
+    struct app *app = d->view->worker->app;
+    struct policy_audit_record record = {
+        .kind = POLICY_AUDIT_DENIAL,
+        .wall_ns = clock_wall_ns(app->clock),
+        .request_id = wish->request_id,
+        .attempt = wish->attempt,
+        .level = policy_body_level(wish->body),
+        .clearance = wish->destination.clearance,
+        .findings = policy_inspection_summary(plan->inspection),
+        .rules = plan_rule_names(plan, d->arena),
+        .destination = wish->destination.name,
+        .zone = wish->destination.zone,
+        .body_sha256 = policy_body_sha256(wish->body),
+        .body_bytes = policy_body_bytes(wish->body).len,
+        .policy_hash = policy_hash(wish->newest),
+    };
+    ledger_audit(app->ledger, &record);
+}
+
 static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
@@ -296,6 +318,8 @@ static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
     };
     newest_destination(newest, &wish.destination, &wish.newest_destination);
     enum base_err err = policy_permit_new(&wish, &a->permit, reterr);
+    if (err == BASE_ERR_POLICY_VIOLATION)
+        audit_denial(d, &wish);
     snapshot_unref(newest);
     return err;
 }
@@ -375,6 +399,8 @@ static void begin_attempt(struct dispatch *d, size_t index)
         .zone = facts->zone,
         .level = policy_inspection_level(plan->inspection),
         .clearance = facts->clearance,
+        .findings = policy_inspection_summary(plan->inspection),
+        .rules = plan_rule_names(plan, d->arena),
         .start_wall_ns = clock_wall_ns(d->view->worker->app->clock),
         .ttft_ms = -1,
         .usage = CHAT_USAGE_UNKNOWN,

@@ -162,6 +162,15 @@ void plan_live_targets(void *user, const struct plan *plan, size_t target,
         live_upstream(t, facts);
 }
 
+struct slice plan_rule_names(const struct plan *plan, struct arena *arena)
+{
+    struct slice list = SLICE_NONE;
+    for (size_t i = 0; i < plan->effects.match_count; i++)
+        list = arena_printf(arena, "%.*s%s%.*s", SLICE_ARG(list), i ? "," : "",
+                            SLICE_ARG(plan->effects.matched[i].rule));
+    return list;
+}
+
 const struct chat_request *plan_request_of_text(struct arena *arena, struct slice text)
 {
     struct chat_request *request = arena_calloc(arena, 1, sizeof(*request));

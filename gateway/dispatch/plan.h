@@ -82,6 +82,9 @@ bool plan_key_may_use(const struct plan_who *who, struct slice name);
 void plan_live_targets(void *user, const struct plan *plan, size_t target,
                        struct router_target *facts);
 
+/* Names of the rules that matched, comma separated, in `arena`; absent when none did. */
+struct slice plan_rule_names(const struct plan *plan, struct arena *arena);
+
 /* A request made of one user message, for `hearth route` and the tests of a configuration. */
 const struct chat_request *plan_request_of_text(struct arena *arena, struct slice text);
 

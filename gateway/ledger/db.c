@@ -39,6 +39,16 @@ static const char schema[] =
     "price_date TEXT,"
     " body_sha256 BLOB, body_bytes INTEGER, policy_hash BLOB, sends INTEGER,"
     " PRIMARY KEY(request_id, number)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS audit("
+    " number INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, attempt INTEGER,"
+    " record TEXT NOT NULL, hash BLOB NOT NULL) STRICT;"
+    "CREATE INDEX IF NOT EXISTS audit_request ON audit(request_id);"
+    "CREATE TABLE IF NOT EXISTS audit_start("
+    " number INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;"
+    "CREATE TRIGGER IF NOT EXISTS audit_kept BEFORE DELETE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'audit records stay'); END;"
+    "CREATE TRIGGER IF NOT EXISTS audit_unchanged BEFORE UPDATE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'audit records stay as they are'); END;"
     "CREATE TABLE IF NOT EXISTS facts_base(name TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT;";
 
 static const char insert_request[] =
@@ -47,10 +57,13 @@ static const char insert_request[] =
 #define ATTEMPT_VALUES "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 static const char insert_attempt[] = "INSERT OR REPLACE INTO attempt " ATTEMPT_VALUES;
 static const char insert_leftover[] = "INSERT OR IGNORE INTO attempt " ATTEMPT_VALUES;
+static const char insert_audit[] = "INSERT INTO audit VALUES(?,?,?,?,?,?)";
+static const char insert_start[] = "INSERT INTO audit_start VALUES(?,?)";
 
 struct ledger_db {
     sqlite3 *conn;
-    sqlite3_stmt *request, *attempt, *leftover;
+    sqlite3_stmt *request, *attempt, *leftover, *audit, *start;
+    uint64_t audit_end; /* newest audit record in this file; 0 = none */
     int year, month;
 };
 
@@ -141,11 +154,13 @@ static enum base_err prepare(struct ledger_db *db, const char *path, struct base
     if (!err)
         err = run(db, schema, reterr);
     if (!err)
-        err = run(db, "PRAGMA user_version=3; COMMIT", reterr);
+        err = run(db, "PRAGMA user_version=4; COMMIT", reterr);
     if (!err &&
         (sqlite3_prepare_v2(db->conn, insert_request, -1, &db->request, NULL) != SQLITE_OK ||
          sqlite3_prepare_v2(db->conn, insert_attempt, -1, &db->attempt, NULL) != SQLITE_OK ||
-         sqlite3_prepare_v2(db->conn, insert_leftover, -1, &db->leftover, NULL) != SQLITE_OK))
+         sqlite3_prepare_v2(db->conn, insert_leftover, -1, &db->leftover, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v2(db->conn, insert_audit, -1, &db->audit, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v2(db->conn, insert_start, -1, &db->start, NULL) != SQLITE_OK))
         err = fail(db, "cannot be prepared", reterr);
     return err;
 }
@@ -171,6 +186,8 @@ enum base_err ledger_db_open(const char *folder, int64_t now_wall_ns, struct led
         ledger_db_close(db);
         return err;
     }
+    int64_t end = pragma_number(db, "SELECT ifnull(max(number), 0) FROM audit");
+    db->audit_end = end > 0 ? (uint64_t)end : 0;
     *ret_db = db;
     return BASE_OK;
 }
@@ -182,6 +199,8 @@ void ledger_db_close(struct ledger_db *db)
     sqlite3_finalize(db->request);
     sqlite3_finalize(db->attempt);
     sqlite3_finalize(db->leftover);
+    sqlite3_finalize(db->audit);
+    sqlite3_finalize(db->start);
     (void)sqlite3_close(db->conn); /* the last connection to go writes the log back */
     free(db);
 }
@@ -367,21 +386,89 @@ static bool is_refused(int code)
     return code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH || code == SQLITE_TOOBIG;
 }
 
-enum base_err ledger_db_write(struct ledger_db *db, const struct ledger_row *rows,
-                              size_t *ret_refused, struct base_error *reterr)
+/* ---- audit ---- */
+
+static int finish(struct binder *b)
 {
-    size_t refused = 0;
+    int code = sqlite3_step(b->stmt) & 0xff;
+    (void)sqlite3_reset(b->stmt);
+    (void)sqlite3_clear_bindings(b->stmt);
+    return code;
+}
+
+/* The chain enters this file here. */
+static int insert_beginning(struct ledger_db *db, const struct ledger_audit_mark *before)
+{
+    struct binder b = {.stmt = db->start};
+    put_int(&b, (int64_t)before->number);
+    put_hash(&b, before->hash);
+    return finish(&b);
+}
+
+static bool add_record(struct ledger_db *db, struct ledger_chain *chain,
+                       struct policy_audit_record *record, struct buffer *text)
+{
+    struct ledger_audit_mark before = chain->end;
+    if (ledger_chain_add(chain, record, text, NULL))
+        return false;
+    int code = SQLITE_DONE;
+    if (db->audit_end == 0 || db->audit_end != before.number)
+        code = insert_beginning(db, &before);
+    struct binder b = {.stmt = db->audit};
+    put_int(&b, (int64_t)record->number);
+    put_str(&b, policy_audit_kind_name(record->kind));
+    put_text(&b, record->request_id);
+    put_int(&b, record->attempt);
+    put_text(&b, buffer_slice(text));
+    put_hash(&b, chain->end.hash);
+    if (code == SQLITE_DONE)
+        code = finish(&b);
+    db->audit_end = chain->end.number;
+    return code == SQLITE_DONE;
+}
+
+/* A leftover that was there already has its record. */
+static bool add_audit(struct ledger_db *db, struct ledger_chain *chain,
+                      const struct ledger_row *row, struct buffer *text)
+{
+    struct policy_audit_record record;
+    bool is_new = !row->is_leftover || sqlite3_changes(db->conn) > 0;
+    return !is_new || !ledger_audit_record_of(row, &record) || add_record(db, chain, &record, text);
+}
+
+static bool write_rows(struct ledger_db *db, struct ledger_chain *chain,
+                       const struct ledger_row *rows, size_t *ret_refused)
+{
+    struct buffer text;
+    buffer_init(&text, 1 << 20);
     bool good = sqlite3_exec(db->conn, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK;
     for (const struct ledger_row *row = rows; good && row; row = row->next) {
-        int code = insert(db, row);
+        int code = row->is_audit ? SQLITE_DONE : insert(db, row);
         good = code == SQLITE_DONE || is_refused(code);
-        refused += is_refused(code);
+        *ret_refused += is_refused(code);
+        if (good)
+            good = add_audit(db, chain, row, &text);
     }
-    if (good && sqlite3_exec(db->conn, "COMMIT", NULL, NULL, NULL) == SQLITE_OK) {
+    buffer_done(&text);
+    return good && sqlite3_exec(db->conn, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+enum base_err ledger_db_write(struct ledger_db *db, struct ledger_chain *chain,
+                              const struct ledger_row *rows, size_t *ret_refused,
+                              struct base_error *reterr)
+{
+    size_t refused = 0;
+    uint64_t end = db->audit_end;
+    struct ledger_audit_mark before = chain->end;
+    if (write_rows(db, chain, rows, &refused)) {
         *ret_refused = refused;
+        if (chain->end.number != before.number)
+            ledger_chain_committed(chain);
         return BASE_OK;
     }
     enum base_err err = fail(db, "cannot be written", reterr);
     (void)sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL);
+    chain->end = before;
+    db->audit_end = end;
     return err;
 }

@@ -22,7 +22,8 @@ struct ledger {
     struct ledger_options options;
     char folder[LEDGER_PATH_MAX];
     struct ledger_inflight *inflight;
-    struct ledger_db *db; /* the writer's alone once the thread runs */
+    struct ledger_db *db;      /* the writer's alone once the thread runs */
+    struct ledger_chain chain; /* the same */
     pthread_t thread;
     bool has_thread;
 
@@ -77,8 +78,8 @@ static void pack_hash(struct packer *p, const uint8_t **hash)
 static void pack_attempt(struct packer *p, struct ledger_attempt *a)
 {
     struct slice *slices[] = {
-        &a->request_id,          &a->step,         &a->target,    &a->upstream_url,
-        &a->provider_request_id, &a->served_model, &a->price_date};
+        &a->request_id,   &a->step,       &a->target,   &a->upstream_url, &a->provider_request_id,
+        &a->served_model, &a->price_date, &a->findings, &a->rules};
     for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
         pack(p, slices[i]);
     pack_hash(p, &a->body_sha256);
@@ -107,6 +108,29 @@ static struct ledger_row *row_of_attempt(const struct ledger_attempt *attempt)
     *row = (struct ledger_row){.is_attempt = true, .u.attempt = *attempt};
     p = (struct packer){row->bytes, 0};
     pack_attempt(&p, &row->u.attempt);
+    return row;
+}
+
+static void pack_audit(struct packer *p, struct policy_audit_record *r)
+{
+    struct slice *slices[] = {&r->request_id, &r->findings, &r->rules, &r->destination};
+    for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++)
+        pack(p, slices[i]);
+    pack_hash(p, &r->body_sha256);
+    pack_hash(p, &r->policy_hash);
+}
+
+static struct ledger_row *row_of_audit(const struct policy_audit_record *record)
+{
+    struct policy_audit_record copy = *record;
+    struct packer p = {0};
+    pack_audit(&p, &copy);
+    struct ledger_row *row = malloc(sizeof(*row) + p.len);
+    if (!row)
+        return NULL;
+    *row = (struct ledger_row){.is_audit = true, .u.audit = *record};
+    p = (struct packer){row->bytes, 0};
+    pack_audit(&p, &row->u.audit);
     return row;
 }
 
@@ -237,7 +261,7 @@ static bool write_group(struct ledger *ledger, struct ledger_row *rows)
     if (!err)
         err = write_bases(ledger, &detail);
     if (!err)
-        err = ledger_db_write(ledger->db, rows, &refused, &detail);
+        err = ledger_db_write(ledger->db, &ledger->chain, rows, &refused, &detail);
     bool was_failing = atomic_exchange(&ledger->failing, err != BASE_OK);
     if (err && !was_failing)
         log_event(LOG_ERROR, "the ledger cannot be written; rows wait in memory",
@@ -358,7 +382,7 @@ static enum base_err recover(struct ledger *ledger, struct base_error *reterr)
     if (!err && left.out_of_memory)
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for what a crash left");
     if (!err && left.rows)
-        err = ledger_db_write(ledger->db, left.rows, &refused, reterr);
+        err = ledger_db_write(ledger->db, &ledger->chain, left.rows, &refused, reterr);
     (void)free_rows(left.rows);
     if (err)
         return err;
@@ -372,6 +396,15 @@ static enum base_err recover(struct ledger *ledger, struct base_error *reterr)
 }
 
 /* ---- life ---- */
+
+/* A mark outside of the state folder, for whoever keeps logs elsewhere. */
+static void log_chain(const struct ledger *ledger, const char *what)
+{
+    char hash[2 * POLICY_HASH_BYTES + 1];
+    ledger_audit_hex(ledger->chain.end.hash, hash);
+    log_event(LOG_INFO, what, LOG_INT("record", ledger->chain.end.number), LOG_STR("hash", hash),
+              LOG_END);
+}
 
 static enum base_err start_writer(struct ledger *ledger, struct base_error *reterr)
 {
@@ -425,12 +458,17 @@ enum base_err ledger_open(const struct ledger_options *options, struct ledger **
         ledger->options.queue_max = QUEUE_DEFAULT;
     if (!ledger->options.clock)
         ledger->options.clock = clock_system();
+    ledger->chain.head_fd = -1;
     enum base_err err = make_folder(ledger, reterr);
     ledger->options.state_dir = NULL; /* the caller's, for the call only */
     if (!err)
         err = open_month(ledger, reterr);
     if (!err)
+        err = ledger_chain_open(&ledger->chain, options->state_dir, ledger->folder, reterr);
+    if (!err)
         err = recover(ledger, reterr);
+    if (!err)
+        log_chain(ledger, "the audit chain goes on here");
     if (!err)
         err = start_writer(ledger, reterr);
     if (err) {
@@ -451,9 +489,12 @@ void ledger_close(struct ledger *ledger)
     pthread_mutex_unlock(&ledger->lock);
     if (ledger->has_thread)
         pthread_join(ledger->thread, NULL);
+    if (ledger->has_thread)
+        log_chain(ledger, "the audit chain ends here");
     lose(ledger, free_rows(ledger->head)); /* there only when the writer had to give up */
     ledger_db_close(ledger->db);
     ledger_inflight_close(ledger->inflight);
+    ledger_chain_close(&ledger->chain);
     for (struct ledger_base *next; ledger->bases; ledger->bases = next) {
         next = ledger->bases->next;
         free(ledger->bases);
@@ -489,6 +530,11 @@ void ledger_attempt_end(struct ledger *ledger, struct ledger_ticket ticket,
 void ledger_request_end(struct ledger *ledger, const struct ledger_request *request)
 {
     enqueue(ledger, row_of_request(request), (struct ledger_ticket){0});
+}
+
+void ledger_audit(struct ledger *ledger, const struct policy_audit_record *record)
+{
+    enqueue(ledger, row_of_audit(record), (struct ledger_ticket){0});
 }
 
 /* Room for one more: what is too old goes, once it is written. */

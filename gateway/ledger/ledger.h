@@ -21,6 +21,12 @@
  * `unknown` with unknown cost. When the machine itself went down in between, all of them are
  * `unknown`: nobody knows what the disk missed.
  *
+ * Audit: for each attempt that is recorded, each refusal, and each policy that takes effect, a
+ * record of the audit chain (policy.h) is written in the same transaction as the row it speaks of:
+ * both are there or none, also after a crash. The chain goes on over restarts and months. Nothing
+ * changes or deletes a record. What the chain cannot show by itself, that it was cut at its end, is
+ * told by the file ledger/audit.head, and by whoever keeps a mark (number and hash) elsewhere.
+ *
  * Never in the ledger: prompts, answers, keys, values of findings. Unknown numbers are NULL, never
  * 0. Money is nano-dollars.
  *
@@ -39,7 +45,7 @@
 #include "base/core/clock.h"
 #include "base/core/error.h"
 #include "base/core/slice.h"
-#include "policy/level.h"
+#include "policy/policy.h"
 
 struct ledger;
 
@@ -88,6 +94,7 @@ struct ledger_attempt {
     struct slice served_model;        /* the name in the answer */
     enum policy_zone zone;
     enum policy_level level, clearance;
+    struct slice findings, rules; /* for the audit; as in a request. Not known after a crash */
     int64_t start_wall_ns;
     int64_t ttft_ms, total_ms;
     enum ledger_status status;
@@ -159,6 +166,10 @@ enum { LEDGER_BASES_MAX = 64 };
 enum base_err ledger_facts_base(struct ledger *ledger, struct slice name,
                                 struct slice facts) BASE_MUST_USE;
 
+/* A decision that is no row: a permit refused while others were tried, a policy in force. Copied,
+ * but for `number`, which the chain gives. Any thread. */
+void ledger_audit(struct ledger *ledger, const struct policy_audit_record *record);
+
 /* Waits until everything handed over so far is committed (tests, shutdown). False after
  * `timeout_ms`. */
 bool ledger_flush(struct ledger *ledger, int64_t timeout_ms);
@@ -205,5 +216,52 @@ enum base_err ledger_report(struct ledger_reader *reader,
  * enough when it is unique. NOT_FOUND, BAD_VALUE (ambiguous). */
 enum base_err ledger_show(struct ledger_reader *reader, struct slice id, struct buffer *out,
                           struct base_error *reterr) BASE_MUST_USE;
+
+/* ---- audit ---- */
+
+/* A place in the chain: after this record it had this hash. */
+struct ledger_audit_mark {
+    uint64_t number;
+    uint8_t hash[POLICY_HASH_BYTES];
+};
+/* "NUMBER:HEX" */
+bool ledger_audit_mark_parse(struct slice text, struct ledger_audit_mark *ret);
+void ledger_audit_hex(const uint8_t hash[POLICY_HASH_BYTES], char out[2 * POLICY_HASH_BYTES + 1]);
+
+/* One record, as it stands there. Valid during the call. */
+struct ledger_audit_entry {
+    struct slice record; /* the JSON text that was hashed */
+    uint64_t number;
+    int64_t wall_ns;
+    struct slice kind, request_id, level, clearance, findings, rules, destination, zone;
+    struct slice body_sha256, policy_hash; /* in hexadecimal */
+    int64_t attempt, bytes, sends;         /* sends -1 = unknown */
+};
+
+struct ledger_audit_options {
+    const struct ledger_audit_mark *expected; /* must be part of the chain; NULL = none */
+    /* Called for every record, in order, also behind a fault. Anything but OK ends it. May be
+     * NULL. */
+    enum base_err (*on_record)(void *user, const struct ledger_audit_entry *entry,
+                               struct base_error *reterr);
+    void *user;
+};
+
+struct ledger_audit_summary {
+    uint64_t records;
+    uint64_t first;                /* number of the first one that is here */
+    struct ledger_audit_mark last; /* to be kept elsewhere */
+    uint64_t faults;               /* 0 = the chain is whole */
+    uint64_t fault_at;             /* number of the first record that is changed, missing... */
+    char fault[480];               /* what is wrong with it */
+};
+
+/* Goes along the whole chain, months in order; compares each record with its hash, with the one
+ * before it, with the attempt it speaks of, and the end with audit.head. A fault is not an error.
+ * May run beside a Hearth that writes. Errors: IO, BAD_FILE (no database), NO_MEMORY. */
+enum base_err ledger_audit_read(struct ledger_reader *reader,
+                                const struct ledger_audit_options *options,
+                                struct ledger_audit_summary *ret_summary,
+                                struct base_error *reterr) BASE_MUST_USE;
 
 #endif

@@ -141,11 +141,26 @@ static enum base_err read_month(const char *path, ledger_month_fn fn, void *user
 enum base_err ledger_reader_each(struct ledger_reader *reader, ledger_month_fn fn, void *user,
                                  struct base_error *reterr)
 {
-    char path[LEDGER_PATH_MAX + 32];
     enum base_err err = BASE_OK;
-    for (size_t i = 0; !err && i < reader->count; i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", reader->folder, reader->months[i]);
-        err = read_month(path, fn, user, reterr);
-    }
+    for (size_t i = 0; !err && i < reader->count; i++)
+        err = ledger_reader_one(reader, i, fn, user, reterr);
     return err;
+}
+
+enum base_err ledger_reader_one(struct ledger_reader *reader, size_t month, ledger_month_fn fn,
+                                void *user, struct base_error *reterr)
+{
+    char path[LEDGER_PATH_MAX + 32];
+    (void)snprintf(path, sizeof(path), "%s/%s", reader->folder, reader->months[month]);
+    return read_month(path, fn, user, reterr);
+}
+
+size_t ledger_reader_months(const struct ledger_reader *reader)
+{
+    return reader->count;
+}
+
+const char *ledger_reader_folder(const struct ledger_reader *reader)
+{
+    return reader->folder;
 }

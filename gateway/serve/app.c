@@ -84,3 +84,16 @@ void app_run_left(struct app *app)
         free(left);
     }
 }
+
+void app_audit_policy(struct app *app, const struct snapshot *snapshot)
+{
+    struct policy_audit_record record = {
+        .kind = POLICY_AUDIT_POLICY,
+        .wall_ns = clock_wall_ns(app->clock),
+        .level = POLICY_LEVEL_COUNT,
+        .clearance = POLICY_LEVEL_COUNT,
+        .zone = POLICY_ZONE_COUNT,
+        .policy_hash = policy_hash(snapshot->policy),
+    };
+    ledger_audit(app->ledger, &record);
+}

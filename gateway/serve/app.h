@@ -80,6 +80,9 @@ void app_run_left(struct app *app);
 /* The newest snapshot, with a reference for the caller. Any thread. */
 struct snapshot *app_newest(struct app *app);
 
+/* Writes into the audit that this policy is in force from now on. Any thread. */
+void app_audit_policy(struct app *app, const struct snapshot *snapshot);
+
 enum base_err view_new(struct worker *worker, struct snapshot *snapshot, struct view **ret_view,
                        struct base_error *reterr) BASE_MUST_USE;
 struct view *view_ref(struct view *view);

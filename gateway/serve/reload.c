@@ -137,6 +137,7 @@ static void put_into_force(struct app *app, struct snapshot *snapshot)
     app->newest = snapshot_ref(snapshot);
     pthread_mutex_unlock(&app->newest_lock);
     snapshot_unref(before);
+    app_audit_policy(app, snapshot);
     for (unsigned i = 0; i < app->worker_count; i++) {
         struct swap *swap = malloc(sizeof(*swap));
         if (!swap) {

@@ -129,6 +129,8 @@ static enum base_err open_state(struct process *p, struct base_error *reterr)
     if (!err && ledger_facts_base(app->ledger, p->first->base_name, p->first->base_json))
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
     if (!err)
+        app_audit_policy(app, p->first);
+    if (!err)
         err = state_memory_open(p->state, config, &app->memory, reterr);
     if (!err)
         err = keys_open(state_path(p->state, "keys.json"), app->clock, app->random, &app->keys,

@@ -84,6 +84,13 @@ upstreams:${modes.map((mode, i) => `
             'received, and not in the ledger');
         assert.deepEqual([...surelySent].filter(([sha, times]) => times > (receivedBy.get(sha) || 0))
             .map(([sha]) => rows.filter((row) => row.body_sha256 === sha)), [], 'in the ledger, and not received');
+        const verified = JSON.parse((await hearth.run('audit', 'verify', '--json')).stdout);
+        assert.equal(verified.verified, true, `${verified.fault_at}: ${verified.fault}`);
+        const permits = (await hearth.run('audit', '--kind', 'permit', '--json')).stdout.trim().split('\n').map(JSON.parse);
+        const permitted = new Set(permits.map((record) => record.body));
+        assert.deepEqual([...receivedBy.keys()].filter((sha) => !permitted.has(sha)), [], 'received, and no permit recorded');
+        assert.equal(permits.length, rows.length);
+        t.diagnostic(`audit: ${verified.records} records, the chain is whole`);
         for (const row of rows)
             if (row.status === 'unknown')
                 assert.equal(row.cost_nano_usd, null, 'the cost of an attempt cut off is not known');

@@ -22,6 +22,7 @@ const ROUNDS = Math.max(8, Math.min(40, Math.round(SECONDS / 30)));
 const WARM_UP = Math.ceil(ROUNDS / 4); /* rounds until everything has been used that is kept */
 const CLIENTS = 16;
 const BODY_MAX = 2 << 20;
+const HANGS_MS = 60000;
 const RSS_MORE = (rss) => rss * 0.1 + (32 << 20); /* an allocator, and more so a sanitizer's, keeps what it once had */
 const FILES_MORE = 8; /* connections to providers that are kept for the next request */
 
@@ -84,12 +85,23 @@ class Soak {
             this.oddities.push(`${response.status} for ${response.url}`);
     }
 
-    async post(body, { path = '/chat/completions', signal, headers } = {}) {
+    /* `patience`: the client leaves after so many milliseconds. */
+    async post(body, { path = '/chat/completions', patience } = {}) {
+        const leaving = new AbortController();
+        const timer = setTimeout(() => leaving.abort(), patience ?? HANGS_MS);
         this.asked++;
-        const response = await fetch(this.hearth.url + path, { method: 'POST', body, signal, headers });
-        if (path === '/chat/completions')
-            this.note(response);
-        return { status: response.status, text: await response.text() };
+        try {
+            const response = await fetch(this.hearth.url + path, { method: 'POST', body, signal: leaving.signal });
+            if (path === '/chat/completions')
+                this.note(response);
+            return { status: response.status, text: await response.text() };
+        } catch (error) {
+            if (leaving.signal.aborted && !patience)
+                this.oddities.push(`no end of an answer after ${HANGS_MS} ms: ${body.slice(0, 200)}`);
+            throw error;
+        } finally {
+            clearTimeout(timer);
+        }
     }
 
     /* ---- clients; each name stands for one visit ---- */
@@ -117,16 +129,12 @@ class Soak {
     }
 
     async leaves() {
-        const leaving = new AbortController();
-        const timer = setTimeout(() => leaving.abort(), randomInt(60));
         try {
-            await this.post(this.chat(pick([this.upstream(), this.upstream(), this.upstream(), 'p11/m', 'demo', 'steps']), { stream: randomInt(2) === 1 }),
-                { signal: leaving.signal });
+            await this.post(this.chat(pick([this.upstream(), this.upstream(), this.upstream(), 'p11/m', 'demo', 'steps']),
+                { stream: randomInt(2) === 1 }), { patience: 1 + randomInt(60) });
         } catch (error) {
             if (error.name !== 'AbortError')
                 throw error;
-        } finally {
-            clearTimeout(timer);
         }
     }
 
@@ -256,7 +264,7 @@ class Soak {
         this.hearth.output = '';
     }
 
-    async run(t) {
+    async run() {
         const end = Date.now() + SECONDS * 1000;
         let first, last;
         for (let round = 1; round <= ROUNDS; round++) {
@@ -266,7 +274,7 @@ class Soak {
             last = this.figures();
             if (round === WARM_UP)
                 first = last;
-            t.diagnostic(`round ${round} of ${ROUNDS}: ${this.asked} requests, ${(last.rss / 1048576).toFixed(1)} MiB, ` +
+            console.log(`round ${round} of ${ROUNDS}: ${this.asked} requests, ${(last.rss / 1048576).toFixed(1)} MiB, ` +
                 `${last.threads} threads, ${last.files} files`);
         }
         return { first, last };
@@ -290,7 +298,7 @@ test('soak: memory, threads and files stay flat, and the ledger agrees', { timeo
     t.after(() => soak.provider.stop());
     soak.hearth = await startHearth({ t, config: config(soak.provider.url, 0),
         env: { ASAN_OPTIONS: 'quarantine_size_mb=16', UBSAN_OPTIONS: 'print_stacktrace=1' } });
-    const { first, last } = await soak.run(t);
+    const { first, last } = await soak.run();
     const metrics = await (await fetch(soak.hearth.origin + '/metrics')).text();
     const counted = (name) => [...metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\d+)$`, 'gm'))]
         .reduce((sum, match) => sum + Number(match[1]), 0);

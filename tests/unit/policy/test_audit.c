@@ -22,7 +22,9 @@ static void write_all(struct stored *list)
                                              .findings = SLICE("email"),
                                              .rules = SLICE(""),
                                              .destination = SLICE("openai/\"x\""),
+                                             .zone = POLICY_ZONE_CLOUD,
                                              .body_bytes = 17,
+                                             .sends = 1,
                                              .policy_hash = policy_hash_bytes};
         buffer_init(&list[i].text, 4096);
         assert_int_equal(policy_audit_write(&record, &list[i].text), BASE_OK);
@@ -53,8 +55,8 @@ static void test_form(void **state)
         "{\"n\":1,\"t\":1000,\"kind\":\"permit\",\"request\":\"req\",\"attempt\":0,\"level\":"
         "\"internal\","
         "\"clearance\":\"internal\",\"findings\":\"email\",\"rules\":\"\",\"destination\":\"openai/"
-        "\\\"x\\\"\","
-        "\"body\":null,\"bytes\":17,\"policy\":"
+        "\\\"x\\\"\",\"zone\":\"cloud\","
+        "\"body\":null,\"bytes\":17,\"sends\":1,\"policy\":"
         "\"ab01000000000000000000000000000000000000000000000000000000000000\"}";
     assert_true(slice_eq_str(buffer_slice(&list[0].text), expected));
     for (size_t i = 0; i < RECORDS; i++)
