@@ -78,9 +78,25 @@ static const struct engine_arch archs[] = {
         .sinks = true,
         .window_period = 2,
     },
+    {
+        .name = "bert",
+        .rope = ENGINE_ROPE_NONE,
+        .norm = ENGINE_NORM_LAYER,
+        .activation = ENGINE_ACTIVATION_GELU,
+        .mlp = ENGINE_MLP_PLAIN,
+        .encoder = true,
+        .positions = true,
+    },
+    {
+        .name = "nomic-bert",
+        .rope = ENGINE_ROPE_NEOX,
+        .norm = ENGINE_NORM_LAYER,
+        .encoder = true,
+    },
 };
 #define ARCH_NAMES                                                                                 \
-    "llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss"
+    "llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss, bert, "   \
+    "nomic-bert"
 
 const struct engine_arch *engine_arch_find(struct slice name)
 {
@@ -392,6 +408,7 @@ enum base_err engine_hparams_read(const struct gguf *file, const struct engine_a
     hp.n_layer = read_size(&r, "block_count", 1, 1024, 0);
     hp.n_ff = read_sizes(&r, "feed_forward_length", hp.n_layer, 1, 1U << 20, 0);
     hp.context_train = read_size(&r, "context_length", 1, 1U << 28, 2048);
+    hp.pooling = read_size(&r, "pooling_type", 0, 4, 0);
     read_heads(&r, &hp);
     read_experts(&r, &hp);
     read_window(&r, &hp);

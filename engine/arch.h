@@ -21,7 +21,7 @@
 enum engine_rope_kind {
     ENGINE_ROPE_NORM, /* 2i and 2i + 1 */
     ENGINE_ROPE_NEOX, /* i and i + n_rot / 2 */
-    ENGINE_ROPE_NONE
+    ENGINE_ROPE_NONE  /* positions are added to the embeddings, or nowhere */
 };
 
 enum engine_norm_kind {
@@ -47,6 +47,9 @@ struct engine_arch {
     enum engine_mlp_kind mlp;
     enum engine_experts_kind experts;
     bool qk_norm;         /* RMS norm of each head of q and k before the rotation */
+    bool encoder;         /* every token sees every other; embeddings, no logits; the norms stand
+                             behind the sums, not before the blocks */
+    bool positions;       /* position_embd is added to the embeddings */
     bool post_norms;      /* post_attention_norm, post_ffw_norm on what a block adds */
     const char *ffn_norm; /* NULL = "ffn_norm" */
     bool scale_embd;      /* embeddings times sqrt(n_embd) */
@@ -94,6 +97,7 @@ struct engine_hparams {
     uint32_t n_expert;         /* 0 = dense */
     uint32_t n_expert_used, n_ff_expert;
     uint32_t window;
+    uint32_t pooling; /* as in the file: 0 not said, 1 mean, 2 first token, 3 last */
     float norm_eps;
     float attn_scale, attn_cap, final_cap, embd_scale; /* caps: 0 = none */
     float temperature;                                 /* 0 = none */
@@ -119,8 +123,8 @@ struct engine_matrix {
     uint64_t row_bytes;                 /* there */
     uint32_t rows, cols;
     uint32_t tensor, first_row; /* where it lies: index of the file's tensor, and row there */
-    const uint8_t *panels; /* kernels/panel.h, or NULL */
-    size_t panel_bytes;    /* of sixteen rows */
+    const uint8_t *panels;      /* kernels/panel.h, or NULL */
+    size_t panel_bytes;         /* of sixteen rows */
 };
 
 struct engine_norm {
@@ -138,6 +142,7 @@ struct engine_layer {
     struct engine_layer_shape shape;
     struct engine_norm attn_norm, ffn_norm;           /* before a block: [n_embd] */
     struct engine_norm post_attn_norm, post_ffn_norm; /* on what it adds */
+    struct engine_norm attn_sum_norm, ffn_sum_norm;   /* on the sum */
     float *q_norm, *k_norm;                           /* [head_dim] or NULL */
     float *sinks;                                     /* [n_head] or NULL */
     struct engine_matrix q, k, v, o;
@@ -149,9 +154,11 @@ struct engine_layer {
 };
 
 struct engine_weights {
-    struct engine_matrix token_embd; /* [n_vocab][n_embd] */
-    struct engine_matrix output;     /* as token_embd when tied */
-    struct engine_norm output_norm;
+    struct engine_matrix token_embd;  /* [n_vocab][n_embd] */
+    struct engine_matrix output;      /* as token_embd when tied */
+    struct engine_matrix token_types; /* [types][n_embd] or absent; the first is used */
+    struct engine_matrix positions;   /* [context_train][n_embd] or absent */
+    struct engine_norm embd_norm, output_norm;
     float *rope_freqs;             /* [n_rot / 2] divisors of the angles, or NULL */
     float *rope_long, *rope_short; /* the same for contexts past context_original, and up to it */
     struct engine_layer *layers;   /* [n_layer] */

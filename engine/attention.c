@@ -76,6 +76,12 @@ static uint32_t first_key(const struct engine_layer *layer, uint32_t position)
     return window > 0 && position >= window ? position - window + 1 : 0;
 }
 
+/* And the first that it may not. */
+static uint32_t end_key(const struct engine_session *s, const struct engine_slot *slot)
+{
+    return s->model->arch->encoder ? s->kv.sequences[slot->sequence].length : slot->position + 1;
+}
+
 /* A running softmax over nothing; a sink is a score whose value is zero. */
 static void begin(const struct engine_layer *layer, uint32_t head, float *largest, float *sum)
 {
@@ -98,7 +104,7 @@ static void compute_unit(struct engine_session *s, const struct engine_token_run
         begin(layer, (uint32_t)(kv_head * group + i % group), &sc.largest[i], &sc.sums[i]);
     for (size_t t = 0; t < run->count; t++)
         memset(s->att + (run->first + t) * row + first, 0, group * head_dim * sizeof(float));
-    uint32_t last = slots[run->count - 1].position;
+    uint32_t last = end_key(s, &slots[run->count - 1]) - 1;
     for (uint32_t p = first_key(layer, slots->position) / ENGINE_PAGE; p <= last / ENGINE_PAGE;
          p++) {
         uint32_t start = p * ENGINE_PAGE;
@@ -107,7 +113,7 @@ static void compute_unit(struct engine_session *s, const struct engine_token_run
         const float *values = s->kv.type->values(
             s->kernels, engine_kv_values(&s->kv, pages[p], a->il, kv_head), head_dim, sc.values);
         for (size_t t = 0; t < run->count; t++) {
-            uint32_t end = slots[t].position + 1, from = first_key(layer, slots[t].position);
+            uint32_t end = end_key(s, &slots[t]), from = first_key(layer, slots[t].position);
             if (end <= start || from >= start + ENGINE_PAGE)
                 continue;
             from = from > start ? from - start : 0;

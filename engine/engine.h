@@ -41,11 +41,11 @@
  *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
  *
  * What it computes: architectures llama (Mistral, SmolLM, Mixtral...), mistral3, qwen2, qwen3,
- * qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss (docs/models.md has the table); weights
- * F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS,
- * MXFP4, in any mix. All but Q8_0 are multiplied with float32 activations; Q8_0 with 8-bit
- * ones, 32 a scale, where the processor has vectors (nmse of the logits about 1e-4; with
- * HEARTH_CPU=portable as exact as the rest).
+ * qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss, and encoders for embeddings bert, nomic-bert
+ * (docs/models.md has the table); weights F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K,
+ * Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, in any mix. Formats with panels (kernels/panel.h) are
+ * multiplied with 8-bit activations, one scale for 32 (nmse of the logits about 1e-4), the others
+ * with float32 ones.
  *
  * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
  * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot
@@ -109,6 +109,7 @@ struct engine_model_info {
     uint32_t n_vocab;
     uint32_t context_train; /* tokens the model was made for */
     uint32_t n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
+    bool encoder; /* gives embeddings, no text: sessions compute it through engine_embed() alone */
     uint64_t param_count;
     uint64_t weight_bytes; /* bytes of the file's tensor data */
     /* What the model is, as 32 hexadecimal digits: the same for copies of a file, different for
@@ -342,6 +343,26 @@ typedef bool (*engine_row_fn)(void *user, size_t position, const float *logits);
 enum base_err engine_logits(struct engine_model *model, const struct engine_adapter *adapter,
                             const uint32_t *tokens, size_t count, uint32_t threads,
                             engine_row_fn on_row, void *user, struct base_error *reterr);
+
+/* What stands for a text among the hidden states of its tokens. */
+enum engine_pooling {
+    ENGINE_POOLING_MODEL, /* as the file says; else MEAN for encoders, LAST for others */
+    ENGINE_POOLING_MEAN,
+    ENGINE_POOLING_FIRST, /* the classification token of BERT */
+    ENGINE_POOLING_LAST,
+    ENGINE_POOLING_COUNT
+};
+
+/*
+ * The embedding of one text: n_embd numbers, of length 1 when `normalise`. Tokens with the model's
+ * special ones, as engine_tokenize(.., add_special) gives them. Uses sequence 0 of the session;
+ * what it held is forgotten. An encoder takes the text in one step, so it must fit the session's
+ * batch. CONTEXT_LENGTH: too long; BAD_VALUE; UNSUPPORTED: the file asks for another pooling (a
+ * reranker).
+ */
+enum base_err engine_embed(struct engine_session *session, const uint32_t *tokens, size_t count,
+                           enum engine_pooling pooling, bool normalise, float *ret_vector,
+                           struct base_error *reterr);
 
 /* Speed: medians over `runs` runs, without loading. */
 struct engine_bench_options {
@@ -767,9 +788,6 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  *
  * Nothing below exists yet; each addition leaves the calls above as they are.
  *
- * Embeddings: engine_embed(session, tokens, count, pooling, normalise, vector, reterr): the last
- *     hidden state of one sequence, mean or CLS or last. Encoder models are rows of the
- *     architecture table with a graph of their own; engine_session_step() refuses them.
  * Many answers are as many requests: of one domain they share the prompt.
  * Speculative decoding: `draft` in engine_scheduler_options; engine_session_step() already gives
  *     logits for several positions of a sequence, and engine_session_trim() takes back the refused

@@ -57,11 +57,33 @@ static void normalise(const struct engine_session *s, const struct engine_norm *
         s->kernels->layer_norm(x, norm->weight, norm->bias, hp->n_embd, hp->norm_eps, y);
 }
 
-static void attention_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
+/* What a block reads: the stream, normed where there is a norm before the block. */
+static void read_stream(const struct engine_session *s, const struct engine_norm *norm, size_t t)
 {
     size_t n_embd = s->model->hp.n_embd;
-    float *branch = s->branch + t * n_embd;
-    normalise(s, &layer->attn_norm, s->x + t * n_embd, branch);
+    const float *x = s->x + t * n_embd;
+    if (norm->weight)
+        normalise(s, norm, x, s->branch + t * n_embd);
+    else
+        memcpy(s->branch + t * n_embd, x, n_embd * sizeof(*x));
+}
+
+/* What a block gives, added to the stream. */
+static void add_to_stream(const struct engine_session *s, const float *bias,
+                          const struct engine_norm *before, const struct engine_norm *behind,
+                          size_t t)
+{
+    size_t n_embd = s->model->hp.n_embd;
+    float *x = s->x + t * n_embd, *branch = s->branch + t * n_embd;
+    add_bias(s, branch, bias, n_embd);
+    normalise(s, before, branch, branch);
+    s->kernels->add(x, branch, n_embd);
+    normalise(s, behind, x, x);
+}
+
+static void attention_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
+{
+    read_stream(s, &layer->attn_norm, t);
 }
 
 /* Turns the pairs of each head by the angles of the token's position. */
@@ -73,6 +95,8 @@ static void rotate(const struct engine_session *s, const struct engine_layer *la
     size_t half = hp->n_rot / 2;
     bool norm = s->model->arch->rope == ENGINE_ROPE_NORM;
     size_t step = norm ? 2 : 1, apart = norm ? 1 : half;
+    if (s->model->arch->rope == ENGINE_ROPE_NONE)
+        return;
     for (size_t h = 0; h < heads; h++, x += hp->head_dim) {
         for (size_t i = 0; i < half; i++) {
             float c = table[2 * i], d = table[2 * i + 1];
@@ -129,12 +153,8 @@ static void attention_keys(struct engine_session *s, const struct engine_layer *
 
 static void ffn_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    size_t n_embd = s->model->hp.n_embd;
-    float *x = s->x + t * n_embd, *branch = s->branch + t * n_embd;
-    add_bias(s, branch, layer->o_bias, n_embd);
-    normalise(s, &layer->post_attn_norm, branch, branch);
-    s->kernels->add(x, branch, n_embd);
-    normalise(s, &layer->ffn_norm, x, branch);
+    add_to_stream(s, layer->o_bias, &layer->post_attn_norm, &layer->attn_sum_norm, t);
+    read_stream(s, &layer->ffn_norm, t);
 }
 
 void engine_activate(const struct engine_session *s, const struct engine_mlp *mlp, float *gate,
@@ -156,11 +176,7 @@ static void ffn_middle(struct engine_session *s, const struct engine_layer *laye
 
 static void ffn_out(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
-    size_t n_embd = s->model->hp.n_embd;
-    float *branch = s->branch + t * n_embd;
-    add_bias(s, branch, layer->mlp.down_bias, n_embd);
-    normalise(s, &layer->post_ffn_norm, branch, branch);
-    s->kernels->add(s->x + t * n_embd, branch, n_embd);
+    add_to_stream(s, layer->mlp.down_bias, &layer->post_ffn_norm, &layer->ffn_sum_norm, t);
 }
 
 /* --- layers ------------------------------------------------------------------------------- */
@@ -240,15 +256,28 @@ static void fill_rope(struct engine_session *s, size_t t)
     }
 }
 
+/* Adds a row of `m`, where there is such a matrix. */
+static void add_row(const struct engine_session *s, const struct engine_matrix *m, size_t row,
+                    float *scratch, float *x)
+{
+    if (!m->format)
+        return;
+    engine_matrix_row(m, row, scratch);
+    s->kernels->add(x, scratch, m->cols);
+}
+
 static void embed(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     const struct engine_hparams *hp = &s->model->hp;
-    const struct engine_matrix *m = &s->model->weights.token_embd;
-    float *x = s->x + t * hp->n_embd;
+    const struct engine_weights *w = &s->model->weights;
+    float *x = s->x + t * hp->n_embd, *scratch = s->branch + t * hp->n_embd;
     (void)layer;
-    engine_matrix_row(m, s->slots[t].token, x);
+    engine_matrix_row(&w->token_embd, s->slots[t].token, x);
     if (hp->embd_scale != 1.0F)
         s->kernels->scale(x, hp->embd_scale, hp->n_embd);
+    add_row(s, &w->token_types, 0, scratch, x);
+    add_row(s, &w->positions, s->slots[t].position, scratch, x);
+    normalise(s, &w->embd_norm, x, x);
     fill_rope(s, t);
 }
 
@@ -277,6 +306,17 @@ static void compute_logits(struct engine_session *s)
     engine_product_of(s, &s->model->weights.output, s->hidden, s->row_count, s->logits);
     if (s->model->hp.final_cap != 0.0F)
         engine_each(s, NULL, cap_logits, s->row_count);
+}
+
+void engine_graph_hidden(struct engine_session *s, size_t t, float *out)
+{
+    size_t n_embd = s->model->hp.n_embd;
+    const float *x = s->x + t * n_embd;
+    const struct engine_norm *norm = &s->model->weights.output_norm;
+    if (norm->weight)
+        normalise(s, norm, x, out);
+    else
+        memcpy(out, x, n_embd * sizeof(*x));
 }
 
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel)

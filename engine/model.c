@@ -95,6 +95,7 @@ static enum base_err fill_info(struct engine_model *model, struct base_error *re
     info->n_head_kv = hp->n_head_kv;
     info->head_dim = hp->head_dim;
     info->n_ff = hp->n_ff;
+    info->encoder = model->arch->encoder;
     info->weight_type = main_type(model->file);
     info->weight_bytes = gguf_data_bytes(model->file);
     fill_hash(model->file, info->hash);

@@ -95,6 +95,9 @@ enum base_err engine_scheduler_new(struct engine_model *model,
 {
     static const struct engine_scheduler_options defaults;
     options = options ? options : &defaults;
+    if (engine_model_info(model)->encoder)
+        return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                              "the model gives embeddings and cannot answer");
     struct engine_scheduler *sched = calloc(1, sizeof(*sched));
     if (!sched)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a scheduler");

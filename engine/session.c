@@ -291,7 +291,19 @@ enum base_err engine_session_step(struct engine_session *session,
                                   const struct engine_batch_item *items, size_t count,
                                   const atomic_bool *cancel, struct base_error *reterr)
 {
-    struct engine_session *s = session;
+    if (session->model->arch->encoder) {
+        session->row_count = 0;
+        return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                              "a model of architecture '%s' gives embeddings, not text",
+                              session->model->arch->name);
+    }
+    return engine_session_compute(session, items, count, cancel, reterr);
+}
+
+enum base_err engine_session_compute(struct engine_session *s,
+                                     const struct engine_batch_item *items, size_t count,
+                                     const atomic_bool *cancel, struct base_error *reterr)
+{
     enum base_err err = check_items(s, items, count, reterr);
     if (!err)
         err = book(s, items, count, reterr);

@@ -80,6 +80,14 @@ struct engine_session {
 /* Computes the step in `slots`, `runs`, `rows`. False when cancelled. */
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel);
 
+/* The last hidden state of item t of the step that was computed: n_embd numbers. */
+void engine_graph_hidden(struct engine_session *s, size_t t, float *out);
+
+/* engine_session_step(), for encoders too. */
+enum base_err engine_session_compute(struct engine_session *s,
+                                     const struct engine_batch_item *items, size_t count,
+                                     const atomic_bool *cancel, struct base_error *reterr);
+
 /* fn(s, layer, t) for t below `count`, in parallel where it is worth it. */
 typedef void (*engine_token_fn)(struct engine_session *s, const struct engine_layer *layer,
                                 size_t t);

@@ -247,8 +247,10 @@ static void bind_layer(struct place *p, struct engine_layer *layer)
     const struct engine_arch *arch = p->arch;
     uint32_t head_dim = p->hp->head_dim;
     layer->shape = engine_layer_shape(p->b->file, arch, p->hp, p->il);
-    layer->attn_norm = norm(p, "attn_norm", true);
-    layer->ffn_norm = norm(p, arch->ffn_norm ? arch->ffn_norm : "ffn_norm", true);
+    layer->attn_norm = norm(p, "attn_norm", !arch->encoder);
+    layer->ffn_norm = norm(p, arch->ffn_norm ? arch->ffn_norm : "ffn_norm", !arch->encoder);
+    layer->attn_sum_norm = norm(p, "attn_output_norm", arch->encoder);
+    layer->ffn_sum_norm = norm(p, "layer_output_norm", arch->encoder);
     layer->post_attn_norm = norm(p, "post_attention_norm", arch->post_norms);
     layer->post_ffn_norm = norm(p, "post_ffw_norm", arch->post_norms);
     if (arch->qk_norm) {
@@ -318,15 +320,43 @@ static void bind_factors(struct binder *b, const struct engine_hparams *hp,
         absent(b, w->rope_long ? "rope_factors_short.weight" : "rope_factors_long.weight");
 }
 
+static struct engine_norm whole_norm(struct binder *b, const struct engine_arch *arch,
+                                     const struct engine_hparams *hp, const char *stem)
+{
+    char name[64];
+    struct engine_norm n = {0};
+    (void)snprintf(name, sizeof(name), "%s.weight", stem);
+    n.weight = vector(b, name, hp->n_embd, GGUF_NEEDED);
+    (void)snprintf(name, sizeof(name), "%s.bias", stem);
+    if (arch->norm == ENGINE_NORM_LAYER)
+        n.bias = vector(b, name, hp->n_embd, GGUF_NEEDED);
+    return n;
+}
+
+/* What an encoder has before its layers; nothing stands behind them. */
+static void bind_encoder(struct binder *b, const struct engine_arch *arch,
+                         const struct engine_hparams *hp, struct engine_weights *w)
+{
+    const struct gguf_tensor *types = gguf_tensor(b->file, "token_types.weight");
+    uint32_t rows = types && types->dims[1] < 1024 ? (uint32_t)types->dims[1] : 1;
+    matrix(b, "token_types.weight", hp->n_embd, rows, GGUF_OPTIONAL, &w->token_types);
+    if (arch->positions)
+        matrix(b, "position_embd.weight", hp->n_embd, hp->context_train, GGUF_NEEDED,
+               &w->positions);
+    w->embd_norm = whole_norm(b, arch, hp, "token_embd_norm");
+}
+
 static void bind_all(struct binder *b, const struct engine_arch *arch,
                      const struct engine_hparams *hp, struct engine_weights *w)
 {
     matrix(b, "token_embd.weight", hp->n_embd, hp->n_vocab, GGUF_NEEDED, &w->token_embd);
-    w->output = w->token_embd;
-    matrix(b, "output.weight", hp->n_embd, hp->n_vocab, GGUF_OPTIONAL, &w->output);
-    w->output_norm.weight = vector(b, "output_norm.weight", hp->n_embd, GGUF_NEEDED);
-    if (arch->norm == ENGINE_NORM_LAYER)
-        w->output_norm.bias = vector(b, "output_norm.bias", hp->n_embd, GGUF_NEEDED);
+    if (arch->encoder) {
+        bind_encoder(b, arch, hp, w);
+    } else {
+        w->output = w->token_embd;
+        matrix(b, "output.weight", hp->n_embd, hp->n_vocab, GGUF_OPTIONAL, &w->output);
+        w->output_norm = whole_norm(b, arch, hp, "output_norm");
+    }
     if (arch->rope_factors)
         bind_factors(b, hp, w);
     for (uint32_t i = 0; !b->err && i < hp->n_layer; i++) {

@@ -1,4 +1,4 @@
-/* tokenize, logits, bench: the engine by itself. */
+/* tokenize, logits, embed, bench: the engine by itself. */
 #include "gateway/cli/cli.h"
 
 #include "engine/engine.h"
@@ -194,6 +194,162 @@ int cli_logits(const struct cli_command *command, int argc, char **argv)
     free(tokens);
     engine_adapter_unref(adapter);
     engine_model_unref(model);
+    return err ? cli_fail(&detail) : CLI_OK;
+}
+
+/* ---- embed ---- */
+
+#define MAX_EMBED_TOKENS 8192U
+
+struct embedding {
+    struct engine_session *session;
+    struct engine_tokenizer *tok; /* NULL when tokens are given */
+    enum engine_pooling pooling;
+    bool raw;
+    float *vector;
+};
+
+static const char *const pooling_names[ENGINE_POOLING_COUNT] = {"model", "mean", "first", "last"};
+
+static enum base_err write_embedding(const struct embedding *e, struct slice id,
+                                     const uint32_t *tokens, size_t count,
+                                     struct base_error *reterr)
+{
+    const struct engine_model_info *info = engine_model_info(engine_session_model(e->session));
+    enum base_err err =
+        engine_embed(e->session, tokens, count, e->pooling, !e->raw, e->vector, reterr);
+    if (err)
+        return err;
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, SIZE_MAX / 2);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    json_key(&w, SLICE("id"));
+    json_put_raw(&w, id);
+    json_member_i64(&w, "tokens", (int64_t)count);
+    json_key(&w, SLICE("embedding"));
+    json_open_array(&w);
+    for (uint32_t i = 0; i < info->n_embd; i++) {
+        char number[32]; /* nine digits give a float back exactly */
+        (void)snprintf(number, sizeof(number), "%.9g", (double)e->vector[i]);
+        json_put_raw(&w, slice_from_str(number));
+    }
+    json_close_array(&w);
+    json_close_object(&w);
+    buffer_add_char(&out, '\n');
+    cli_print(buffer_slice(&out));
+    buffer_done(&out);
+    return BASE_OK;
+}
+
+static enum base_err embed_text(const struct embedding *e, struct slice id, struct slice text,
+                                struct base_error *reterr)
+{
+    struct engine_tokens tokens = {0};
+    enum base_err err = engine_tokenize(e->tok, text, true, false, &tokens, reterr);
+    if (!err)
+        err = write_embedding(e, id, tokens.items, tokens.count, reterr);
+    engine_tokens_done(&tokens);
+    return err;
+}
+
+static enum base_err embed_line(void *user, const struct cli_line *line, struct base_error *reterr)
+{
+    if (slice_is_absent(line->text))
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text` or `prompt`");
+    return embed_text(user, line->id, line->text, reterr);
+}
+
+static enum base_err embed_tokens(const struct embedding *e, const char *path,
+                                  struct base_error *reterr)
+{
+    uint32_t *tokens = NULL;
+    size_t count = 0;
+    uint32_t n_vocab = engine_model_info(engine_session_model(e->session))->n_vocab;
+    enum base_err err = read_tokens(path, n_vocab, &tokens, &count, reterr);
+    if (!err)
+        err = write_embedding(e, SLICE("null"), tokens, count, reterr);
+    free(tokens);
+    return err;
+}
+
+static enum base_err open_embedding(struct engine_model *model, struct embedding *e,
+                                    uint32_t threads, bool text, struct base_error *reterr)
+{
+    const struct engine_model_info *info = engine_model_info(model);
+    uint32_t most = info->context_train < MAX_EMBED_TOKENS ? info->context_train : MAX_EMBED_TOKENS;
+    const struct engine_session_options options = {.context = most,
+                                                   .sequences = 1,
+                                                   .batch = info->encoder ? most : 0,
+                                                   .threads = threads,
+                                                   .kv = ENGINE_KV_F32};
+    e->vector = calloc(info->n_embd, sizeof(*e->vector));
+    if (!e->vector)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory");
+    enum base_err err = engine_session_new(model, &options, &e->session, reterr);
+    return err || !text ? err : engine_tokenizer_new(model, &e->tok, reterr);
+}
+
+static enum base_err embed_all(const struct embedding *e, const char *const *texts, int count,
+                               struct base_error *reterr)
+{
+    enum base_err err = BASE_OK;
+    for (int i = 0; !err && i < count; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "%d", i);
+        err = embed_text(e, slice_from_str(id), slice_from_str(texts[i]), reterr);
+    }
+    return err;
+}
+
+/* False when there is no such kind. */
+static bool find_pooling(const char *name, enum engine_pooling *ret)
+{
+    for (int i = 0; name && i < ENGINE_POOLING_COUNT; i++) {
+        if (strcmp(name, pooling_names[i]) == 0) {
+            *ret = (enum engine_pooling)i;
+            return true;
+        }
+    }
+    return !name;
+}
+
+int cli_embed(const struct cli_command *command, int argc, char **argv)
+{
+    const char *jsonl = NULL, *ids = NULL, *pooling = NULL, *raw = NULL, *threads = NULL;
+    const struct cli_option table[] = {
+        {"--jsonl", "FILE", "one text a line: {\"id\",\"text\"}; - is stdin", &jsonl},
+        {"--tokens", "FILE.json", "a JSON list of token ids, used as they are", &ids},
+        {"--pooling", "KIND", "model (what the file says), mean, first, last", &pooling},
+        {"--raw", NULL, "not scaled to length 1", &raw},
+        {"-t", "N", "threads", &threads},
+        {0},
+    };
+    const char *rest[65];
+    int count, exit_code;
+    if (!cli_parse(command, table, argc, argv, rest, 65, &count, &exit_code))
+        return exit_code;
+    struct embedding e = {.raw = raw != NULL};
+    if (count == 0 || (count > 1) + (jsonl != NULL) + (ids != NULL) != 1)
+        return cli_usage(command, "expected a model, and texts, --jsonl FILE or --tokens FILE");
+    if (!find_pooling(pooling, &e.pooling) || to_count(threads, 0) == UINT32_MAX)
+        return cli_usage(command, "expected --pooling model, mean, first or last, and -t N");
+    struct engine_model *model = open_model(rest[0]);
+    if (!model)
+        return CLI_FAILED;
+    struct base_error detail;
+    enum base_err err = open_embedding(model, &e, to_count(threads, 0), !ids, &detail);
+    if (!err && ids)
+        err = embed_tokens(&e, ids, &detail);
+    else if (!err && jsonl)
+        err = cli_each_line(jsonl, embed_line, &e, &detail);
+    else if (!err)
+        err = embed_all(&e, rest + 1, count - 1, &detail);
+    engine_tokenizer_free(e.tok);
+    engine_session_free(e.session);
+    engine_model_unref(model);
+    free(e.vector);
     return err ? cli_fail(&detail) : CLI_OK;
 }
 

@@ -32,6 +32,8 @@ static const struct cli_command commands[] = {
      cli_tokenize},
     {"logits", "MODEL", "logits of every position, for comparisons",
      "hearth logits deploy/demo.gguf --tokens ids.json --out logits.f32", cli_logits},
+    {"embed", "MODEL [TEXT...]", "texts to vectors, by a model for embeddings",
+     "hearth embed nomic-embed.gguf \"search_query: what is a ledger?\"", cli_embed},
     {"bench", "MODEL", "how fast a model runs here",
      "hearth bench deploy/demo.gguf -p 128 -n 64 -t 2", cli_bench},
 };

@@ -6,11 +6,14 @@
 PATH is a program that computes with the other engine:
     PATH logits MODEL ID,ID,... all=1        float32 logits of every position to stdout
     PATH greedy MODEL ID,ID,... n=16         ids of the 16 most likely continuations, one after the other
+    PATH embed MODEL ID,ID,... pool=mean     float32 vector; also pool=cls and pool=last
 Without --driver only this engine is compared with the plain double-precision reference.
 
 For each model: nmse = sum((a - b)^2) / sum(b^2) over all logits against the reference, which computes
 with the dequantised weights; the same for the driver; and whether this engine, given the driver's
-greedy tokens, would have chosen each of them. Sizes are drawn anew for every seed, so that another
+greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
+to 8 bits turns near ties between experts, which changes all of a position: quantised models with
+experts are judged by the median of all positions of their type, in the last lines. Sizes are drawn anew for every seed, so that another
 --seeds means models not seen before. Exit status 1 when a model is not as exact as docs/performance.md
 says. Models are written to a temporary folder.
 """
@@ -19,6 +22,7 @@ import array
 import json
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -89,6 +93,14 @@ def gpt_oss(rng):
                 window=rng.choice([16, 40]), tied=0)
 
 
+def encoder(rng, **more):
+    return dict(more, encoder=1, layer_norm=1, context=80, token_types=rng.choice([1, 2]), tied=0)
+
+
+def bert(rng):
+    return encoder(rng, positions=1, plain_mlp=1, mlp_biases=1, biases=1)
+
+
 ARCHS = {
     "llama": llama,
     "mixtral": mixtral,
@@ -101,9 +113,12 @@ ARCHS = {
     "phi3": phi3,
     "starcoder2": starcoder2,
     "gpt-oss": gpt_oss,
+    "bert": bert,
+    "nomic-bert": lambda rng: encoder(rng, **rng.choice([{}, {"rope_base": 1000}])),
 }
-SQUARE = ("qwen2", "phi3", "starcoder2")  # the other engine takes heads * head_dim = n_embd there
-FULL_ROPE = ("llama", "mixtral", "mistral3", "qwen3", "qwen3moe", "starcoder2", "gpt-oss", "qwen2")
+ENCODERS = ("bert", "nomic-bert")
+SQUARE = ("qwen2", "phi3", "starcoder2") + ENCODERS  # the other engine takes heads * head_dim = n_embd there
+FULL_ROPE = ("llama", "mixtral", "mistral3", "qwen3", "qwen3moe", "starcoder2", "gpt-oss", "qwen2") + ENCODERS
 
 
 def shape(arch, quant, seed):
@@ -143,6 +158,7 @@ class Run:
     def __init__(self, args, folder):
         self.args, self.folder = args, folder
         self.model = os.path.join(folder, "model.gguf")
+        self.experts = {}  # type: nmse of each position of all models with experts, ours and the driver's
 
     def tool(self, *command):
         return subprocess.run(command, check=True, stdout=subprocess.PIPE,
@@ -172,6 +188,22 @@ class Run:
     def theirs(self, ids):
         return floats(self.tool(self.args.driver, "logits", self.model, ",".join(map(str, ids)), "all=1"))
 
+    def embeddings(self, ids, hidden):
+        """Ours, the driver's, and what the reference's hidden states give: mean, first, last, in one list."""
+        rows = [hidden[i:i + len(hidden) // len(ids)] for i in range(0, len(hidden), len(hidden) // len(ids))]
+        exact = [sum(column) / len(rows) for column in zip(*rows)] + list(rows[0]) + list(rows[-1])
+        listed, ours, theirs = os.path.join(self.folder, "ids.json"), [], []
+        with open(listed, "w", encoding="ascii") as file:
+            json.dump(ids, file)
+        for mine, other in (("mean", "mean"), ("first", "cls"), ("last", "last")):
+            line = self.tool(os.path.join(self.args.build, "gateway/hearth"), "embed", self.model, "--tokens",
+                             listed, "--raw", "--pooling", mine)
+            ours += json.loads(line)["embedding"]
+            if self.args.driver:
+                theirs += floats(self.tool(self.args.driver, "embed", self.model, ",".join(map(str, ids)),
+                                           f"pool={other}"))
+        return ours, theirs, exact
+
     def greedy(self, ids):
         """How many of the driver's greedy tokens this engine chooses too, of how many."""
         text = self.tool(self.args.driver, "greedy", self.model, ",".join(map(str, ids)), "n=16")
@@ -197,20 +229,35 @@ def check(run, arch, quant, seed):
         return False
 
 
+def positions(a, exact):
+    return [nmse(a[i:i + 97], exact[i:i + 97]) for i in range(0, len(exact), 97)]
+
+
 def compare(run, m, ids):
-    arch, quant, seed = m["arch"], m["type"], m["seed"]
-    exact, ours = run.exact(ids), run.ours(ids)
+    arch, seed = m["arch"], m["seed"]
+    quant = m.get("expert_type", m["type"])
+    same = of = 0
+    theirs = None
+    exact = run.exact(ids)
+    if arch in ENCODERS:
+        ours, theirs, exact = run.embeddings(ids, exact)
+    else:
+        ours = run.ours(ids)
     mine, line = nmse(ours, exact), ""
-    quant = m.get("expert_type", quant)
     good = mine < 1e-9 if quant in EXACT_TYPES else True
     if run.args.driver:
-        theirs = run.theirs(ids)
+        if arch not in ENCODERS:
+            theirs = run.theirs(ids)
+            same, of = run.greedy(ids)
         other, between = nmse(theirs, exact), nmse(ours, theirs)
-        same, of = run.greedy(ids)
-        line = f"  driver {other:.1e}  between {between:.1e}  greedy {same}/{of}"
+        line = f"  driver {other:.1e}  between {between:.1e}" + (f"  greedy {same}/{of}" if of else "")
         if quant == F32:  # GELU by a table of halves there
-            near = 1e-6 if arch.startswith("gemma") or arch == "starcoder2" else 1e-9
+            near = 1e-6 if arch.startswith("gemma") or arch in ("starcoder2", "bert") else 1e-9
             good = good and between < near and same == of
+        elif "n_expert" in m and quant not in EXACT_TYPES:
+            pools = run.experts.setdefault(quant, ([], []))
+            pools[0].extend(positions(ours, exact))
+            pools[1].extend(positions(theirs, exact))
         elif quant not in EXACT_TYPES:
             good = good and mine <= max(1.5 * other, 1e-9)
     name = "mixtral" if arch == "llama" and "n_expert" in m else arch
@@ -240,6 +287,13 @@ def main():
                 for seed in range(int(first), int(last) + 1):
                     bad += not check(run, arch, quant, seed)
                     total += 1
+        for quant, (mine, other) in run.experts.items():
+            ours, theirs = statistics.median(mine), statistics.median(other)
+            good = ours <= max(1.5 * theirs, 1e-9)
+            bad += not good
+            total += 1
+            print(f"{'ok ' if good else 'BAD'} experts    type {quant:2}: median nmse of {len(mine)} positions "
+                  f"{ours:.1e}  driver {theirs:.1e}")
     print(f"{total - bad} of {total} models as exact as they should be")
     return 1 if bad else 0
 

@@ -1,7 +1,8 @@
 /*
- * Logits of every position in double precision, by the plain reference of the unit tests:
+ * Logits of every position in double precision, by the plain reference of the unit tests; of an
+ * encoder the last hidden states:
  *
- *     reference_logits MODEL.gguf 3,14,15 OUT.f32       float32, [tokens][n_vocab]
+ *     reference_logits MODEL.gguf 3,14,15 OUT.f32       float32, [tokens][n_vocab or n_embd]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
         return 2;
     }
     size_t n_vocab = (size_t)gguf_tensor(file, "token_embd.weight")->dims[1];
+    size_t n_embd = (size_t)gguf_tensor(file, "token_embd.weight")->dims[0];
+    bool encoder = gguf_tensor(file, "token_embd_norm.weight") != NULL;
     gguf_close(file);
     for (char *at = argv[2]; *at && count < MAX_TOKENS; at += *at == ',')
         tokens[count++] = (uint32_t)strtoul(at, &at, 10) % (uint32_t)n_vocab;
@@ -34,9 +37,10 @@ int main(int argc, char **argv)
         perror("reference_logits");
         return 1;
     }
-    double *logits = reference_logits(slice_of(bytes, (size_t)size), tokens, count);
-    for (size_t i = 0; i < count * n_vocab; i++) {
-        float value = (float)logits[i];
+    double *numbers = (encoder ? reference_hidden : reference_logits)(
+        slice_of(bytes, (size_t)size), tokens, count);
+    for (size_t i = 0; i < count * (encoder ? n_embd : n_vocab); i++) {
+        float value = (float)numbers[i];
         if (fwrite(&value, sizeof(value), 1, out) != 1)
             return 1;
     }

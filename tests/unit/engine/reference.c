@@ -254,6 +254,11 @@ static double capped(double x, double most)
     return most > 0 ? most * tanh(x / most) : x;
 }
 
+static bool encodes(const struct shape *m)
+{
+    return is(m, "bert") || is(m, "nomic-bert");
+}
+
 /* One head of a query at position `t` over keys and values of one head, [count][kv_row]. */
 static void attend(const struct shape *m, const struct layer *l, size_t t, const double *q,
                    const double *k, const double *v, const double *sink, double *out)
@@ -262,7 +267,9 @@ static void attend(const struct shape *m, const struct layer *l, size_t t, const
     bool wide = (is(m, "gemma2") && m->n_layer == 46) || (is(m, "gemma3") && m->n_layer == 62);
     double scale = 1 / sqrt((double)(wide ? m->n_embd / l->n_head : d));
     double cap = real_of(m, "attn_logit_softcapping", is(m, "gemma2") ? 50 : 0);
-    double *p = numbers(t + 1), most = sink ? *sink : -INFINITY, sum;
+    double *p = numbers(m->count), most = sink ? *sink : -INFINITY, sum;
+    if (encodes(m))
+        t = m->count - 1; /* sees every token */
     if (l->window > 0 && t >= l->window)
         first = t - l->window + 1;
     for (size_t j = first; j <= t; j++) {
@@ -310,7 +317,8 @@ static void turn(struct shape *m, const struct layer *l, const char *norm_name,
     for (size_t h = 0; h < heads; h++) {
         if (w)
             rms(x + h * m->head_dim, w, m->head_dim, m->eps, x + h * m->head_dim);
-        rope(m, l, factors, x + h * m->head_dim, position);
+        if (!is(m, "bert"))
+            rope(m, l, factors, x + h * m->head_dim, position);
     }
 }
 
@@ -323,28 +331,37 @@ static double heat(const struct shape *m, size_t position)
     return 1 + scale * log((double)(position / original) + 1);
 }
 
+/* Keys and values of every token first: an encoder's queries look at all of them. */
 static void run_attention(struct shape *m, const struct layer *l, double *x, size_t count)
 {
     size_t d = m->n_embd, hd = m->head_dim, nq = l->n_head * hd, nkv = l->n_head_kv * hd;
-    double *h = numbers(d), *q = numbers(nq), *att = numbers(nq);
+    double *h = numbers(d), *q = numbers(count * nq), *att = numbers(nq);
     double *k = numbers(count * nkv), *v = numbers(count * nkv);
     const double *factors = rope_factors(m), *sinks = in_layer(m, l->il, "attn_sinks.weight");
     for (size_t t = 0; t < count; t++) {
-        norm_of(m, l->il, "attn_norm", x + t * d, h);
-        project(m, l, h, q, k + t * nkv, v + t * nkv);
-        turn(m, l, "attn_q_norm.weight", factors, q, l->n_head, t);
+        if (encodes(m))
+            memcpy(h, x + t * d, d * sizeof(*h));
+        else
+            norm_of(m, l->il, "attn_norm", x + t * d, h);
+        project(m, l, h, q + t * nq, k + t * nkv, v + t * nkv);
+        turn(m, l, "attn_q_norm.weight", factors, q + t * nq, l->n_head, t);
         turn(m, l, "attn_k_norm.weight", factors, k + t * nkv, l->n_head_kv, t);
         for (size_t i = 0; i < nq; i++)
-            q[i] *= heat(m, t);
+            q[t * nq + i] *= heat(m, t);
+    }
+    for (size_t t = 0; t < count; t++) {
         for (size_t i = 0; i < l->n_head; i++) {
             size_t kv = i / (l->n_head / l->n_head_kv) * hd;
-            attend(m, l, t, q + i * hd, k + kv, v + kv, sinks ? sinks + i : NULL, att + i * hd);
+            attend(m, l, t, q + t * nq + i * hd, k + kv, v + kv, sinks ? sinks + i : NULL,
+                   att + i * hd);
         }
         linear_of(m, l->il, "attn_output", 0, att, nq, d, h);
         if (is(m, "gemma2") || is(m, "gemma3"))
             norm_of(m, l->il, "post_attention_norm", h, h);
         for (size_t i = 0; i < d; i++)
             x[t * d + i] += h[i];
+        if (encodes(m))
+            norm_of(m, l->il, "attn_output_norm", x + t * d, x + t * d);
     }
     free(h);
     free(q);
@@ -357,7 +374,7 @@ static void run_attention(struct shape *m, const struct layer *l, double *x, siz
 
 static double activated(const struct shape *m, double gate, double up)
 {
-    if (is(m, "gemma2") || is(m, "gemma3") || is(m, "starcoder2"))
+    if (is(m, "gemma2") || is(m, "gemma3") || is(m, "starcoder2") || is(m, "bert"))
         return 0.5 * gate * (1 + tanh(sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate))) *
                up;
     if (is(m, "gpt-oss")) {
@@ -373,7 +390,7 @@ static void dense(struct shape *m, const struct layer *l, const double *x, doubl
     double *g = numbers(2 * ff), *u = g + ff;
     if (is(m, "phi3")) {
         linear_of(m, l->il, "ffn_up", 0, x, d, 2 * ff, g);
-    } else if (is(m, "starcoder2")) {
+    } else if (is(m, "starcoder2") || is(m, "bert")) {
         linear_of(m, l->il, "ffn_up", 0, x, d, ff, g);
         for (size_t i = 0; i < ff; i++)
             u[i] = 1;
@@ -424,7 +441,10 @@ static void run_ffn(struct shape *m, const struct layer *l, double *x, size_t co
     size_t d = m->n_embd;
     double *h = numbers(d), *y = numbers(d);
     for (size_t t = 0; t < count; t++) {
-        norm_of(m, l->il, is(m, "gpt-oss") ? "post_attention_norm" : "ffn_norm", x + t * d, h);
+        if (encodes(m))
+            memcpy(h, x + t * d, d * sizeof(*h));
+        else
+            norm_of(m, l->il, is(m, "gpt-oss") ? "post_attention_norm" : "ffn_norm", x + t * d, h);
         if (size_at(m, "expert_count", 0, 0) > 0)
             mixture(m, l, h, y);
         else
@@ -433,6 +453,8 @@ static void run_ffn(struct shape *m, const struct layer *l, double *x, size_t co
             norm_of(m, l->il, "post_ffw_norm", y, y);
         for (size_t i = 0; i < d; i++)
             x[t * d + i] += y[i];
+        if (encodes(m))
+            norm_of(m, l->il, "layer_output_norm", x + t * d, x + t * d);
     }
     free(h);
     free(y);
@@ -459,47 +481,70 @@ static void read_shape(struct shape *m, struct slice bytes)
     m->n_vocab = (size_t)embd->dims[1];
 }
 
-static void put_logits(struct shape *m, const double *embd, const double *x, double *logits)
+static void put_embeddings(struct shape *m, const uint32_t *tokens, double *x)
 {
-    const double *output = tensor(m, "output.weight"), *w = tensor(m, "output_norm.weight");
-    const double *bias = tensor(m, "output_norm.bias");
-    double *h = numbers(m->n_embd);
-    double cap = real_of(m, "final_logit_softcapping", is(m, "gemma2") ? 30 : 0);
+    size_t d = m->n_embd;
+    const double *embd = tensor(m, "token_embd.weight"), *types = tensor(m, "token_types.weight");
+    const double *positions = tensor(m, "position_embd.weight");
+    double scale = is(m, "gemma2") || is(m, "gemma3") ? sqrt((double)d) : 1;
     for (size_t t = 0; t < m->count; t++) {
-        norm(x + t * m->n_embd, w, bias, m->n_embd, m->eps, h);
-        linear(output ? output : embd, NULL, h, m->n_embd, m->n_vocab, logits + t * m->n_vocab);
+        for (size_t i = 0; i < d; i++)
+            x[t * d + i] = embd[tokens[t] * d + i] * scale + (types ? types[i] : 0) +
+                           (positions ? positions[t * d + i] : 0);
+        if (encodes(m))
+            norm(x + t * d, tensor(m, "token_embd_norm.weight"), tensor(m, "token_embd_norm.bias"),
+                 d, m->eps, x + t * d);
     }
-    for (size_t i = 0; i < m->count * m->n_vocab; i++)
-        logits[i] = capped(logits[i], cap);
-    free(h);
 }
 
-double *reference_logits(struct slice model, const uint32_t *tokens, size_t count)
+static void put_logits(struct shape *m, const double *x, double *logits)
+{
+    const double *output = tensor(m, "output.weight"), *embd = tensor(m, "token_embd.weight");
+    double cap = real_of(m, "final_logit_softcapping", is(m, "gemma2") ? 30 : 0);
+    for (size_t t = 0; t < m->count; t++)
+        linear(output ? output : embd, NULL, x + t * m->n_embd, m->n_embd, m->n_vocab,
+               logits + t * m->n_vocab);
+    for (size_t i = 0; i < m->count * m->n_vocab; i++)
+        logits[i] = capped(logits[i], cap);
+}
+
+/* The last hidden states, or logits from them. */
+static double *compute(struct slice model, const uint32_t *tokens, size_t count, bool want_logits)
 {
     struct shape m = {.count = count};
     read_shape(&m, model);
-    size_t d = m.n_embd;
-    const double *embd = tensor(&m, "token_embd.weight");
-    double *x = numbers(count * d);
-    double *logits = numbers(count * m.n_vocab);
-    for (size_t t = 0; t < count; t++) {
-        for (size_t i = 0; i < d; i++)
-            x[t * d + i] = embd[tokens[t] * d + i] *
-                           (is(&m, "gemma2") || is(&m, "gemma3") ? sqrt((double)d) : 1);
-    }
+    double *x = numbers(count * m.n_embd), *logits;
+    put_embeddings(&m, tokens, x);
     for (size_t il = 0; il < m.n_layer; il++) {
         struct layer l;
         read_layer(&m, il, &l);
         run_attention(&m, &l, x, count);
         run_ffn(&m, &l, x, count);
     }
-    put_logits(&m, embd, x, logits);
+    for (size_t t = 0; t < count && !encodes(&m); t++)
+        norm(x + t * m.n_embd, tensor(&m, "output_norm.weight"), tensor(&m, "output_norm.bias"),
+             m.n_embd, m.eps, x + t * m.n_embd);
+    if (want_logits) {
+        logits = numbers(count * m.n_vocab);
+        put_logits(&m, x, logits);
+        free(x);
+        x = logits;
+    }
     for (size_t i = 0; i < gguf_tensor_count(m.file); i++)
         free(m.tensors[i]);
     free(m.tensors);
-    free(x);
     gguf_close(m.file);
-    return logits;
+    return x;
+}
+
+double *reference_logits(struct slice model, const uint32_t *tokens, size_t count)
+{
+    return compute(model, tokens, count, true);
+}
+
+double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count)
+{
+    return compute(model, tokens, count, false);
 }
 
 double reference_nmse(const float *a, const double *b, size_t n)

@@ -11,6 +11,8 @@
 #include "base/core/slice.h"
 
 double *reference_logits(struct slice model, const uint32_t *tokens, size_t count);
+/* The last hidden states, [count][n_embd]; of every architecture, encoders too. */
+double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count);
 
 /* sum((a - b)^2) / sum(b^2), b being the reference. */
 double reference_nmse(const float *a, const double *b, size_t n);

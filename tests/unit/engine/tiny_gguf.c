@@ -760,9 +760,12 @@ static void write_tensors(const struct tiny_model *m, struct tiny_file *f)
     uint64_t seed = m->seed * 7919 + 17, d = m->n_embd;
     random_tensor(f, &seed, "token_embd.weight", m->type, d, m->n_vocab, 0, 1.0);
     for (uint32_t il = 0; il < m->n_layer; il++) {
-        layer_norm(m, f, &seed, il, "attn_norm");
+        layer_norm(m, f, &seed, il, m->encoder ? "attn_output_norm" : "attn_norm");
         write_attention(m, f, &seed, il);
-        layer_norm(m, f, &seed, il, m->ffn_norm ? m->ffn_norm : "ffn_norm");
+        layer_norm(m, f, &seed, il,
+                   m->encoder    ? "layer_output_norm"
+                   : m->ffn_norm ? m->ffn_norm
+                                 : "ffn_norm");
         if (m->post_norms) {
             layer_norm(m, f, &seed, il, "post_attention_norm");
             layer_norm(m, f, &seed, il, "post_ffw_norm");
@@ -771,6 +774,16 @@ static void write_tensors(const struct tiny_model *m, struct tiny_file *f)
             write_experts(m, f, &seed, il);
         else
             write_mlp(m, f, &seed, il);
+    }
+    if (m->encoder) {
+        random_tensor(f, &seed, "token_embd_norm.weight", 0, d, 1, 1, 0.2);
+        random_tensor(f, &seed, "token_embd_norm.bias", 0, d, 1, 0, 0.3);
+        if (m->positions)
+            random_tensor(f, &seed, "position_embd.weight", m->type, d,
+                          m->context ? m->context : 512, 0, 0.5);
+        if (m->token_types)
+            random_tensor(f, &seed, "token_types.weight", 0, d, m->token_types, 0, 0.5);
+        return;
     }
     random_tensor(f, &seed, "output_norm.weight", 0, d, 1, 1, 0.2);
     if (m->layer_norm)
@@ -854,6 +867,7 @@ static void write_window_keys(const struct tiny_model *m, struct tiny_file *f)
 
 static void write_keys(const struct tiny_model *m, struct tiny_file *f)
 {
+    char key[96];
     tiny_kv_str(f, "general.architecture", m->arch);
     tiny_kv_str(f, "general.name", "tiny");
     kv_u32(m, f, "context_length", m->context ? m->context : 512);
@@ -878,6 +892,13 @@ static void write_keys(const struct tiny_model *m, struct tiny_file *f)
     kv_f32(m, f, "attention.temperature_scale", m->temperature);
     kv_f32(m, f, "attn_logit_softcapping", m->attn_cap);
     kv_f32(m, f, "final_logit_softcapping", m->final_cap);
+    if (m->encoder) {
+        (void)snprintf(key, sizeof(key), "%s.attention.causal", m->arch);
+        tiny_kv_bool(f, key, false);
+        tiny_kv_u32(f, "tokenizer.ggml.token_type_count", m->token_types ? m->token_types : 1);
+    }
+    if (m->pooling)
+        kv_u32(m, f, "pooling_type", m->pooling);
 }
 
 static void write_vocab(const struct tiny_model *m, struct tiny_file *f)

@@ -76,6 +76,8 @@ struct tiny_model {
     float rope_factor, rope_attn_factor, yarn_fast, yarn_slow, yarn_log;
     bool rope_long; /* rope_factors_long and _short */
     float temperature, attn_cap, final_cap;
+    bool encoder, positions; /* norms behind the sums; no output */
+    uint32_t token_types, pooling;
 };
 
 /* Writes a whole model with a byte-sized made-up vocabulary. tiny_done() frees it. */
