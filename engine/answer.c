@@ -28,7 +28,8 @@ enum { HEADER_MAX = 1024, NAME_MAX_BYTES = 256 };
 
 struct engine_answer {
     struct engine_markup markup;
-    bool with_tools;
+    bool with_tools, is_json;
+    bool has_text;
     enum section section;
     enum engine_piece_type body; /* of a harmony message */
     struct buffer held;
@@ -39,20 +40,21 @@ struct engine_answer {
     size_t begun;    /* calls */
     size_t whole;
     bool announced; /* the call now read has a name */
-    bool argued;    /* harmony: some arguments came out */
     enum base_err err;
     engine_piece_fn on_piece;
     void *user;
 };
 
-enum base_err engine_answer_new(const struct engine_markup *markup, bool with_tools,
+enum base_err engine_answer_new(const struct engine_markup *markup,
+                                const struct engine_answer_options *options,
                                 struct engine_answer **ret_answer, struct base_error *reterr)
 {
     struct engine_answer *a = calloc(1, sizeof(*a));
     if (!a)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to read an answer");
     a->markup = *markup;
-    a->with_tools = with_tools && markup->tools != ENGINE_MARKUP_TOOLS_NONE;
+    a->with_tools = options->with_tools && markup->tools != ENGINE_MARKUP_TOOLS_NONE;
+    a->is_json = options->is_json;
     a->section = markup->is_harmony              ? SECTION_HEADER
                  : slice_is_absent(markup->open) ? SECTION_TEXT_START
                                                  : SECTION_START;
@@ -101,6 +103,7 @@ size_t engine_answer_calls(const struct engine_answer *a)
 static void emit(struct engine_answer *a, enum engine_piece_type type, struct slice text)
 {
     bool is_call = type == ENGINE_PIECE_CALL || type == ENGINE_PIECE_ARGUMENTS;
+    a->has_text |= type == ENGINE_PIECE_TEXT && text.len > 0;
     if (text.len > 0 && !a->err)
         a->on_piece(a->user, &(struct engine_piece){
                                  .type = type, .text = text, .call = is_call ? a->begun - 1 : 0});
@@ -274,7 +277,7 @@ static enum step on_text(struct engine_answer *a)
         [ENGINE_MARKUP_TOOLS_MISTRAL_ARGS] = SLICE_INIT("[TOOL_CALLS]"),
     };
     const struct slice *marker = &markers[a->markup.tools];
-    size_t count = a->with_tools && marker->len > 0 ? 1 : 0;
+    size_t count = a->with_tools && marker->len > 0 && !(a->is_json && a->has_text) ? 1 : 0;
     if (!text_until(a, ENGINE_PIECE_TEXT, marker, count, count > 0))
         return STEP_MORE;
     a->announced = false;
@@ -367,7 +370,9 @@ static enum step on_json(struct engine_answer *a)
     if (a->in_list)
         return go_on(a, SECTION_LIST);
     a->skip_space = true;
-    return go_on(a, a->markup.tools == ENGINE_MARKUP_TOOLS_HERMES ? SECTION_CLOSE : SECTION_TEXT);
+    return go_on(a, a->markup.is_harmony                            ? SECTION_HEADER
+                    : a->markup.tools == ENGINE_MARKUP_TOOLS_HERMES ? SECTION_CLOSE
+                                                                    : SECTION_TEXT);
 }
 
 static enum step on_close(struct engine_answer *a)
@@ -411,41 +416,43 @@ static enum step on_header(struct engine_answer *a)
     struct slice header = slice_sub(held, 0, end);
     struct slice to = header_word(header, "to=functions.");
     struct slice channel = header_word(header, "<|channel|>");
-    a->argued = false;
     a->skip_space = false;
     a->body = slice_eq(channel, SLICE("analysis")) ? ENGINE_PIECE_REASONING : ENGINE_PIECE_TEXT;
     bool is_call = a->with_tools && to.len > 0 && to.len <= NAME_MAX_BYTES;
     if (is_call)
         announce(a, to);
     buffer_consume(&a->held, end + sizeof("<|message|>") - 1);
-    return go_on(a, is_call ? SECTION_CALL_BODY : SECTION_BODY);
+    if (!is_call)
+        return go_on(a, SECTION_BODY);
+    (void)begin_call(a, SECTION_CALL_BODY);
+    a->announced = true;
+    return STEP_AGAIN;
 }
 
 static enum step on_body(struct engine_answer *a)
 {
-    if (!text_until(a, a->body, harmony_ends, 2, false))
+    bool to_the_end = a->is_json && a->body == ENGINE_PIECE_TEXT;
+    if (!text_until(a, a->body, harmony_ends, to_the_end ? 0 : 2, false))
         return STEP_MORE;
     return go_on(a, SECTION_HEADER);
 }
 
-static void end_call_body(struct engine_answer *a)
+static enum step end_empty_call(struct engine_answer *a)
 {
-    if (!a->argued)
-        emit(a, ENGINE_PIECE_ARGUMENTS, SLICE("{}"));
+    emit(a, ENGINE_PIECE_ARGUMENTS, SLICE("{}"));
     a->whole++;
     a->announced = false;
+    return go_on(a, SECTION_HEADER);
 }
 
+/* Arguments, or nothing at all. */
 static enum step on_call_body(struct engine_answer *a)
 {
-    size_t before = buffer_len(&a->held);
-    bool ends = text_until(a, ENGINE_PIECE_ARGUMENTS, harmony_ends, 2, true);
-    size_t marker = ends ? buffer_len(&a->raw) : 0;
-    a->argued |= before - buffer_len(&a->held) > marker;
-    if (!ends)
+    if (!skip_space(a))
         return STEP_MORE;
-    end_call_body(a);
-    return go_on(a, SECTION_HEADER);
+    if (buffer_slice(&a->held).ptr[0] == '<')
+        return end_empty_call(a);
+    return go_on(a, SECTION_ARGUMENTS);
 }
 
 /* ---- all of it ---- */
@@ -511,11 +518,8 @@ enum base_err engine_answer_finish(struct engine_answer *a, bool cut_off, engine
         emit(a, a->body, rest_of(a, harmony_ends, 2, cut_off));
         break;
     case SECTION_CALL_BODY:
-        if (cut_off)
-            break;
-        emit(a, ENGINE_PIECE_ARGUMENTS, without_space_behind(buffer_slice(&a->held)));
-        a->argued |= buffer_len(&a->held) > 0;
-        end_call_body(a);
+        if (!cut_off)
+            (void)end_empty_call(a);
         break;
     case SECTION_TEXT:
         if (a->whole == 0 || space_at(buffer_slice(&a->held)) < buffer_len(&a->held))

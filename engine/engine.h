@@ -631,6 +631,7 @@ enum base_err engine_grammar_json(bool object_only, struct engine_grammar **ret_
 
 struct engine_grammar *engine_grammar_ref(struct engine_grammar *grammar);
 void engine_grammar_unref(struct engine_grammar *grammar); /* NULL allowed */
+size_t engine_grammar_bytes(const struct engine_grammar *grammar); /* memory that it takes */
 
 /* Is the text one of the grammar's? False too when that takes more memory than the limits. */
 bool engine_grammar_matches(struct engine_grammar *grammar, struct slice text);

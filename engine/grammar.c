@@ -311,6 +311,9 @@ static struct engine_grammar *make(const struct grammar_builder *b, uint32_t roo
         memcpy(grammar->sets, b->sets, b->set_count * sizeof(*grammar->sets));
     for (size_t i = 0; i < b->rule_count; i++)
         grammar->entries[i] = b->rules[i].entry;
+    grammar->bytes = sizeof(*grammar) + b->code_count * sizeof(*grammar->code) +
+                     b->set_count * sizeof(*grammar->sets) +
+                     b->rule_count * sizeof(*grammar->entries);
     grammar->code_count = (uint32_t)b->code_count;
     grammar->rule_count = (uint32_t)b->rule_count;
     grammar->root = root;
@@ -332,6 +335,11 @@ enum base_err grammar_finish(struct grammar_builder *b, uint32_t root,
     }
     arena_free(b->arena);
     return b->err;
+}
+
+size_t engine_grammar_bytes(const struct engine_grammar *grammar)
+{
+    return grammar->bytes;
 }
 
 struct engine_grammar *engine_grammar_ref(struct engine_grammar *grammar)

@@ -5,6 +5,7 @@
  *     grammar_expr.c      characters and expressions to instructions: UTF-8, or inside JSON strings
  *     grammar_gbnf.c      GBNF;  grammar_regex.c  the `pattern` of a schema
  *     grammar_json.c      white space, strings, numbers, values of JSON
+ *     grammar_form.c      an answer's reasoning, calls and content, in the markup of a model
  *     grammar_schema.c    JSON Schema: keywords;  grammar_value.c, grammar_object.c  what they mean
  *     grammar_run.c       the automaton: sets of stacks as states, made when they are met
  *     grammar_mask.c      the vocabulary as a trie; which tokens a state allows
@@ -69,6 +70,7 @@ static inline void grammar_set_add(struct grammar_set *set, unsigned low, unsign
 
 struct engine_grammar {
     atomic_uint refs;
+    size_t bytes; /* of memory */
     struct grammar_code *code;
     uint32_t code_count;
     struct grammar_set *sets;
@@ -181,6 +183,9 @@ bool grammar_read_hex(struct slice text, size_t *at, size_t digits, uint32_t *re
 /* A `pattern` to the code of the inside of a JSON string. */
 uint32_t grammar_regex(struct grammar_builder *b, struct slice pattern, struct slice path,
                        uint32_t next);
+
+/* The rule of a JSON Schema. */
+uint32_t grammar_schema(struct grammar_builder *b, struct slice json);
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 

@@ -645,7 +645,7 @@ static uint32_t schema_code(struct schema_compiler *c, struct schema_sub sub)
     return c->b->err ? GRAMMAR_AT_FAIL : spec_code(c, &spec, 0, GRAMMAR_AT_RETURN);
 }
 
-static uint32_t compile(struct grammar_builder *b, struct slice json)
+uint32_t grammar_schema(struct grammar_builder *b, struct slice json)
 {
     struct schema_compiler c = {.b = b};
     struct base_error detail;
@@ -675,6 +675,6 @@ enum base_err engine_grammar_from_schema(struct slice json, struct engine_gramma
     enum base_err err = grammar_begin(&b, reterr);
     if (err)
         return err;
-    uint32_t root = compile(&b, json);
+    uint32_t root = grammar_schema(&b, json);
     return grammar_finish(&b, root, ret_grammar);
 }

@@ -2,7 +2,7 @@
  * Markup: how a model tells what it thinks and what it calls from what it answers.
  *
  *     const struct engine_markup *markup = engine_scheduler_markup(sched);
- *     err = engine_answer_new(markup, with_tools, &answer, &detail);
+ *     err = engine_answer_new(markup, &options, &answer, &detail);
  *     STARTED, TEXT   err = engine_answer_push(answer, event->text, on_piece, me);
  *     FINISHED        err = engine_answer_finish(answer, cut_off, on_piece, me);
  *     engine_answer_free(answer);
@@ -80,8 +80,14 @@ enum { ENGINE_ANSWER_CALLS_MAX = 128, ENGINE_ANSWER_HELD_MAX = 1 << 20 };
 
 struct engine_answer;
 
-/* `with_tools` false: only reasoning is looked for. The markup is copied. NO_MEMORY. */
-enum base_err engine_answer_new(const struct engine_markup *markup, bool with_tools,
+struct engine_answer_options {
+    bool with_tools; /* false: only reasoning is looked for */
+    bool is_json;    /* the content is JSON: once it has begun, no text in it is a marker */
+};
+
+/* The markup is copied. NO_MEMORY. */
+enum base_err engine_answer_new(const struct engine_markup *markup,
+                                const struct engine_answer_options *options,
                                 struct engine_answer **ret_answer,
                                 struct base_error *reterr) BASE_MUST_USE;
 void engine_answer_free(struct engine_answer *answer); /* NULL allowed */

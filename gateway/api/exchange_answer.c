@@ -131,6 +131,24 @@ static void first_content(struct exchange *ex)
         start_stream(ex);
 }
 
+/* A message in the next turn holds the arguments of all its calls. */
+static enum base_err remember_choice(struct exchange *ex, int32_t choice)
+{
+    struct buffer calls;
+    struct slice arguments;
+    buffer_init(&calls, SIZE_MAX / 2);
+    for (size_t i = 0; !slice_is_absent(arguments = api_chat_answer_calls(&ex->answer, choice, i));
+         i++)
+        buffer_add_slice(&calls, arguments);
+    enum base_err err = calls.err;
+    if (!err)
+        err = policy_memory_remember_answer(ex->app->memory, ex->plan.digests, ex->plan.inspection,
+                                            api_chat_answer_text(&ex->answer, choice),
+                                            buffer_slice(&calls), clock_wall_ns(ex->app->clock));
+    buffer_done(&calls);
+    return err;
+}
+
 enum base_err api_exchange_remember(struct exchange *ex)
 {
     enum base_err err = BASE_OK;
@@ -138,10 +156,7 @@ enum base_err api_exchange_remember(struct exchange *ex)
     if (ex->run)
         policy_inspection_raise(ex->plan.inspection, api_exchange_level(ex));
     for (int32_t i = 0; !err && i < ex->answer.choice_count; i++)
-        err = policy_memory_remember_answer(ex->app->memory, ex->plan.digests, ex->plan.inspection,
-                                            api_chat_answer_text(&ex->answer, i),
-                                            api_chat_answer_calls(&ex->answer, i, 0),
-                                            clock_wall_ns(ex->app->clock));
+        err = remember_choice(ex, i);
     return err;
 }
 

@@ -59,7 +59,33 @@ static enum base_err join_text(const struct chat_part *parts, size_t count, stru
     return BASE_OK;
 }
 
-static enum base_err convert_calls(const struct chat_message *msg, struct arena *arena,
+/* Mistral's templates refuse ids that are not nine letters or digits; those of other makers are, so
+ * each of them gets a fixed one of that form. */
+static struct slice convert_id(const struct engine_markup *markup, struct slice id,
+                               struct arena *arena)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    enum { LEN = 9 };
+    bool fits = id.len == LEN;
+    for (size_t i = 0; i < id.len && fits; i++) {
+        char c = id.ptr[i];
+        fits = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    }
+    if (fits || slice_is_absent(id) ||
+        (markup->tools != ENGINE_MARKUP_TOOLS_MISTRAL &&
+         markup->tools != ENGINE_MARKUP_TOOLS_MISTRAL_ARGS))
+        return id;
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < id.len; i++)
+        hash = (hash ^ (uint8_t)id.ptr[i]) * 1099511628211u;
+    char *out = arena_alloc(arena, LEN);
+    for (int i = 0; out && i < LEN; i++, hash /= 36)
+        out[i] = digits[hash % 36];
+    return out ? slice_of(out, LEN) : SLICE_NONE;
+}
+
+static enum base_err convert_calls(const struct chat_message *msg,
+                                   const struct engine_markup *markup, struct arena *arena,
                                    struct engine_message *to)
 {
     struct engine_tool_call *calls = arena_calloc(arena, msg->part_count + 1, sizeof(*calls));
@@ -70,14 +96,16 @@ static enum base_err convert_calls(const struct chat_message *msg, struct arena 
         if (part->type == CHAT_PART_REASONING)
             to->reasoning = part->text;
         if (part->type == CHAT_PART_TOOL_CALL)
-            calls[to->tool_call_count++] = (struct engine_tool_call){
-                part->u.call.id, part->u.call.name, part->u.call.arguments};
+            calls[to->tool_call_count++] =
+                (struct engine_tool_call){convert_id(markup, part->u.call.id, arena),
+                                          part->u.call.name, part->u.call.arguments};
     }
     to->tool_calls = calls;
     return BASE_OK;
 }
 
-static enum base_err convert_message(const struct chat_message *msg, struct arena *arena,
+static enum base_err convert_message(const struct chat_message *msg,
+                                     const struct engine_markup *markup, struct arena *arena,
                                      struct engine_message *to, struct base_error *reterr)
 {
     /* Templates know no "developer": it is the newer word for system. */
@@ -86,7 +114,7 @@ static enum base_err convert_message(const struct chat_message *msg, struct aren
     to->name = msg->name;
     if (msg->role == CHAT_ROLE_TOOL && msg->part_count > 0) {
         const struct chat_part *result = &msg->parts[0];
-        to->tool_call_id = result->u.result.call_id;
+        to->tool_call_id = convert_id(markup, result->u.result.call_id, arena);
         if (result->u.result.part_count == 0) {
             to->content = slice_is_absent(result->text) ? SLICE("") : result->text;
             return BASE_OK;
@@ -96,7 +124,9 @@ static enum base_err convert_message(const struct chat_message *msg, struct aren
     }
     enum base_err err = join_text(msg->parts, msg->part_count, arena, &to->content, reterr);
     if (!err && msg->role == CHAT_ROLE_ASSISTANT)
-        err = convert_calls(msg, arena, to);
+        err = convert_calls(msg, markup, arena, to);
+    if (msg->content_was_null) /* which templates tell from an empty text */
+        to->content = SLICE_NONE;
     return err;
 }
 
@@ -156,7 +186,7 @@ static enum base_err convert_sampling(const struct chat_request *chat, struct ar
 
 /* ---- what the template is given beside the messages ---- */
 
-enum { VARS_TEXT_MAX = 1 << 20 };
+enum { VARS_TEXT_MAX = 1 << 20, TOOLS_TEXT_MAX = 16 << 20 };
 
 /* A JSON text of the arena's. */
 static enum base_err keep_text(struct buffer *text, struct arena *arena, const char *what,
@@ -225,14 +255,47 @@ static enum base_err convert_vars(const struct chat_request *chat, struct arena 
     return keep_text(&text, arena, "chat_template_kwargs", ret, reterr);
 }
 
-enum base_err local_convert(const struct chat_request *chat, struct arena *arena,
-                            struct engine_request *ret_request, struct base_error *reterr)
+/* The tools in OpenAI's form, which is what templates know. */
+static enum base_err convert_tools(const struct chat_request *chat, struct arena *arena,
+                                   struct slice *ret, struct base_error *reterr)
+{
+    if (chat->tool_count == 0 || chat->tool_choice == CHAT_TOOL_CHOICE_NONE)
+        return BASE_OK;
+    struct buffer text;
+    struct json_writer w;
+    buffer_init(&text, TOOLS_TEXT_MAX);
+    json_writer_init(&w, &text);
+    json_open_array(&w);
+    for (size_t i = 0; i < chat->tool_count; i++) {
+        const struct chat_tool *tool = &chat->tools[i];
+        json_open_object(&w);
+        json_member_str(&w, "type", "function");
+        json_key(&w, SLICE("function"));
+        json_open_object(&w);
+        json_member_string(&w, "name", tool->name);
+        if (!slice_is_absent(tool->description))
+            json_member_string(&w, "description", tool->description);
+        if (tool->parameters) {
+            json_key(&w, SLICE("parameters"));
+            json_put_node(&w, tool->parameters);
+        }
+        json_close_object(&w);
+        json_close_object(&w);
+    }
+    json_close_array(&w);
+    return keep_text(&text, arena, "tools", ret, reterr);
+}
+
+enum base_err local_convert(const struct chat_request *chat, const struct engine_markup *markup,
+                            struct arena *arena, struct engine_request *ret_request,
+                            struct base_error *reterr)
 {
     struct engine_message *messages = arena_calloc(arena, chat->message_count, sizeof(*messages));
     if (!messages)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to convert the messages");
     for (size_t i = 0; i < chat->message_count; i++) {
-        enum base_err err = convert_message(&chat->messages[i], arena, &messages[i], reterr);
+        enum base_err err =
+            convert_message(&chat->messages[i], markup, arena, &messages[i], reterr);
         if (err)
             return err;
     }
@@ -247,51 +310,10 @@ enum base_err local_convert(const struct chat_request *chat, struct arena *arena
     if (!err)
         err = convert_vars(chat, arena, &request.vars_json, reterr);
     if (!err)
+        err = convert_tools(chat, arena, &request.tools_json, reterr);
+    if (!err)
         *ret_request = request;
     return err;
-}
-
-/* ---- response_format ---- */
-
-enum { SCHEMA_TEXT_MAX = 1 << 20 };
-
-static enum base_err schema_grammar(const struct json_node *schema,
-                                    struct engine_grammar **ret_grammar, struct base_error *reterr)
-{
-    struct buffer text;
-    struct json_writer w;
-    buffer_init(&text, SCHEMA_TEXT_MAX);
-    json_writer_init(&w, &text);
-    json_put_node(&w, schema);
-    enum base_err err = text.err;
-    if (err)
-        (void)base_error_set(reterr, err, "the schema is too long");
-    else
-        err = engine_grammar_from_schema(buffer_slice(&text), ret_grammar, reterr);
-    buffer_done(&text);
-    return err;
-}
-
-enum base_err local_grammar(const struct chat_request *chat, struct engine_grammar **ret_grammar,
-                            struct base_error *reterr)
-{
-    struct engine_grammar *grammar = NULL;
-    struct base_error detail = {0};
-    enum base_err err = BASE_OK;
-    if (chat->format == CHAT_FORMAT_JSON_OBJECT)
-        err = engine_grammar_json(true, &grammar, &detail);
-    else if (chat->format == CHAT_FORMAT_JSON_SCHEMA)
-        err = schema_grammar(chat->schema, &grammar, &detail);
-    /* What only this engine cannot do is UNSUPPORTED, so that another target may be tried. */
-    if (err == BASE_ERR_LIMIT || err == BASE_ERR_TOO_LARGE)
-        err = BASE_ERR_UNSUPPORTED;
-    if (err == BASE_ERR_BAD_JSON)
-        err = BASE_ERR_BAD_VALUE;
-    if (err)
-        return base_error_set_param(reterr, err, "response_format", "response_format: %s",
-                                    detail.message);
-    *ret_grammar = grammar;
-    return BASE_OK;
 }
 
 /* ---- log-probabilities ---- */

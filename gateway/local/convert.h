@@ -6,16 +6,12 @@
 #define GATEWAY_LOCAL_CONVERT_H
 
 #include "base/chat/chat.h"
-#include "engine/engine.h"
+#include "engine/markup.h"
 
-/* Everything in *ret_request is borrowed from `chat` or lives in `arena`. UNSUPPORTED names a part
- * that a text model cannot read. */
-enum base_err local_convert(const struct chat_request *chat, struct arena *arena,
-                            struct engine_request *ret_request, struct base_error *reterr);
-
-/* What response_format asks for, as a grammar to be unreferenced; NULL for text. With the engine's
- * words: BAD_VALUE for a schema that is wrong, UNSUPPORTED for one that it cannot follow. */
-enum base_err local_grammar(const struct chat_request *chat, struct engine_grammar **ret_grammar,
+/* Everything in *ret_request is borrowed from `chat` or lives in `arena`; the grammar is not in it.
+ * UNSUPPORTED names a part that a text model cannot read. */
+enum base_err local_convert(const struct chat_request *chat, const struct engine_markup *markup,
+                            struct arena *arena, struct engine_request *ret_request,
                             struct base_error *reterr);
 
 /* {"token","logprob","bytes","top_logprobs"} for each token of the event, comma between. */

@@ -1,6 +1,7 @@
 #include "gateway/local/local.h"
 
 #include "gateway/local/convert.h"
+#include "gateway/local/forms.h"
 #include "gateway/local/stream.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@ struct local_target {
     struct engine_model *model;
     struct engine_scheduler *sched;
     struct engine_adapter *adapter; /* NULL = none; else model and sched are another target's */
+    struct local_forms *forms;
     uint32_t context, queue_max;
     char *name;
 };
@@ -41,26 +43,59 @@ static enum base_err count_choices(const struct local_target *target,
     return BASE_OK;
 }
 
-/* Converted, with its grammar, and submitted. */
-static enum base_err begin(const struct local_target *target, struct target_stream *stream,
-                           const struct target_call *call, struct base_error *reterr)
+/* Converted and submitted. */
+static enum base_err submit(struct target_stream *stream, struct engine_grammar *grammar,
+                            struct base_error *reterr)
 {
+    const struct target_call *call = &stream->call;
     struct arena *arena = arena_new(256 << 20);
     struct engine_request request = {0};
     if (!arena)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start %.*s",
                               SLICE_ARG(stream->name));
-    enum base_err err = local_convert(call->request, arena, &request, reterr);
-    if (!err)
-        err = local_grammar(call->request, &request.grammar, reterr);
+    enum base_err err = local_convert(call->request, engine_scheduler_markup(stream->sched), arena,
+                                      &request, reterr);
     if (!err) {
-        request.adapter = target->adapter;
+        request.adapter = stream->adapter;
+        request.grammar = grammar;
         request.domain = call->domain;
         request.flow = call->flow;
         err = local_stream_submit(stream, &request, 0, stream->lane_count, reterr);
-        engine_grammar_unref(request.grammar);
     }
     arena_free(arena);
+    return err;
+}
+
+static void on_form(void *user, enum base_err err, struct engine_grammar *grammar,
+                    const struct base_error *error)
+{
+    struct target_stream *stream = user;
+    struct base_error detail = *error;
+    if (!stream->silent) {
+        if (!err)
+            err = submit(stream, grammar, &detail);
+        if (err)
+            local_stream_fail(stream, &detail);
+    }
+    engine_grammar_unref(grammar);
+    local_stream_unref(stream);
+}
+
+/* With its grammar, when that is known already; takes the form. */
+static enum base_err begin(struct local_target *target, struct target_stream *stream,
+                           struct local_form *form, struct base_error *reterr)
+{
+    struct engine_grammar *grammar = NULL;
+    if (form && !local_forms_find(target->forms, form, &grammar)) {
+        enum base_err err = local_forms_compile(target->forms, form, stream->call.loop, on_form,
+                                                local_stream_ref(stream), reterr);
+        if (err)
+            local_stream_unref(stream);
+        return err;
+    }
+    local_form_free(form);
+    enum base_err err = submit(stream, grammar, reterr);
+    engine_grammar_unref(grammar);
     return err;
 }
 
@@ -78,18 +113,26 @@ static enum base_err local_start(struct target *base, const struct target_call *
     struct local_stream_options options = {
         .sched = target->sched,
         .name = base->name,
-        .loop = call->loop,
+        .call = call,
         .sink = sink,
+        .adapter = target->adapter,
     };
     struct target_stream *stream = NULL;
+    struct local_form *form = NULL;
     enum base_err err = count_choices(target, chat, &options.choices, reterr);
     if (!err)
-        err = local_stream_new(&options, &stream, reterr);
+        err = local_form_read(chat, &form, reterr);
+    options.answer = (struct engine_answer_options){.with_tools = local_form_has_tools(form),
+                                                    .is_json = local_form_is_json(form)};
     if (!err)
-        err = begin(target, stream, call, reterr);
+        err = local_stream_new(&options, &stream, reterr);
     if (err) {
-        if (stream)
-            local_release(stream);
+        local_form_free(form);
+        return err;
+    }
+    err = begin(target, stream, form, reterr);
+    if (err) {
+        local_release(stream);
         return err;
     }
     *ret_stream = stream;
@@ -159,6 +202,8 @@ enum base_err local_target_new(const struct local_options *options, struct targe
         .request_context = context,
     };
     err = engine_scheduler_new(target->model, &sched_options, &target->sched, reterr);
+    if (!err)
+        err = local_forms_new(engine_scheduler_markup(target->sched), &target->forms, reterr);
     if (err)
         goto fail;
     target->base = (struct target){&local_ops, slice_from_str(name)};
@@ -168,8 +213,10 @@ enum base_err local_target_new(const struct local_options *options, struct targe
     *ret_target = &target->base;
     return BASE_OK;
 fail:
-    if (target)
+    if (target) {
+        engine_scheduler_free(target->sched);
         engine_model_unref(target->model);
+    }
     free(name);
     free(target);
     return err;
@@ -205,6 +252,7 @@ void local_target_free(struct target *base)
         return;
     struct local_target *target = (struct local_target *)base;
     if (!target->adapter) {
+        local_forms_free(target->forms);
         engine_scheduler_free(target->sched);
         engine_model_unref(target->model);
     }
@@ -219,8 +267,10 @@ unsigned local_target_features(const struct target *base)
         ALWAYS = CHAT_NEED_LOGPROBS | CHAT_NEED_MANY | CHAT_NEED_JSON_OBJECT | CHAT_NEED_JSON_SCHEMA
     };
     const struct local_target *target = (const struct local_target *)base;
-    bool thinks = !target || engine_markup_thinks(engine_scheduler_markup(target->sched));
-    return ALWAYS | (thinks ? CHAT_NEED_REASONING : 0);
+    const struct engine_markup *markup = target ? engine_scheduler_markup(target->sched) : NULL;
+    bool thinks = !markup || engine_markup_thinks(markup);
+    bool calls = !markup || markup->tools != ENGINE_MARKUP_TOOLS_NONE;
+    return ALWAYS | (thinks ? CHAT_NEED_REASONING : 0) | (calls ? CHAT_NEED_TOOLS : 0);
 }
 
 uint32_t local_target_context(const struct target *base)
@@ -259,7 +309,8 @@ int64_t local_target_count(const struct target *base, const struct chat_request 
     struct buffer prompt;
     buffer_init(&prompt, 256 << 20);
     int64_t count = -1;
-    if (arena && template && !local_convert(chat, arena, &request, NULL) &&
+    if (arena && template &&
+        !local_convert(chat, engine_scheduler_markup(target->sched), arena, &request, NULL) &&
         !engine_template_render(template,
                                 &(struct engine_template_input){.messages = request.messages,
                                                                 .count = request.message_count,

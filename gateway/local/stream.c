@@ -55,7 +55,8 @@ enum base_err local_stream_new(const struct local_stream_options *options,
     }
     stream->sched = options->sched;
     stream->name = options->name;
-    stream->loop = options->loop;
+    stream->call = *options->call;
+    stream->adapter = options->adapter;
     stream->sink = options->sink;
     stream->lane_count = options->choices;
     atomic_init(&stream->refs, 1);
@@ -67,7 +68,7 @@ enum base_err local_stream_new(const struct local_stream_options *options,
         *lane = (struct lane){.stream = stream, .choice = i};
         buffer_init(&lane->logprobs, LOGPROBS_MAX);
         if (!err)
-            err = engine_answer_new(markup, options->with_tools, &lane->answer, reterr);
+            err = engine_answer_new(markup, &options->answer, &lane->answer, reterr);
     }
     if (err) {
         local_stream_unref(stream);
@@ -94,6 +95,7 @@ void local_stream_silence(struct target_stream *stream)
 
 void local_stream_pause(struct target_stream *stream, bool pause)
 {
+    stream->paused = pause;
     for (int32_t i = 0; i < stream->lane_count; i++) {
         if (!stream->lanes[i].submitted)
             continue;
@@ -200,7 +202,7 @@ static void hand_over(struct target_stream *stream, struct parcel *parcel)
         (void)local_stream_ref(stream);
     }
     pthread_mutex_unlock(&stream->lock);
-    if (post && !loop_post(stream->loop, drain, stream))
+    if (post && !loop_post(stream->call.loop, drain, stream))
         local_stream_unref(stream); /* the loop has ended, and with it whoever listened */
 }
 
@@ -427,6 +429,8 @@ enum base_err local_stream_submit(struct target_stream *stream, struct engine_re
         if (request->sampling.seed_given) /* other answers, but again the same ones next time */
             request->sampling.seed++;
     }
+    if (stream->paused)
+        local_stream_pause(stream, true);
     return BASE_OK;
 }
 

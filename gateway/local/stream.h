@@ -42,14 +42,16 @@ struct lane {
 struct target_stream {
     struct engine_scheduler *sched;
     struct slice name; /* of the target; borrowed from it */
-    struct loop *loop;
     struct target_sink sink;
     atomic_int refs;
     pthread_mutex_t lock; /* guards head, tail, drain_posted and what lanes say */
     struct parcel *head, *tail;
     bool drain_posted;
 
-    bool silent; /* loop side: nothing is delivered any more */
+    struct engine_adapter *adapter; /* borrowed from the target; NULL = none */
+    struct target_call call;        /* as start() had it; the request lives until release() */
+    bool silent;                    /* loop side: nothing is delivered any more */
+    bool paused;
     bool started, failed;
     int32_t open_lanes; /* loop side: not yet DONE */
     int32_t lane_count;
@@ -59,11 +61,12 @@ struct target_stream {
 struct local_stream_options {
     struct engine_scheduler *sched;
     struct slice name;
-    struct loop *loop;
+    const struct target_call *call;
     struct target_sink sink;
     int32_t choices;
-    bool with_tools; /* calls are looked for */
-    bool plain;      /* no markup is looked for: the text is not an answer in a chat */
+    struct engine_adapter *adapter;
+    struct engine_answer_options answer;
+    bool plain; /* no markup is looked for: the text is not an answer in a chat */
 };
 
 /* With one reference, the loop's. */

@@ -41,7 +41,7 @@ static const struct script_line qwen_lines[] = {
       "\n</tool_call>"}},
     {"<go-two>",
      {"Two.", "\n<tool_", "call>\n{\"name\": \"get_weather\", \"arg",
-      "uments\": {\"city\": \"Rome\"}}", "\n</tool", "_call>",
+      "uments\": {\"city\": \"Rome, but the one in Georgia\"}}", "\n</tool", "_call>",
       "\n<tool_call>{\"name\": \"add\", \"arguments\": {\"a\": 1, \"b\": 2}}", "</tool_call>"}},
     {"<go-code>", {"1 <", " 2 <tool", "s> </", "think>"}},
     {"<go-result>", {"It is", " sunny", "."}},

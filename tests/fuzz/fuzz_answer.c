@@ -40,7 +40,8 @@ static enum base_err run(const struct engine_markup *markup, unsigned flags, str
     struct engine_answer *answer;
     *s = (struct seen){.call = 0};
     buffer_init(&s->out, SIZE_MAX / 2);
-    if (engine_answer_new(markup, flags & 1, &answer, NULL))
+    struct engine_answer_options options = {.with_tools = flags & 1, .is_json = flags & 4};
+    if (engine_answer_new(markup, &options, &answer, NULL))
         abort();
     enum base_err err = BASE_OK;
     while (text.len > 0 && !err) {

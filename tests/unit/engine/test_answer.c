@@ -59,7 +59,10 @@ static void run(enum kind kind, bool tools, const char *text, enum end end, size
     struct engine_markup markup;
     struct engine_answer *answer = NULL;
     engine_markup_detect(slice_from_str(templates[kind]), &markup);
-    assert_int_equal(engine_answer_new(&markup, tools, &answer, NULL), BASE_OK);
+    assert_int_equal(engine_answer_new(&markup,
+                                       &(struct engine_answer_options){.with_tools = tools},
+                                       &answer, NULL),
+                     BASE_OK);
     struct slice rest = slice_from_str(text);
     *s = (struct seen){.open = false};
     buffer_init(&s->out, 1 << 20);
@@ -254,7 +257,9 @@ static void test_bounds(void **state)
     struct seen s = {.open = false};
     buffer_init(&s.out, 1 << 24);
     engine_markup_detect(slice_from_str(templates[HERMES]), &markup);
-    assert_int_equal(engine_answer_new(&markup, true, &answer, NULL), BASE_OK);
+    assert_int_equal(engine_answer_new(&markup, &(struct engine_answer_options){.with_tools = true},
+                                       &answer, NULL),
+                     BASE_OK);
     enum base_err err = BASE_OK;
     for (int i = 0; i <= ENGINE_ANSWER_CALLS_MAX && !err; i++) {
         assert_int_equal(engine_answer_calls(answer), i);
