@@ -149,27 +149,24 @@ INLINE V panel_bytes(const uint8_t *p, bool is_signed)
     return _mm256_cvtepi32_ps(is_signed ? _mm256_cvtepi8_epi32(v) : _mm256_cvtepu8_epi32(v));
 }
 
-/* Scales of block b for eight rows from `row`: of its first and second sixteen columns (the same
+/* Scales of a block for eight rows from `row`: of its first and second sixteen columns (the same
  * but for K16), and mins. */
-INLINE void panel_scales(const uint8_t *scales, enum engine_panel_scales kind, size_t b, size_t row,
-                         V *first, V *second, V *min)
+INLINE void panel_scales(const uint8_t *header, const uint8_t *scales,
+                         enum engine_panel_scales kind, size_t row, V *first, V *second, V *min)
 {
     *min = v_zero();
-    if (kind == ENGINE_PANEL_HALF) {
-        *first = *second = panel_halves(scales + b * 32 + row * 2);
-    } else if (kind == ENGINE_PANEL_HALF_MIN) {
-        *first = *second = panel_halves(scales + b * 64 + row * 2);
-        *min = panel_halves(scales + b * 64 + 32 + row * 2);
-    } else if (kind == ENGINE_PANEL_K32) {
-        const uint8_t *g = scales + b / 8 * 320, *part = g + 64 + b % 8 * 32 + row;
-        *first = *second = v_mul(panel_halves(g + row * 2), panel_bytes(part, false));
-        *min =
-            v_sub(v_zero(), v_mul(panel_halves(g + 32 + row * 2), panel_bytes(part + 16, false)));
+    if (kind == ENGINE_PANEL_K32) {
+        *first = *second = v_mul(panel_halves(header + row * 2), panel_bytes(scales + row, false));
+        *min = v_mul(panel_halves(header + 32 + row * 2), panel_bytes(scales + 16 + row, false));
+        *min = v_sub(v_zero(), *min);
+    } else if (kind == ENGINE_PANEL_K16) {
+        V d = v_load((const float *)(const void *)header + row);
+        *first = v_mul(d, panel_bytes(scales + row, true));
+        *second = v_mul(d, panel_bytes(scales + 16 + row, true));
     } else {
-        const uint8_t *g = scales + b / 8 * 288, *part = g + 32 + b % 8 * 32 + row;
-        V d = panel_halves(g + row * 2);
-        *first = v_mul(d, panel_bytes(part, true));
-        *second = v_mul(d, panel_bytes(part + 16, true));
+        *first = *second = panel_halves(scales + row * 2);
+        if (kind == ENGINE_PANEL_HALF_MIN)
+            *min = panel_halves(scales + 32 + row * 2);
     }
 }
 
@@ -192,15 +189,16 @@ struct panel_sums {
 };
 
 /* One block of eight rows from `row` against `tokens` tokens. */
-INLINE void panel_block(const uint8_t *codes, const uint8_t *scales, size_t b, size_t row,
+INLINE void panel_block(const uint8_t *panel, struct engine_panel_place at, size_t row,
                         unsigned bits, unsigned zero, enum engine_panel_scales kind,
                         const int8_t *q, size_t step_bytes, struct panel_sums x, size_t tokens,
                         V *acc)
 {
+    const uint8_t *codes = panel + at.codes + row * 4;
     bool halves = kind == ENGINE_PANEL_K16;
     __m256i dots[4];
     V first, second, min;
-    panel_scales(scales, kind, b, row, &first, &second, &min);
+    panel_scales(panel + at.header, panel + at.scales, kind, row, &first, &second, &min);
     for (size_t t = 0; t < tokens; t++)
         dots[t] = panel_start(halves ? x.low[t] : x.shift[t], zero);
     panel_dots(codes, bits, 0, halves ? 4 : 8, q, step_bytes, tokens, dots);
@@ -231,15 +229,15 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t t
 INLINE void panel_single(const struct engine_panel_job *job, size_t panel, unsigned bits,
                          unsigned zero, enum engine_panel_scales kind)
 {
-    const uint8_t *codes = job->panels + panel * job->panel_bytes;
-    const uint8_t *scales = codes + job->code_bytes;
+    const struct engine_panel_layout layout = {.bits = (uint8_t)bits, .scales = kind};
+    const uint8_t *weights = job->panels + panel * job->panel_bytes;
     const struct engine_act1 *x = job->x;
     V acc[2] = {v_zero(), v_zero()};
-    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++, x++, codes += bits * STEP_BYTES) {
+    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++, x++) {
+        const struct engine_panel_place at = engine_panel_place(&layout, b);
         const struct panel_sums sums = {&x->d, &x->sum, &x->shift, &x->low, &x->high};
         for (size_t h = 0; h < 2; h++)
-            panel_block(codes + h * 32, scales, b, h * VW, bits, zero, kind, x->q, 4, sums, 1,
-                        &acc[h]);
+            panel_block(weights, at, h * VW, bits, zero, kind, x->q, 4, sums, 1, &acc[h]);
     }
     panel_store(job, panel * ENGINE_PANEL_ROWS, 0, acc[0]);
     panel_store(job, panel * ENGINE_PANEL_ROWS + VW, 0, acc[1]);
@@ -250,14 +248,14 @@ INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t 
                        unsigned bits, unsigned zero, enum engine_panel_scales kind)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
-    const uint8_t *codes = job->panels + panel * job->panel_bytes;
-    const uint8_t *scales = codes + job->code_bytes;
+    const struct engine_panel_layout layout = {.bits = (uint8_t)bits, .scales = kind};
+    const uint8_t *weights = job->panels + panel * job->panel_bytes;
     const struct engine_act4 *x = (const struct engine_act4 *)job->x + quad * blocks;
     V acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     for (size_t b = 0; b < blocks; b++, x++) {
+        const struct engine_panel_place at = engine_panel_place(&layout, b);
         const struct panel_sums sums = {x->d, x->sum, x->shift, x->low, x->high};
-        panel_block(codes + b * bits * STEP_BYTES + row * 4, scales, b, row, bits, zero, kind,
-                    x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
+        panel_block(weights, at, row, bits, zero, kind, x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
     }
     for (size_t t = 0; t < 4 && quad * 4 + t < job->tokens; t++)
         panel_store(job, panel * ENGINE_PANEL_ROWS + row, quad * 4 + t, acc[t]);

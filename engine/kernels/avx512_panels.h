@@ -4,7 +4,6 @@
  * inlined.
  */
 #define STEP_BYTES 64
-#define AHEAD 2048 /* bytes of codes that a single token's reading runs ahead */
 #define MAX_QUADS 3
 
 /* --- inputs ------------------------------------------------------------------------------- */
@@ -114,25 +113,49 @@ INLINE V panel_bytes(const uint8_t *p, bool is_signed)
     return _mm512_cvtepi32_ps(is_signed ? _mm512_cvtepi8_epi32(v) : _mm512_cvtepu8_epi32(v));
 }
 
-/* Scales of block b, for its first and second sixteen columns (the same but for K16), and mins. */
-INLINE void panel_scales(const uint8_t *scales, enum engine_panel_scales kind, size_t b, V *first,
-                         V *second, V *min)
+/* Where one block's parts stand. */
+struct panel_at {
+    const uint8_t *header, *scales, *codes;
+};
+
+/* The first block of the pair that starts with block b, at *p, which goes on behind the pair. Code
+ * for both blocks of a pair in line is what lets memory be read at its full speed. */
+INLINE struct panel_at panel_first(const uint8_t **p, size_t b, unsigned bits,
+                                   enum engine_panel_scales kind, const uint8_t *header)
+{
+    if (ENGINE_PANEL_HEADER(kind) > 0 && b % (2 * ENGINE_PANEL_GROUP_PAIRS) == 0) {
+        header = *p;
+        *p += ENGINE_PANEL_HEADER(kind);
+    }
+    const uint8_t *start = *p;
+    *p += ENGINE_PANEL_PAIR(kind, bits);
+    return (struct panel_at){header, start, start + ENGINE_PANEL_PAIR_SCALES(kind)};
+}
+
+INLINE struct panel_at panel_second(struct panel_at at, unsigned bits,
+                                    enum engine_panel_scales kind)
+{
+    return (struct panel_at){at.header, at.scales + ENGINE_PANEL_PAIR_SCALES(kind) / 2,
+                             at.codes + bits * STEP_BYTES};
+}
+
+/* Scales of a block, for its first and second sixteen columns (the same but for K16), and mins. */
+INLINE void panel_scales(struct panel_at at, enum engine_panel_scales kind, V *first, V *second,
+                         V *min)
 {
     *min = v_zero();
-    if (kind == ENGINE_PANEL_HALF) {
-        *first = *second = panel_halves(scales + b * 32);
-    } else if (kind == ENGINE_PANEL_HALF_MIN) {
-        *first = *second = panel_halves(scales + b * 64);
-        *min = panel_halves(scales + b * 64 + 32);
-    } else if (kind == ENGINE_PANEL_K32) {
-        const uint8_t *g = scales + b / 8 * 320, *part = g + 64 + b % 8 * 32;
-        *first = *second = v_mul(panel_halves(g), panel_bytes(part, false));
-        *min = _mm512_fnmadd_ps(panel_halves(g + 32), panel_bytes(part + 16, false), v_zero());
+    if (kind == ENGINE_PANEL_K32) {
+        *first = *second = v_mul(panel_halves(at.header), panel_bytes(at.scales, false));
+        *min = _mm512_fnmadd_ps(panel_halves(at.header + 32), panel_bytes(at.scales + 16, false),
+                                v_zero());
+    } else if (kind == ENGINE_PANEL_K16) {
+        V d = v_load((const float *)(const void *)at.header);
+        *first = v_mul(d, panel_bytes(at.scales, true));
+        *second = v_mul(d, panel_bytes(at.scales + 16, true));
     } else {
-        const uint8_t *g = scales + b / 8 * 288, *part = g + 32 + b % 8 * 32;
-        V d = panel_halves(g);
-        *first = v_mul(d, panel_bytes(part, true));
-        *second = v_mul(d, panel_bytes(part + 16, true));
+        *first = *second = panel_halves(at.scales);
+        if (kind == ENGINE_PANEL_HALF_MIN)
+            *min = panel_halves(at.scales + 32);
     }
 }
 
@@ -174,76 +197,92 @@ INLINE V panel_scaled(V acc, __m512i dots, float d, V scale)
     return v_fma(v_mul(_mm512_cvtepi32_ps(dots), v_set(d)), scale, acc);
 }
 
+/* One block against up to twelve tokens. */
+INLINE void panel_block(struct panel_at at, unsigned bits, unsigned zero,
+                        enum engine_panel_scales kind, const struct engine_act4 *in,
+                        size_t quad_blocks, size_t quads, V *acc)
+{
+    const struct engine_act4 *x[MAX_QUADS];
+    for (size_t i = 0; i < quads; i++)
+        x[i] = in + i * quad_blocks;
+    const bool halves = kind == ENGINE_PANEL_K16;
+    __m512i dots[MAX_QUADS * 4];
+    V first, second, min;
+    for (size_t t = 0; t < quads * 4; t++)
+        dots[t] = panel_start(halves ? x[t / 4]->low[t % 4] : x[t / 4]->shift[t % 4], zero);
+    panel_dots(at.codes, bits, 0, halves ? 4 : 8, x, quads, dots);
+    panel_scales(at, kind, &first, &second, &min);
+    if (halves) {
+        for (size_t t = 0; t < quads * 4; t++) {
+            acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], first);
+            dots[t] = panel_start(x[t / 4]->high[t % 4], zero);
+        }
+        panel_dots(at.codes, bits, 4, 4, x, quads, dots);
+    }
+    for (size_t t = 0; t < quads * 4; t++) {
+        acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], second);
+        if (zero == 0)
+            acc[t] = v_fma(min, v_set(x[t / 4]->sum[t % 4]), acc[t]);
+    }
+}
+
 /* One panel against up to twelve tokens. */
 INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel, unsigned bits,
                        unsigned zero, enum engine_panel_scales kind, const struct engine_act4 *in,
                        size_t quads, V *acc)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
-    const uint8_t *scales = panel + job->code_bytes;
+    struct panel_at at = {0};
     for (size_t t = 0; t < quads * 4; t++)
         acc[t] = v_zero();
-    for (size_t b = 0; b < blocks; b++) {
-        const uint8_t *codes = panel + b * bits * STEP_BYTES;
-        const struct engine_act4 *x[MAX_QUADS];
-        __m512i dots[MAX_QUADS * 4];
-        V first, second, min;
-        for (size_t i = 0; i < quads; i++)
-            x[i] = in + i * blocks + b;
-        if (kind == ENGINE_PANEL_K16) {
-            for (size_t t = 0; t < quads * 4; t++)
-                dots[t] = panel_start(x[t / 4]->low[t % 4], zero);
-            panel_dots(codes, bits, 0, 4, x, quads, dots);
-            panel_scales(scales, kind, b, &first, &second, &min);
-            for (size_t t = 0; t < quads * 4; t++) {
-                acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], first);
-                dots[t] = panel_start(x[t / 4]->high[t % 4], zero);
-            }
-            panel_dots(codes, bits, 4, 4, x, quads, dots);
-        } else {
-            for (size_t t = 0; t < quads * 4; t++)
-                dots[t] = panel_start(x[t / 4]->shift[t % 4], zero);
-            panel_dots(codes, bits, 0, 8, x, quads, dots);
-            panel_scales(scales, kind, b, &first, &second, &min);
-        }
-        for (size_t t = 0; t < quads * 4; t++) {
-            acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], second);
-            if (zero == 0)
-                acc[t] = v_fma(min, v_set(x[t / 4]->sum[t % 4]), acc[t]);
-        }
+    for (size_t b = 0; b < blocks; b += 2) {
+        at = panel_first(&panel, b, bits, kind, at.header);
+        panel_block(at, bits, zero, kind, in + b, blocks, quads, acc);
+        if (b + 1 < blocks)
+            panel_block(panel_second(at, bits, kind), bits, zero, kind, in + b + 1, blocks, quads,
+                        acc);
     }
 }
 
-/* One panel against one token: the same sums, in the same order. */
+/* One block against one token: the same sums, in the same order. */
+INLINE V panel_block_single(struct panel_at at, unsigned bits, unsigned zero,
+                            enum engine_panel_scales kind, const struct engine_act1 *x, V acc)
+{
+    const bool halves = kind == ENGINE_PANEL_K16;
+    __m512i low = panel_start(halves ? x->low : x->shift, zero);
+    __m512i high = halves ? panel_start(x->high, zero) : _mm512_setzero_si512();
+    V first, second, min;
+    for (size_t i = 0; i < 4; i++) {
+        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, bits, i),
+                                  _mm512_set1_epi32(panel_quad_step(x->q + i * 4)));
+        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, bits, i + 4),
+                                   _mm512_set1_epi32(panel_quad_step(x->q + 16 + i * 4)));
+    }
+    panel_scales(at, kind, &first, &second, &min);
+    if (halves)
+        acc = panel_scaled(acc, low, x->d, first);
+    else
+        high = _mm512_add_epi32(low, high);
+    acc = panel_scaled(acc, high, x->d, second);
+    if (zero == 0)
+        acc = v_fma(min, v_set(x->sum), acc);
+    return acc;
+}
+
+/* One panel against one token. No prefetching: the hardware does it better. */
 INLINE V panel_single(const struct engine_panel_job *job, const uint8_t *panel, unsigned bits,
                       unsigned zero, enum engine_panel_scales kind)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
-    const uint8_t *scales = panel + job->code_bytes;
     const struct engine_act1 *x = job->x;
+    struct panel_at at = {0};
     V acc = v_zero();
-    for (size_t b = 0; b < blocks; b++, x++) {
-        const uint8_t *codes = panel + b * bits * STEP_BYTES;
-        bool halves = kind == ENGINE_PANEL_K16;
-        __m512i low = panel_start(halves ? x->low : x->shift, zero);
-        __m512i high = halves ? panel_start(x->high, zero) : _mm512_setzero_si512();
-        V first, second, min;
-        for (size_t i = 0; i < bits; i++)
-            _mm_prefetch((const char *)codes + AHEAD + i * STEP_BYTES, _MM_HINT_T0);
-        for (size_t i = 0; i < 4; i++) {
-            low = _mm512_dpbusd_epi32(low, panel_step(codes, bits, i),
-                                      _mm512_set1_epi32(panel_quad_step(x->q + i * 4)));
-            high = _mm512_dpbusd_epi32(high, panel_step(codes, bits, i + 4),
-                                       _mm512_set1_epi32(panel_quad_step(x->q + 16 + i * 4)));
-        }
-        panel_scales(scales, kind, b, &first, &second, &min);
-        if (halves)
-            acc = panel_scaled(acc, low, x->d, first);
-        else
-            high = _mm512_add_epi32(low, high);
-        acc = panel_scaled(acc, high, x->d, second);
-        if (zero == 0)
-            acc = v_fma(min, v_set(x->sum), acc);
+    for (size_t b = 0; b < blocks; b += 2) {
+        at = panel_first(&panel, b, bits, kind, at.header);
+        acc = panel_block_single(at, bits, zero, kind, x + b, acc);
+        if (b + 1 < blocks)
+            acc =
+                panel_block_single(panel_second(at, bits, kind), bits, zero, kind, x + b + 1, acc);
     }
     return acc;
 }
@@ -263,6 +302,7 @@ INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_
                          unsigned bits, unsigned zero, enum engine_panel_scales kind)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK, quads = (job->tokens + 3) / 4;
+    const size_t most = bits == 5 ? 2 : MAX_QUADS; /* as registers hold */
     V acc[MAX_QUADS * 4];
     for (; panel < end; panel++) {
         const uint8_t *p = job->panels + panel * job->panel_bytes;
@@ -273,7 +313,7 @@ INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_
         }
         for (size_t q = 0; q < quads;) {
             const struct engine_act4 *x = (const struct engine_act4 *)job->x + q * blocks;
-            size_t count = quads - q < MAX_QUADS ? quads - q : MAX_QUADS;
+            size_t count = quads - q < most ? quads - q : most;
             if (count == 3)
                 panel_tile(job, p, bits, zero, kind, x, 3, acc);
             else if (count == 2)

@@ -119,27 +119,12 @@ const struct engine_panel_layout *engine_panel_layout(enum engine_format_id form
     return layouts[format].bits ? &layouts[format] : NULL;
 }
 
-/* --- sizes ---------------------------------------------------------------------------------- */
-
-/* Columns that share a group of scales, and its bytes. */
-static const struct {
-    size_t cols, bytes;
-} groups[ENGINE_PANEL_SCALES_COUNT] = {
-    [ENGINE_PANEL_HALF] = {32, ROWS * 2},
-    [ENGINE_PANEL_HALF_MIN] = {32, ROWS * 4},
-    [ENGINE_PANEL_K32] = {256, ROWS *(2 + 2 + 8 + 8)},
-    [ENGINE_PANEL_K16] = {256, ROWS *(2 + 16)},
-};
-
-size_t engine_panel_code_bytes(const struct engine_panel_layout *layout, size_t cols)
-{
-    return cols * ROWS * layout->bits / 8;
-}
-
 size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols)
 {
-    size_t scales = cols / groups[layout->scales].cols * groups[layout->scales].bytes;
-    return (engine_panel_code_bytes(layout, cols) + scales + 63) / 64 * 64;
+    size_t pairs = (cols / ENGINE_PANEL_BLOCK + 1) / 2;
+    size_t headers = (pairs + ENGINE_PANEL_GROUP_PAIRS - 1) / ENGINE_PANEL_GROUP_PAIRS;
+    return pairs * ENGINE_PANEL_PAIR(layout->scales, layout->bits) +
+           headers * ENGINE_PANEL_HEADER(layout->scales);
 }
 
 /* --- packing -------------------------------------------------------------------------------- */
@@ -210,23 +195,41 @@ static void part_scales(const uint8_t *s, size_t j, uint8_t *scale, uint8_t *min
     *min = (uint8_t)(j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4);
 }
 
-/* One row's scales of one block of the file into a group. */
-static void put_scales(const struct engine_panel_layout *l, const uint8_t *block, uint8_t *out,
+/* One row's scales: a header for each block of the file where there are headers, and those of
+ * `part` of it. */
+static void put_header(const struct engine_panel_layout *l, const uint8_t *block, uint8_t *out,
                        size_t row)
 {
-    memcpy(out + row * 2, block + l->d_at, 2);
-    if (l->scales == ENGINE_PANEL_HALF)
-        return;
-    if (l->scales == ENGINE_PANEL_K16) {
-        const uint8_t *scales = block + offsetof(struct engine_q6_k, scales);
-        for (size_t i = 0; i < 16; i++)
-            out[ROWS * (2 + i) + row] = scales[i];
-        return;
+    if (l->scales == ENGINE_PANEL_K32) {
+        memcpy(out + row * 2, block + l->d_at, 2);
+        memcpy(out + ROWS * 2 + row * 2, block + l->m_at, 2);
+    } else if (l->scales == ENGINE_PANEL_K16) {
+        uint16_t half;
+        memcpy(&half, block + l->d_at, sizeof(half));
+        float d = engine_half_to_float(half);
+        memcpy(out + row * 4, &d, sizeof(d));
     }
-    memcpy(out + ROWS * 2 + row * 2, block + l->m_at, 2);
-    for (size_t i = 0; l->scales == ENGINE_PANEL_K32 && i < 8; i++) {
-        uint8_t *at = out + ROWS * (4 + 2 * i) + row;
-        part_scales(block + offsetof(struct engine_q4_k, scales), i, at, at + ROWS);
+}
+
+static void put_scales(const struct engine_panel_layout *l, const uint8_t *block, size_t part,
+                       uint8_t *out, size_t row)
+{
+    switch (l->scales) {
+    case ENGINE_PANEL_HALF_MIN:
+        memcpy(out + ROWS * 2 + row * 2, block + l->m_at, 2);
+        memcpy(out + row * 2, block + l->d_at, 2);
+        break;
+    case ENGINE_PANEL_K32:
+        part_scales(block + offsetof(struct engine_q4_k, scales), part, out + row,
+                    out + ROWS + row);
+        break;
+    case ENGINE_PANEL_K16:
+        out[row] = block[offsetof(struct engine_q6_k, scales) + part * 2];
+        out[ROWS + row] = block[offsetof(struct engine_q6_k, scales) + part * 2 + 1];
+        break;
+    default:
+        memcpy(out + row * 2, block + l->d_at, 2);
+        break;
     }
 }
 
@@ -237,22 +240,20 @@ void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *
                        size_t row_bytes, size_t row_count, size_t cols, uint8_t *panel)
 {
     const struct engine_format *format = engine_format_at(layout->format);
-    size_t parts = format->block / ENGINE_PANEL_BLOCK, step_bytes = (size_t)64 * layout->bits;
-    uint8_t *codes = panel, *scales = panel + engine_panel_code_bytes(layout, cols);
+    size_t parts = format->block / ENGINE_PANEL_BLOCK, blocks = cols / ENGINE_PANEL_BLOCK;
     uint32_t steps[ENGINE_PANEL_STEPS];
-    if (row_count < ROWS)
+    if (row_count < ROWS || blocks % 2 != 0)
         memset(panel, 0, engine_panel_bytes(layout, cols));
-    for (size_t b = 0; b < cols / format->block; b++) {
+    for (size_t b = 0; b < blocks; b++) {
+        const struct engine_panel_place at = engine_panel_place(layout, b);
         for (size_t r = 0; r < row_count; r++) {
-            const uint8_t *block = rows + r * row_bytes + b * format->block_bytes;
-            for (size_t p = 0; p < parts; p++) {
-                layout->codes(block, p, steps);
-                put_codes(layout->bits, steps, codes + p * step_bytes + r * 4);
-            }
-            put_scales(layout, block, scales, r);
+            const uint8_t *block = rows + r * row_bytes + b / parts * format->block_bytes;
+            if (b % parts == 0)
+                put_header(layout, block, panel + at.header, r);
+            put_scales(layout, block, b % parts, panel + at.scales, r);
+            layout->codes(block, b % parts, steps);
+            put_codes(layout->bits, steps, panel + at.codes + r * 4);
         }
-        codes += parts * step_bytes;
-        scales += groups[layout->scales].bytes;
     }
 }
 
@@ -265,37 +266,43 @@ static float half_at(const uint8_t *p, size_t index)
     return engine_half_to_float(half);
 }
 
-/* Scale and min of 16 columns: half `h` of block `b` of the panel. */
-static void scales_of(const struct engine_panel_layout *l, const uint8_t *scales, size_t row,
-                      size_t b, size_t h, float *scale, float *min)
+/* Scale and min of half `h` of a block. */
+static void scales_of(const struct engine_panel_layout *l, const uint8_t *header,
+                      const uint8_t *scales, size_t row, size_t h, float *scale, float *min)
 {
-    size_t per_group = groups[l->scales].cols / ENGINE_PANEL_BLOCK, part = b % per_group;
-    const uint8_t *g = scales + b / per_group * groups[l->scales].bytes;
-    *scale = half_at(g, row);
     *min = 0;
-    if (l->scales == ENGINE_PANEL_HALF_MIN)
-        *min = half_at(g + ROWS * 2, row);
-    if (l->scales == ENGINE_PANEL_K32) {
-        *scale *= (float)g[ROWS * (4 + 2 * part) + row];
-        *min = -half_at(g + ROWS * 2, row) * (float)g[ROWS * (5 + 2 * part) + row];
+    switch (l->scales) {
+    case ENGINE_PANEL_HALF_MIN:
+        *scale = half_at(scales, row);
+        *min = half_at(scales + ROWS * 2, row);
+        break;
+    case ENGINE_PANEL_K32:
+        *scale = half_at(header, row) * (float)scales[row];
+        *min = -half_at(header + ROWS * 2, row) * (float)scales[ROWS + row];
+        break;
+    case ENGINE_PANEL_K16:
+        memcpy(scale, header + row * 4, sizeof(*scale));
+        *scale *= (float)(int8_t)scales[h * ROWS + row];
+        break;
+    default:
+        *scale = half_at(scales, row);
+        break;
     }
-    if (l->scales == ENGINE_PANEL_K16)
-        *scale *= (float)(int8_t)g[ROWS * (2 + 2 * part + h) + row];
 }
 
 void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *panel, size_t row,
                       size_t cols, float *out)
 {
-    const uint8_t *scales = panel + engine_panel_code_bytes(layout, cols);
     uint32_t steps[ENGINE_PANEL_STEPS];
     uint8_t codes[ENGINE_PANEL_BLOCK];
     for (size_t b = 0; b < cols / ENGINE_PANEL_BLOCK; b++) {
-        get_codes(layout->bits, panel + b * 64 * layout->bits + row * 4, steps);
+        const struct engine_panel_place at = engine_panel_place(layout, b);
+        float scale[2], min[2];
+        get_codes(layout->bits, panel + at.codes + row * 4, steps);
         memcpy(codes, steps, sizeof(codes));
-        for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++) {
-            float scale, min;
-            scales_of(layout, scales, row, b, i / 16, &scale, &min);
-            *out++ = scale * (float)(codes[i] - layout->zero) + min;
-        }
+        for (size_t h = 0; h < 2; h++)
+            scales_of(layout, panel + at.header, panel + at.scales, row, h, &scale[h], &min[h]);
+        for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++)
+            *out++ = scale[i / 16] * (float)(codes[i] - layout->zero) + min[i / 16];
     }
 }

@@ -111,25 +111,23 @@ static float half_of(const uint8_t *p, size_t index)
     return engine_half_to_float(half);
 }
 
-static void read_scales(const uint8_t *scales, enum engine_panel_scales kind, size_t b,
+static void read_scales(enum engine_panel_scales kind, const uint8_t *header, const uint8_t *scales,
                         struct panel_block *out)
 {
     const size_t rows = ENGINE_PANEL_ROWS;
     for (size_t r = 0; r < rows; r++) {
         float first, second, min = 0;
-        if (kind == ENGINE_PANEL_HALF) {
-            first = second = half_of(scales + b * 32, r);
-        } else if (kind == ENGINE_PANEL_HALF_MIN) {
-            first = second = half_of(scales + b * 64, r);
-            min = half_of(scales + b * 64 + 32, r);
-        } else if (kind == ENGINE_PANEL_K32) {
-            const uint8_t *g = scales + b / 8 * 320, *part = g + 64 + b % 8 * 32;
-            first = second = half_of(g, r) * (float)part[r];
-            min = -half_of(g + 32, r) * (float)part[rows + r];
+        if (kind == ENGINE_PANEL_K32) {
+            first = second = half_of(header, r) * (float)scales[r];
+            min = -half_of(header + rows * 2, r) * (float)scales[rows + r];
+        } else if (kind == ENGINE_PANEL_K16) {
+            memcpy(&first, header + r * 4, sizeof(first));
+            second = first * (float)(int8_t)scales[rows + r];
+            first *= (float)(int8_t)scales[r];
         } else {
-            const uint8_t *g = scales + b / 8 * 288, *part = g + 32 + b % 8 * 32;
-            first = half_of(g, r) * (float)(int8_t)part[r];
-            second = half_of(g, r) * (float)(int8_t)part[rows + r];
+            first = second = half_of(scales, r);
+            if (kind == ENGINE_PANEL_HALF_MIN)
+                min = half_of(scales + rows * 2, r);
         }
         out->scales[0][r] = first;
         out->scales[1][r] = second;
@@ -170,8 +168,9 @@ static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
             size_t count = job->tokens - t < PANEL_TOKENS ? job->tokens - t : PANEL_TOKENS;
             float acc[PANEL_TOKENS][ENGINE_PANEL_ROWS] = {{0}};
             for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++) {
-                read_codes(p + b * 64 * l->bits, l->bits, block.codes[0][0]);
-                read_scales(p + job->code_bytes, l->scales, b, &block);
+                const struct engine_panel_place at = engine_panel_place(l, b);
+                read_codes(p + at.codes, l->bits, block.codes[0][0]);
+                read_scales(l->scales, p + at.header, p + at.scales, &block);
                 for (size_t i = 0; i < count; i++) {
                     struct block_view x = block_of(job, t + i, b);
                     add_block(&block, l, &x, acc[i]);

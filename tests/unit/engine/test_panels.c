@@ -108,7 +108,7 @@ static size_t some_cols(enum engine_format_id id, size_t index)
 
 static void check_rows(enum engine_format_id id)
 {
-    const size_t rows[] = {1, 16, 37};
+    const size_t rows[] = {16, 1, 37};
     for (size_t i = 0; i < 3; i++) {
         struct matrix m = matrix_new(id, rows[i], some_cols(id, i + 1));
         float *wanted = aligned(m.cols * sizeof(float)), *got = aligned(m.cols * sizeof(float));
@@ -123,7 +123,7 @@ static void check_rows(enum engine_format_id id)
             }
         }
         /* About the size of the file: resident memory is what a user pays for. */
-        if (rows[i] == 16)
+        if (i == 0)
             assert_true(m.panel_bytes <= m.row_bytes * 16 * 106 / 100 + 64);
         free(wanted);
         free(got);
@@ -231,7 +231,6 @@ static void product(const struct engine_kernels *k, const struct matrix *m, cons
         .layout = m->layout,
         .panels = m->packed,
         .panel_bytes = m->panel_bytes,
-        .code_bytes = engine_panel_code_bytes(m->layout, m->cols),
         .rows = m->rows,
         .cols = m->cols,
         .x = in,
