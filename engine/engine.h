@@ -98,6 +98,8 @@ struct engine_model_options {
     uint64_t memory_limit; /* bytes the model may take; 0 = what the system calls available */
     bool skip_memory_check;
     bool copy_weights; /* read the file into memory instead of mapping it */
+    bool vocab_only; /* for tokenizers alone: any architecture, no weights needed or bound; a
+                      * session on such a model is refused with BAD_VALUE */
 };
 
 /* Facts about an open model. Slices are borrowed from it; absent where the file says nothing. */
@@ -245,6 +247,7 @@ struct engine_vocab {
     const struct slice *merges;            /* [merge_count] "left right" */
     int32_t special[ENGINE_SPECIAL_COUNT]; /* -1 = not named */
     enum engine_flag add_bos, add_eos, add_sep, add_space_prefix, remove_extra_whitespaces;
+    enum engine_flag lowercase, strip_accents; /* tokenizer.ggml.normalizer.* */
     struct slice precompiled_charsmap; /* raw bytes */
     struct slice chat_template;        /* tokenizer.chat_template */
 };
@@ -434,7 +437,12 @@ enum base_err engine_tokenize_rendered(const struct engine_tokenizer *tok, struc
 enum base_err engine_detokenize(const struct engine_tokenizer *tok, const uint32_t *tokens,
                                 size_t count, bool show_special, struct buffer *out);
 
-/* True for tokens that end a generation (eos, eot, eom and their well-known names). */
+/* A special token: the one that the file names, else one with a well-known text (end of turn, fill
+ * in the middle), else the one that its kind of tokenizer has always had; -1 = none. */
+int32_t engine_tokenizer_special(const struct engine_tokenizer *tok, enum engine_special which);
+
+/* True for tokens that end a generation (eos, eot, eom, their well-known names, and the paddings
+ * and separators of fill-in-the-middle). */
 bool engine_token_is_end(const struct engine_tokenizer *tok, uint32_t token);
 
 /* --- Chat templates ------------------------------------------------------------------------- */

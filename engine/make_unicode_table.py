@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Writes engine/unicode_table.h from Python's own copy of the Unicode Character Database.
+"""Writes tables from Python's own copy of the Unicode Character Database.
 
     python3 engine/make_unicode_table.py > engine/unicode_table.h
+    python3 engine/make_unicode_table.py fold > engine/unicode_fold_table.h
 
-A line of the table is the first code point of a run, times 16, plus the class of the whole run.
+An item of the first table is the first code point of a run, times 16, plus the class of the whole run. The second file
+has runs of nonspacing marks (first, last), what is left of a character when it is decomposed and such marks are taken
+away (code, first code left, second and third or 0), and lower case (first, last, step, distance).
 """
 import sys
 import unicodedata
@@ -20,6 +23,54 @@ def class_of(cp):
         return 8
     category = unicodedata.category(chr(cp))
     return BY_CATEGORY.get(category, BY_MAJOR.get(category[0], 0))
+
+
+def bare(cp):
+    if 0xAC00 <= cp <= 0xD7A3:
+        return [cp]  # Hangul is decomposed by arithmetic
+    return [ord(c) for c in unicodedata.normalize("NFD", chr(cp)) if unicodedata.category(c) != "Mn"]
+
+
+def put_table(kind, name, width, rows):
+    print("\nstatic const %s %s[][%d] = {" % (kind, name, width))
+    line = "   "
+    for row in rows:
+        item = " {" + ", ".join("0x%x" % n if n >= 0 else "%d" % n for n in row) + "},"
+        if len(line) + len(item) > 100:
+            print(line)
+            line = "   "
+        line += item
+    print(line + "\n};")
+
+
+def fold():
+    codes = [cp for cp in range(0x110000) if not 0xD800 <= cp < 0xE000]
+    marks, lower = [], []
+    for cp in codes:
+        if unicodedata.category(chr(cp)) == "Mn":
+            if marks and marks[-1][1] == cp - 1:
+                marks[-1][1] = cp
+            else:
+                marks.append([cp, cp])
+        small = chr(cp).lower()
+        if len(small) > 1:
+            small = small[0]
+        distance = ord(small) - cp
+        if distance == 0:
+            continue
+        last = lower[-1] if lower else None
+        if last and last[3] == distance and cp - last[1] in (1, 2) and last[2] in (0, cp - last[1]):
+            last[1], last[2] = cp, cp - last[1]
+        else:
+            lower.append([cp, cp, 0, distance])
+    print("/* Made by make_unicode_table.py from Unicode %s; do not edit. */" % unicodedata.unidata_version)
+    print("/* clang-format off */")
+    put_table("uint32_t", "nonspacing_marks", 2, marks)
+    rest = [(cp, bare(cp)) for cp in codes if unicodedata.category(chr(cp)) != "Mn" and bare(cp) != [cp]]
+    assert all(1 <= len(left) <= 3 for cp, left in rest)
+    put_table("uint32_t", "bare_codes", 4, [[cp] + left + [0] * (3 - len(left)) for cp, left in rest])
+    put_table("int32_t", "lower_runs", 4, [[a, b, step or 1, d] for a, b, step, d in lower])
+    print("/* clang-format on */")
 
 
 def main():
@@ -46,4 +97,8 @@ def main():
     out.write(line + "\n};\n/* clang-format on */\n")
 
 
-main()
+
+if sys.argv[1:] == ["fold"]:
+    fold()
+else:
+    main()

@@ -118,6 +118,27 @@ static enum base_err read_sizes(struct engine_model *model, struct base_error *r
     return err ? err : read_vocab_size(model, reterr);
 }
 
+/* Takes over `model`. */
+static enum base_err open_vocab(struct engine_model *model, struct engine_model **ret_model,
+                                struct base_error *reterr)
+{
+    struct engine_model_info *info = &model->info;
+    enum base_err err = engine_vocab_read(model, reterr);
+    if (!err)
+        err = gguf_string(model->file, "general.architecture", GGUF_OPTIONAL, &info->architecture,
+                          reterr);
+    if (!err)
+        err = gguf_string(model->file, "general.name", GGUF_OPTIONAL, &info->name, reterr);
+    if (err) {
+        engine_model_unref(model);
+        return err;
+    }
+    info->n_vocab = model->vocab.token_count;
+    info->chat_template = model->vocab.chat_template;
+    *ret_model = model;
+    return BASE_OK;
+}
+
 /* Takes over `file`. */
 static enum base_err open_model(struct gguf *file, const struct engine_model_options *options,
                                 struct engine_model **ret_model, struct base_error *reterr)
@@ -130,6 +151,8 @@ static enum base_err open_model(struct gguf *file, const struct engine_model_opt
     atomic_init(&model->refs, 1);
     pthread_mutex_init(&model->preparing, NULL);
     model->file = file;
+    if (options && options->vocab_only)
+        return open_vocab(model, ret_model, reterr);
     enum base_err err = read_sizes(model, reterr);
     if (!err)
         err = engine_memory_check(file, &model->hp, options ? options : &default_options, NULL,

@@ -22,6 +22,8 @@ struct engine_pretokenizer {
     size_t (*stages[6])(struct slice text, size_t at);
     bool ignore_merges; /* a word that is a token as a whole is taken without merging */
     bool add_bos;       /* when the file does not say */
+    bool must_add_bos;  /* whatever the file says: its writers got it wrong */
+    bool by_char;       /* merges are of characters, with U+2581 for spaces, not of bytes */
 };
 
 /* NULL when the name is unknown. */

@@ -196,6 +196,9 @@ enum base_err engine_session_new(struct engine_model *model,
                                  const struct engine_session_options *options,
                                  struct engine_session **ret_session, struct base_error *reterr)
 {
+    if (!model->arch)
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE,
+                              "the model was opened for its vocabulary alone");
     struct engine_session *s = calloc(1, sizeof(*s));
     if (!s)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a session");

@@ -52,6 +52,10 @@ static enum base_err encode_fragment(struct encoding *e, struct slice text)
         (void)engine_pretokenize(e->tok->pre, text, on_word, e);
         return e->err;
     }
+    if (e->tok->kind == ENGINE_TOKENIZER_WPM)
+        return engine_wpm_text(e->tok, text, e->tokens, e->reterr);
+    if (e->tok->kind == ENGINE_TOKENIZER_UGM)
+        return engine_ugm_text(e->tok, text, e->tokens, e->reterr);
     if (!prefix)
         return engine_merger_word(&e->merger, e->tok, text, e->tokens, e->reterr);
     char *spaced = malloc(text.len + 1);
@@ -154,7 +158,7 @@ static enum base_err encode_all(const struct engine_tokenizer *tok, struct slice
                               text.len, ENGINE_TOKENIZER_TEXT_MAX);
     struct encoding e = {.tok = tok, .tokens = tokens, .reterr = reterr};
     size_t first = tokens->count;
-    uint32_t bos_token = (uint32_t)tok->vocab->special[ENGINE_SPECIAL_BOS];
+    uint32_t bos_token = (uint32_t)tok->special[ENGINE_SPECIAL_BOS];
     enum base_err err = BASE_OK;
     if (bos)
         err = engine_tokens_add(tokens, bos_token, reterr);
@@ -167,7 +171,7 @@ static enum base_err encode_all(const struct engine_tokenizer *tok, struct slice
                 (tokens->count - first) * sizeof(uint32_t));
     }
     if (!err && eos)
-        err = engine_tokens_add(tokens, (uint32_t)tok->vocab->special[ENGINE_SPECIAL_EOS], reterr);
+        err = engine_tokens_add(tokens, (uint32_t)tok->special[ENGINE_SPECIAL_EOS], reterr);
     engine_merger_done(&e.merger);
     if (err)
         tokens->count = first;

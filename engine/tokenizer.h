@@ -1,11 +1,17 @@
 /*
  * Tokenizer, private part: built from a bare vocabulary, and how one word is merged.
  *
- * Two kinds, named by tokenizer.ggml.model: "gpt2" (byte-level BPE: pairs in the order of `merges`)
- * and "llama" (SentencePiece BPE: pairs by score, spaces written as U+2581, bytes as <0xXX>). Both
- * keep their tokens as raw bytes, so that text goes in and out as it is: a U+2581 in SPM text stays
- * one, and does not turn into a space.
- * A merge must name three tokens of the vocabulary, or the file is refused.
+ * Kinds, named by tokenizer.ggml.model:
+ *     "gpt2"    BPE: pairs in the order of `merges`, on bytes; "gemma4" and some pre-tokenizers: on
+ *               characters, spaces written as U+2581, bytes without a token as <0xXX>
+ *     "llama"   SentencePiece BPE: pairs by score, written in the same way
+ *     "bert"    WordPiece: the longest token that fits, again and again (tokenizer_wpm.c)
+ *     "t5"      unigram: the cut with the best sum of scores (tokenizer_ugm.c)
+ * All keep their tokens as raw bytes. BPE of both kinds takes text in and gives it out as it is: a
+ * U+2581 in the text stays one, and does not turn into a space. WordPiece and unigram normalise the
+ * text first (case, accents, spaces, the file's own map), so what comes out is the normalised text.
+ * A merge may name texts that are no tokens: they take part, and what is left of them is written in
+ * single bytes.
  *
  * Text from a user never becomes a control token: they are not in the table that words are looked
  * up in, merges that would give one are left out, and their texts are only cut out of bytes that
@@ -20,10 +26,15 @@
 
 enum { ENGINE_TOKENIZER_TEXT_MAX = 64 * 1024 * 1024, ENGINE_TOKENIZER_NONE = -1 };
 
-enum engine_tokenizer_kind { ENGINE_TOKENIZER_BPE, ENGINE_TOKENIZER_SPM };
+enum engine_tokenizer_kind {
+    ENGINE_TOKENIZER_BPE,
+    ENGINE_TOKENIZER_SPM,
+    ENGINE_TOKENIZER_WPM,
+    ENGINE_TOKENIZER_UGM
+};
 
 struct engine_merge {
-    uint32_t left, right; /* tokens */
+    uint32_t left, right; /* tokens, or parts behind them */
     uint32_t rank;        /* lower first */
     uint32_t result;
 };
@@ -39,8 +50,14 @@ struct engine_tokenizer {
     const struct engine_vocab *vocab;
     enum engine_tokenizer_kind kind;
     const struct engine_pretokenizer *pre; /* BPE */
+    bool by_char;                          /* BPE: on characters, not on bytes */
     bool add_bos, add_eos, add_space_prefix;
+    bool lowercase, strip_accents;         /* WPM */
+    bool merge_spaces;                     /* UGM */
+    int32_t special[ENGINE_SPECIAL_COUNT]; /* as the file says, else as the kind has it; -1 = none;
+                                            * of WPM, BOS and EOS are what stands around a text */
 
+    uint8_t *types;      /* [token_count] as in the file, or as well-known texts have them */
     char *blob;          /* bytes of all tokens */
     struct slice *bytes; /* [token_count] raw bytes of each token, in blob */
     size_t longest;      /* of those that words may become, in bytes */
@@ -51,6 +68,14 @@ struct engine_tokenizer {
     size_t merge_count;
     struct engine_hash by_pair;
     int32_t byte_tokens[256]; /* or ENGINE_TOKENIZER_NONE */
+
+    /* Texts that merges name and that are no tokens: number i is symbol token_count + i. */
+    struct slice *parts;
+    size_t part_count, part_capacity;
+    char *part_blob;
+    struct engine_hash by_part;
+
+    struct engine_trie *trie; /* UGM */
 
     uint32_t *specials; /* sorted by bytes: those cut out of vouched-for text */
     size_t special_count;
@@ -72,9 +97,50 @@ enum base_err engine_tokenizer_from_vocab(const struct engine_vocab *vocab,
 /* The token with exactly these bytes that ordinary text may become, or ENGINE_TOKENIZER_NONE. */
 int32_t engine_tokenizer_find(const struct engine_tokenizer *tok, struct slice bytes);
 
+/* The token with exactly these bytes, be it one that ordinary text may become or not. */
+int32_t engine_tokenizer_find_any(const struct engine_tokenizer *tok, struct slice bytes);
+
 /* The merge of two neighbouring tokens, or NULL. */
 const struct engine_merge *engine_tokenizer_merge(const struct engine_tokenizer *tok, uint32_t left,
                                                   uint32_t right);
+
+/* Hash tables (tokenizer_hash.c). At least twice as many slots as entries; false without memory. */
+bool engine_hash_new(struct engine_hash *hash, size_t entries);
+
+/* The slot of the entry `items[slot - 1]` with these bytes, or the free one where it would go. */
+uint32_t engine_hash_slot(const struct engine_hash *hash, const struct slice *items,
+                          struct slice bytes);
+uint32_t engine_hash_pair(uint32_t left, uint32_t right);
+
+/* Raw bytes of a token as the file writes it; returns how many, at most as many as `text` has. */
+size_t engine_token_decode(const struct engine_tokenizer *tok, struct slice text, uint8_t type,
+                           char *out);
+bool engine_is_white_space(struct slice text);
+
+/* tokenizer_special.c: `types` and `special`, then (once the bytes are known) the lists of special
+ * tokens and the flags. */
+enum base_err engine_tokenizer_types(struct engine_tokenizer *tok, struct base_error *reterr);
+enum base_err engine_tokenizer_specials(struct engine_tokenizer *tok, struct base_error *reterr);
+
+/* Token types whose text stands in the file as it is. */
+static inline bool engine_is_written_plainly(uint8_t type)
+{
+    return type == ENGINE_TOKEN_CONTROL || type == ENGINE_TOKEN_USER_DEFINED ||
+           type == ENGINE_TOKEN_UNKNOWN;
+}
+
+/* tokenizer_merge_load.c: `merges` and what they need. */
+enum base_err engine_tokenizer_load_merges(struct engine_tokenizer *tok, struct base_error *reterr);
+
+/* tokenizer_wpm.c: appends the tokens of a text. */
+enum base_err engine_wpm_text(const struct engine_tokenizer *tok, struct slice text,
+                              struct engine_tokens *tokens, struct base_error *reterr);
+
+/* tokenizer_ugm.c: what is built once, and the tokens of a text. */
+enum base_err engine_ugm_new(struct engine_tokenizer *tok, struct base_error *reterr);
+void engine_ugm_free(struct engine_trie *trie); /* NULL allowed */
+enum base_err engine_ugm_text(const struct engine_tokenizer *tok, struct slice text,
+                              struct engine_tokens *tokens, struct base_error *reterr);
 
 /* Room for merging one word after another; all zero = empty. */
 struct engine_merger {

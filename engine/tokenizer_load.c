@@ -1,5 +1,4 @@
-/* Building a tokenizer: bytes of the tokens, the tables to look them and their merges up, and which
- * of them are special. */
+/* Building a tokenizer: its kind, the bytes of its tokens and the table to look them up in. */
 #include "engine/tokenizer.h"
 
 #include <math.h>
@@ -8,83 +7,18 @@
 
 #include "engine/unicode.h"
 
-/* --- Hash tables --- */
-
-static uint64_t mix(uint64_t h)
+int32_t engine_tokenizer_find_any(const struct engine_tokenizer *tok, struct slice bytes)
 {
-    h ^= h >> 32;
-    h *= 0xd6e8feb86659fd93u;
-    h ^= h >> 32;
-    return h;
-}
-
-static uint64_t hash_bytes(struct slice s)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < s.len; i++)
-        h = (h ^ (unsigned char)s.ptr[i]) * 0x100000001b3u;
-    return mix(h);
-}
-
-static uint64_t hash_pair(uint32_t left, uint32_t right)
-{
-    return mix(((uint64_t)left << 32 | right) + 0x9e3779b97f4a7c15u);
-}
-
-/* At least twice as many slots as entries. */
-static bool hash_new(struct engine_hash *hash, size_t entries)
-{
-    uint64_t slots = 16;
-    while (slots < (uint64_t)entries * 2)
-        slots *= 2;
-    if (slots > UINT32_MAX)
-        return false;
-    hash->slots = calloc(slots, sizeof(uint32_t));
-    hash->mask = (uint32_t)(slots - 1);
-    return hash->slots != NULL;
-}
-
-/* The slot of the bytes, or the free one where they would go. */
-static uint32_t bytes_slot(const struct engine_tokenizer *tok, struct slice bytes)
-{
-    uint32_t at = (uint32_t)hash_bytes(bytes) & tok->by_bytes.mask;
-    while (tok->by_bytes.slots[at] != 0 &&
-           !slice_eq(tok->bytes[tok->by_bytes.slots[at] - 1], bytes))
-        at = (at + 1) & tok->by_bytes.mask;
-    return at;
-}
-
-static int32_t find_any(const struct engine_tokenizer *tok, struct slice bytes)
-{
-    return (int32_t)tok->by_bytes.slots[bytes_slot(tok, bytes)] - 1;
+    return (int32_t)tok->by_bytes.slots[engine_hash_slot(&tok->by_bytes, tok->bytes, bytes)] - 1;
 }
 
 int32_t engine_tokenizer_find(const struct engine_tokenizer *tok, struct slice bytes)
 {
-    int32_t token = bytes.len > tok->longest ? ENGINE_TOKENIZER_NONE : find_any(tok, bytes);
+    if (bytes.len > tok->longest)
+        return ENGINE_TOKENIZER_NONE;
+    int32_t token = engine_tokenizer_find_any(tok, bytes);
     bool is_word = token >= 0 && (tok->flags[token] & ENGINE_TOKEN_FLAG_WORD);
     return is_word ? token : ENGINE_TOKENIZER_NONE;
-}
-
-/* The slot of the pair, or the free one where it would go. */
-static uint32_t pair_slot(const struct engine_tokenizer *tok, uint32_t left, uint32_t right)
-{
-    uint32_t at = (uint32_t)hash_pair(left, right) & tok->by_pair.mask;
-    for (; tok->by_pair.slots[at] != 0; at = (at + 1) & tok->by_pair.mask) {
-        const struct engine_merge *merge = &tok->merges[tok->by_pair.slots[at] - 1];
-        if (merge->left == left && merge->right == right)
-            break;
-    }
-    return at;
-}
-
-const struct engine_merge *engine_tokenizer_merge(const struct engine_tokenizer *tok, uint32_t left,
-                                                  uint32_t right)
-{
-    if (tok->merge_count == 0)
-        return NULL;
-    uint32_t found = tok->by_pair.slots[pair_slot(tok, left, right)];
-    return found ? &tok->merges[found - 1] : NULL;
 }
 
 /* --- Bytes of tokens --- */
@@ -116,6 +50,17 @@ static size_t decode_gpt2(struct slice text, char *out)
         at += c.len;
     }
     return len;
+}
+
+static bool is_gpt2_text(struct slice text)
+{
+    struct engine_unicode_char c;
+    for (size_t at = 0; at < text.len; at += c.len) {
+        c = engine_unicode_at(text, at);
+        if (gpt2_byte(c.code) < 0)
+            return false;
+    }
+    return true;
 }
 
 static int hex_digit(char c)
@@ -151,15 +96,15 @@ static size_t decode_spm(struct slice text, uint8_t type, char *out)
     return len;
 }
 
-static uint8_t type_of(const struct engine_vocab *vocab, uint32_t token)
+static bool is_byte_level(const struct engine_tokenizer *tok)
 {
-    return vocab->types ? vocab->types[token] : ENGINE_TOKEN_NORMAL;
+    return tok->kind == ENGINE_TOKENIZER_BPE && !tok->by_char;
 }
 
-static bool is_written_plainly(uint8_t type)
+size_t engine_token_decode(const struct engine_tokenizer *tok, struct slice text, uint8_t type,
+                           char *out)
 {
-    return type == ENGINE_TOKEN_CONTROL || type == ENGINE_TOKEN_USER_DEFINED ||
-           type == ENGINE_TOKEN_UNKNOWN;
+    return is_byte_level(tok) ? decode_gpt2(text, out) : decode_spm(text, type, out);
 }
 
 static enum base_err load_bytes(struct engine_tokenizer *tok, struct base_error *reterr)
@@ -177,15 +122,13 @@ static enum base_err load_bytes(struct engine_tokenizer *tok, struct base_error 
     size_t at = 0;
     for (uint32_t i = 0; i < vocab->token_count; i++) {
         struct slice text = vocab->texts[i];
-        uint8_t type = type_of(vocab, i);
         size_t len = text.len;
         if (len == 0)
             ; /* some files have empty texts for unused ids */
-        else if (is_written_plainly(type))
+        else if (engine_is_written_plainly(tok->types[i]))
             memcpy(tok->blob + at, text.ptr, len);
         else
-            len = tok->kind == ENGINE_TOKENIZER_BPE ? decode_gpt2(text, tok->blob + at)
-                                                    : decode_spm(text, type, tok->blob + at);
+            len = engine_token_decode(tok, text, tok->types[i], tok->blob + at);
         tok->bytes[i] = slice_of(tok->blob + at, len);
         at += len;
     }
@@ -194,26 +137,15 @@ static enum base_err load_bytes(struct engine_tokenizer *tok, struct base_error 
 
 /* --- Words --- */
 
-static bool is_white_space(struct slice text)
-{
-    struct engine_unicode_char c;
-    for (size_t at = 0; at < text.len; at += c.len) {
-        c = engine_unicode_at(text, at);
-        if (c.class != ENGINE_UNICODE_SPACE)
-            return false;
-    }
-    return true;
-}
-
 static bool is_word(const struct engine_tokenizer *tok, uint32_t token)
 {
-    switch (type_of(tok->vocab, token)) {
-    case ENGINE_TOKEN_NORMAL:
-        return true;
+    switch (tok->types[token]) {
+    case ENGINE_TOKEN_NORMAL: /* a text outside the alphabet is one that no merges lead to */
+        return !is_byte_level(tok) || is_gpt2_text(tok->vocab->texts[token]);
     case ENGINE_TOKEN_USER_DEFINED:
-        return is_white_space(tok->bytes[token]);
+        return engine_is_white_space(tok->bytes[token]);
     case ENGINE_TOKEN_BYTE: /* SPM: a way out for bytes, not a word */
-        return tok->kind == ENGINE_TOKENIZER_BPE;
+        return is_byte_level(tok) && is_gpt2_text(tok->vocab->texts[token]);
     default:
         return false;
     }
@@ -230,7 +162,7 @@ static void index_tokens(struct engine_tokenizer *tok, bool words)
             tok->flags[i] |= ENGINE_TOKEN_FLAG_WORD;
             tok->longest = bytes.len > tok->longest ? bytes.len : tok->longest;
         }
-        uint32_t slot = bytes_slot(tok, bytes);
+        uint32_t slot = engine_hash_slot(&tok->by_bytes, tok->bytes, bytes);
         if (tok->by_bytes.slots[slot] == 0)
             tok->by_bytes.slots[slot] = i + 1;
     }
@@ -239,150 +171,43 @@ static void index_tokens(struct engine_tokenizer *tok, bool words)
 static enum base_err load_words(struct engine_tokenizer *tok, struct base_error *reterr)
 {
     const struct engine_vocab *vocab = tok->vocab;
-    if (!hash_new(&tok->by_bytes, vocab->token_count))
+    if (!engine_hash_new(&tok->by_bytes, vocab->token_count))
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the vocabulary");
     index_tokens(tok, true);
     index_tokens(tok, false);
     for (int i = 0; i < 256; i++) {
         char byte = (char)i;
-        tok->byte_tokens[i] = tok->kind == ENGINE_TOKENIZER_BPE
-                                  ? engine_tokenizer_find(tok, slice_of(&byte, 1))
-                                  : ENGINE_TOKENIZER_NONE;
+        tok->byte_tokens[i] = is_byte_level(tok) ? engine_tokenizer_find(tok, slice_of(&byte, 1))
+                                                 : ENGINE_TOKENIZER_NONE;
     }
     for (uint32_t i = 0; i < vocab->token_count; i++) {
-        uint8_t type = type_of(vocab, i);
-        if (type == ENGINE_TOKEN_CONTROL)
+        if (tok->types[i] == ENGINE_TOKEN_CONTROL)
             tok->flags[i] |= ENGINE_TOKEN_FLAG_HIDDEN;
-        if (type == ENGINE_TOKEN_BYTE && tok->bytes[i].len == 1)
+        if (tok->types[i] == ENGINE_TOKEN_BYTE && tok->bytes[i].len == 1)
             tok->byte_tokens[(unsigned char)tok->bytes[i].ptr[0]] = (int32_t)i;
     }
     return BASE_OK;
 }
 
-/* --- Merges --- */
+/* --- Kinds --- */
 
-enum { MERGE_TEXT_MAX = 4096 };
-
-/* One "left right". AGAIN: a token takes part that ordinary text must not become. */
-static enum base_err read_merge(struct engine_tokenizer *tok, uint32_t rank,
-                                struct engine_merge *ret_merge, struct base_error *reterr)
-{
-    struct slice text = tok->vocab->merges[rank];
-    size_t space = text.len > 1 ? slice_find(slice_sub(text, 1, SIZE_MAX), SLICE(" ")) : SIZE_MAX;
-    if (space == SIZE_MAX || text.len > MERGE_TEXT_MAX)
-        return base_error_set(reterr, BASE_ERR_BAD_FILE,
-                              "tokenizer.ggml.merges[%u] is not two texts with a space between",
-                              rank);
-    char raw[MERGE_TEXT_MAX];
-    size_t left_len = decode_gpt2(slice_sub(text, 0, space + 1), raw);
-    size_t right_len = decode_gpt2(slice_sub(text, space + 2, SIZE_MAX), raw + left_len);
-    struct slice parts[3] = {slice_of(raw, left_len), slice_of(raw + left_len, right_len),
-                             slice_of(raw, left_len + right_len)};
-    uint32_t found[3];
-    for (size_t i = 0; i < 3; i++) {
-        if (parts[i].len == 0 || find_any(tok, parts[i]) < 0)
-            return base_error_set(reterr, BASE_ERR_BAD_FILE,
-                                  "tokenizer.ggml.merges[%u] names a text that is not a token",
-                                  rank);
-        int32_t token = engine_tokenizer_find(tok, parts[i]);
-        if (token < 0)
-            return BASE_ERR_AGAIN;
-        found[i] = (uint32_t)token;
-    }
-    *ret_merge = (struct engine_merge){found[0], found[1], rank, found[2]};
-    return BASE_OK;
-}
-
-static enum base_err load_merges(struct engine_tokenizer *tok, struct base_error *reterr)
-{
-    const struct engine_vocab *vocab = tok->vocab;
-    tok->merges = calloc(vocab->merge_count ? vocab->merge_count : 1, sizeof(*tok->merges));
-    if (!tok->merges || !hash_new(&tok->by_pair, vocab->merge_count))
-        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the vocabulary's merges");
-    for (uint32_t rank = 0; rank < vocab->merge_count; rank++) {
-        struct engine_merge merge;
-        enum base_err err = read_merge(tok, rank, &merge, reterr);
-        if (err == BASE_ERR_AGAIN)
-            continue;
-        if (err)
-            return err;
-        uint32_t slot = pair_slot(tok, merge.left, merge.right);
-        if (tok->by_pair.slots[slot] != 0) /* said twice: the first counts */
-            continue;
-        tok->merges[tok->merge_count++] = merge;
-        tok->by_pair.slots[slot] = (uint32_t)tok->merge_count;
-    }
-    return BASE_OK;
-}
-
-/* --- Special tokens --- */
-
-static int compare_specials(const void *a, const void *b, void *user)
-{
-    const struct engine_tokenizer *tok = user;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int order = slice_cmp(tok->bytes[x], tok->bytes[y]);
-    return order != 0 ? order : (x > y) - (x < y);
-}
-
-static enum base_err load_specials(struct engine_tokenizer *tok, struct base_error *reterr)
-{
-    const struct engine_vocab *vocab = tok->vocab;
-    size_t count = 0;
-    for (uint32_t i = 0; i < vocab->token_count; i++)
-        count += is_written_plainly(type_of(vocab, i)) && vocab->texts[i].len > 0;
-    tok->specials = calloc(count ? count : 1, sizeof(uint32_t));
-    tok->plain_specials = calloc(count ? count : 1, sizeof(uint32_t));
-    if (!tok->specials || !tok->plain_specials)
-        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the special tokens");
-    for (uint32_t i = 0; i < vocab->token_count; i++) {
-        uint8_t type = type_of(vocab, i);
-        if (!is_written_plainly(type) || vocab->texts[i].len == 0)
-            continue;
-        tok->specials[tok->special_count++] = i;
-        if (type == ENGINE_TOKEN_USER_DEFINED && is_white_space(tok->bytes[i]))
-            tok->plain_specials[tok->plain_special_count++] = i;
-    }
-    qsort_r(tok->specials, tok->special_count, sizeof(uint32_t), compare_specials, tok);
-    qsort_r(tok->plain_specials, tok->plain_special_count, sizeof(uint32_t), compare_specials, tok);
-    return BASE_OK;
-}
-
-/* Texts by which models end an answer, whether or not the file names their ids. */
-static const char *const end_texts[] = {
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<|end|>",
-    "</s>",
-    "<|end_of_text|>",
-    "<eos>",
-    "<|eot|>",
-    "<|return|>",
-    "<|call|>",
-    "<\xef\xbd\x9c\x65nd\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
-    "<EOT>",
-    "_<EOT>",
-    "<|end_of_turn|>",
+/* tokenizer.ggml.model, and what holds where the file does not say. */
+static const struct kind {
+    const char *model;
+    enum engine_tokenizer_kind kind;
+    const char *pre; /* when it is not the file that says */
+    bool add_bos, add_eos, add_space_prefix, needs_scores;
+} kinds[] = {
+    {.model = "gpt2", .kind = ENGINE_TOKENIZER_BPE},
+    {.model = "gemma4", .kind = ENGINE_TOKENIZER_BPE, .pre = "gemma4"},
+    {.model = "llama",
+     .kind = ENGINE_TOKENIZER_SPM,
+     .add_bos = true,
+     .add_space_prefix = true,
+     .needs_scores = true},
+    {.model = "bert", .kind = ENGINE_TOKENIZER_WPM, .add_bos = true, .add_eos = true},
+    {.model = "t5", .kind = ENGINE_TOKENIZER_UGM, .add_eos = true, .needs_scores = true},
 };
-
-static void mark_ends(struct engine_tokenizer *tok)
-{
-    const struct engine_vocab *vocab = tok->vocab;
-    static const enum engine_special named[] = {ENGINE_SPECIAL_EOS, ENGINE_SPECIAL_EOT,
-                                                ENGINE_SPECIAL_EOM};
-    for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
-        if (vocab->special[named[i]] >= 0)
-            tok->flags[vocab->special[named[i]]] |= ENGINE_TOKEN_FLAG_END;
-    for (size_t i = 0; i < tok->special_count; i++)
-        for (size_t k = 0; k < sizeof(end_texts) / sizeof(end_texts[0]); k++)
-            if (slice_eq_str(tok->bytes[tok->specials[i]], end_texts[k]))
-                tok->flags[tok->specials[i]] |= ENGINE_TOKEN_FLAG_END;
-}
-
-/* --- The whole --- */
 
 static enum base_err unknown_pre(struct slice pre, struct base_error *reterr)
 {
@@ -401,41 +226,78 @@ static enum base_err unknown_pre(struct slice pre, struct base_error *reterr)
         pre.len > 60 ? 60 : (int)pre.len, pre.ptr, known);
 }
 
+static enum base_err check_scores(const struct engine_vocab *vocab, struct base_error *reterr)
+{
+    if (!vocab->scores)
+        return base_error_set(reterr, BASE_ERR_BAD_FILE, "tokenizer.ggml.scores is missing");
+    for (uint32_t i = 0; i < vocab->token_count; i++)
+        if (isnan(vocab->scores[i]))
+            return base_error_set(reterr, BASE_ERR_BAD_FILE,
+                                  "tokenizer.ggml.scores[%u] is not a number", i);
+    return BASE_OK;
+}
+
+static void override(bool *setting, enum engine_flag flag)
+{
+    if (flag != ENGINE_FLAG_UNSET)
+        *setting = flag == ENGINE_FLAG_YES;
+}
+
+/* Settings of the kind, then of its pre-tokenizer, then of the file. */
+static enum base_err set_up_kind(struct engine_tokenizer *tok, const struct kind *kind,
+                                 struct base_error *reterr)
+{
+    const struct engine_vocab *vocab = tok->vocab;
+    tok->kind = kind->kind;
+    tok->add_bos = kind->add_bos;
+    tok->add_eos = kind->add_eos;
+    tok->add_space_prefix = kind->add_space_prefix;
+    tok->lowercase = true;
+    override(&tok->lowercase, vocab->lowercase);
+    tok->strip_accents = tok->lowercase;
+    override(&tok->strip_accents, vocab->strip_accents);
+    override(&tok->merge_spaces, vocab->remove_extra_whitespaces);
+    if (kind->kind == ENGINE_TOKENIZER_SPM || kind->kind == ENGINE_TOKENIZER_UGM)
+        override(&tok->add_space_prefix, vocab->add_space_prefix);
+    if (kind->kind != ENGINE_TOKENIZER_WPM) { /* of which the pair belongs to every text */
+        override(&tok->add_eos, vocab->add_eos);
+        if (kind->kind == ENGINE_TOKENIZER_BPE) {
+            struct slice pre = slice_is_absent(vocab->pre) ? SLICE("default") : vocab->pre;
+            if (kind->pre)
+                pre = slice_from_str(kind->pre);
+            tok->pre = engine_pretokenizer_find(pre);
+            if (!tok->pre)
+                return unknown_pre(pre, reterr);
+            tok->by_char = tok->pre->by_char;
+            tok->add_bos = tok->pre->add_bos;
+        }
+        if (!tok->pre || !tok->pre->must_add_bos)
+            override(&tok->add_bos, vocab->add_bos);
+    }
+    return kind->needs_scores ? check_scores(vocab, reterr) : BASE_OK;
+}
+
 static enum base_err choose_kind(struct engine_tokenizer *tok, struct base_error *reterr)
 {
     const struct engine_vocab *vocab = tok->vocab;
     if (vocab->token_count == 0 || slice_is_absent(vocab->model))
         return base_error_set(reterr, BASE_ERR_UNSUPPORTED, "the model has no vocabulary");
-    if (slice_eq_str(vocab->model, "gpt2")) {
-        tok->kind = ENGINE_TOKENIZER_BPE;
-        struct slice pre = slice_is_absent(vocab->pre) ? SLICE("default") : vocab->pre;
-        tok->pre = engine_pretokenizer_find(pre);
-        if (!tok->pre)
-            return unknown_pre(pre, reterr);
-        tok->add_bos = tok->pre->add_bos;
-    } else if (slice_eq_str(vocab->model, "llama")) {
-        tok->kind = ENGINE_TOKENIZER_SPM;
-        tok->add_bos = tok->add_space_prefix = true;
-        if (!vocab->scores)
-            return base_error_set(reterr, BASE_ERR_BAD_FILE, "tokenizer.ggml.scores is missing");
-        for (uint32_t i = 0; i < vocab->token_count; i++)
-            if (isnan(vocab->scores[i]))
-                return base_error_set(reterr, BASE_ERR_BAD_FILE,
-                                      "tokenizer.ggml.scores[%u] is not a number", i);
-    } else {
-        return base_error_set(
-            reterr, BASE_ERR_UNSUPPORTED,
-            "tokenizer.ggml.model \"%.*s\" is not supported; supported are gpt2 and llama",
-            vocab->model.len > 60 ? 60 : (int)vocab->model.len, vocab->model.ptr);
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (slice_eq_str(vocab->model, kinds[i].model))
+            return set_up_kind(tok, &kinds[i], reterr);
     }
-    if (vocab->add_bos != ENGINE_FLAG_UNSET)
-        tok->add_bos = vocab->add_bos == ENGINE_FLAG_YES;
-    tok->add_bos = tok->add_bos && vocab->special[ENGINE_SPECIAL_BOS] >= 0;
-    tok->add_eos = vocab->add_eos == ENGINE_FLAG_YES && vocab->special[ENGINE_SPECIAL_EOS] >= 0;
-    if (vocab->add_space_prefix != ENGINE_FLAG_UNSET)
-        tok->add_space_prefix =
-            tok->kind == ENGINE_TOKENIZER_SPM && vocab->add_space_prefix == ENGINE_FLAG_YES;
-    return BASE_OK;
+    return base_error_set(
+        reterr, BASE_ERR_UNSUPPORTED,
+        "tokenizer.ggml.model \"%.*s\" is not supported; supported are gpt2, llama, bert, t5 and "
+        "gemma4",
+        vocab->model.len > 60 ? 60 : (int)vocab->model.len, vocab->model.ptr);
+}
+
+static enum base_err finish_kind(struct engine_tokenizer *tok, struct base_error *reterr)
+{
+    tok->add_bos = tok->add_bos && tok->special[ENGINE_SPECIAL_BOS] >= 0;
+    tok->add_eos = tok->add_eos && tok->special[ENGINE_SPECIAL_EOS] >= 0;
+    return tok->kind == ENGINE_TOKENIZER_UGM ? engine_ugm_new(tok, reterr) : BASE_OK;
 }
 
 enum base_err engine_tokenizer_from_vocab(const struct engine_vocab *vocab,
@@ -448,7 +310,9 @@ enum base_err engine_tokenizer_from_vocab(const struct engine_vocab *vocab,
     tok->vocab = vocab;
     static enum base_err (*const steps[])(struct engine_tokenizer * tok,
                                           struct base_error * reterr) = {
-        choose_kind, load_bytes, load_words, load_merges, load_specials};
+        choose_kind, engine_tokenizer_types,       load_bytes,
+        load_words,  engine_tokenizer_load_merges, engine_tokenizer_specials,
+        finish_kind};
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         enum base_err err = steps[i](tok, reterr);
         if (err) {
@@ -456,7 +320,6 @@ enum base_err engine_tokenizer_from_vocab(const struct engine_vocab *vocab,
             return err;
         }
     }
-    mark_ends(tok);
     *ret_tok = tok;
     return BASE_OK;
 }
@@ -478,12 +341,17 @@ void engine_tokenizer_free(struct engine_tokenizer *tok)
     if (!tok)
         return;
     engine_model_unref(tok->model);
+    engine_ugm_free(tok->trie);
+    free(tok->types);
     free(tok->blob);
     free(tok->bytes);
     free(tok->flags);
     free(tok->by_bytes.slots);
     free(tok->merges);
     free(tok->by_pair.slots);
+    free(tok->parts);
+    free(tok->part_blob);
+    free(tok->by_part.slots);
     free(tok->specials);
     free(tok->plain_specials);
     free(tok);

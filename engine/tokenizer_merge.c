@@ -11,7 +11,7 @@
 struct engine_symbol {
     uint32_t start, len; /* bytes of the word; len 0 = merged into its left neighbour */
     uint32_t previous, next;
-    int32_t token; /* ENGINE_TOKENIZER_NONE = not in the vocabulary (SPM) */
+    int32_t token; /* ENGINE_TOKENIZER_NONE = not in the vocabulary; or a part, see tok->parts */
 };
 
 struct engine_pair {
@@ -85,20 +85,30 @@ static bool take_room(struct engine_merger *merger, size_t symbols)
     return true;
 }
 
+/* A character: a token, or a part of what merges name. */
+static int32_t find_symbol(const struct engine_tokenizer *tok, struct slice text)
+{
+    int32_t token = engine_tokenizer_find(tok, text);
+    if (token >= 0 || tok->part_count == 0)
+        return token;
+    uint32_t part = tok->by_part.slots[engine_hash_slot(&tok->by_part, tok->parts, text)];
+    return part ? (int32_t)(tok->vocab->token_count + part - 1) : ENGINE_TOKENIZER_NONE;
+}
+
 /* Cuts the word into its first symbols: bytes (BPE) or characters (SPM). */
 static size_t first_symbols(struct engine_merger *merger, const struct engine_tokenizer *tok,
                             struct slice word)
 {
     size_t count = 0;
     for (size_t at = 0; at < word.len;) {
-        bool by_char = tok->kind == ENGINE_TOKENIZER_SPM;
+        bool by_char = tok->kind == ENGINE_TOKENIZER_SPM || tok->by_char;
         uint32_t len = by_char ? engine_unicode_at(word, at).len : 1;
         struct engine_symbol *symbol = &merger->symbols[count];
         symbol->start = (uint32_t)at;
         symbol->len = len;
         symbol->previous = count > 0 ? (uint32_t)count - 1 : NOWHERE;
         symbol->next = at + len < word.len ? (uint32_t)count + 1 : NOWHERE;
-        symbol->token = by_char ? engine_tokenizer_find(tok, slice_sub(word, at, len))
+        symbol->token = by_char ? find_symbol(tok, slice_sub(word, at, len))
                                 : tok->byte_tokens[(unsigned char)word.ptr[at]];
         at += len;
         count++;
@@ -162,7 +172,7 @@ static void merge_all(struct engine_merger *merger, const struct engine_tokenize
 static enum base_err add_unknown(const struct engine_tokenizer *tok, struct slice bytes,
                                  struct engine_tokens *tokens, struct base_error *reterr)
 {
-    int32_t unknown = tok->vocab->special[ENGINE_SPECIAL_UNKNOWN];
+    int32_t unknown = tok->special[ENGINE_SPECIAL_UNKNOWN];
     for (size_t i = 0; i < bytes.len; i++) {
         int32_t token = tok->byte_tokens[(unsigned char)bytes.ptr[i]];
         if (token == ENGINE_TOKENIZER_NONE)
@@ -188,7 +198,8 @@ enum base_err engine_merger_word(struct engine_merger *merger, const struct engi
 {
     if (word.len == 0)
         return BASE_OK;
-    if (tok->kind == ENGINE_TOKENIZER_BPE && (tok->pre->ignore_merges || word.len == 1)) {
+    bool lines = tok->by_char && word.len > 0 && word.ptr[0] == '\n'; /* such words are of these */
+    if (tok->kind == ENGINE_TOKENIZER_BPE && (tok->pre->ignore_merges || lines || word.len == 1)) {
         int32_t whole = engine_tokenizer_find(tok, word);
         if (whole != ENGINE_TOKENIZER_NONE)
             return engine_tokens_add(tokens, (uint32_t)whole, reterr);
@@ -200,7 +211,7 @@ enum base_err engine_merger_word(struct engine_merger *merger, const struct engi
     for (uint32_t i = 0; i != NOWHERE; i = merger->symbols[i].next) {
         const struct engine_symbol *symbol = &merger->symbols[i];
         enum base_err err =
-            symbol->token != ENGINE_TOKENIZER_NONE
+            symbol->token >= 0 && (uint32_t)symbol->token < tok->vocab->token_count
                 ? engine_tokens_add(tokens, (uint32_t)symbol->token, reterr)
                 : add_unknown(tok, slice_sub(word, symbol->start, symbol->len), tokens, reterr);
         if (err)

@@ -7,7 +7,7 @@
  *         if (engine_unicode_is_letter(c.class)) ...
  *     }
  *
- * The table is made by make_unicode_table.py. Threads: any.
+ * The tables are made by make_unicode_table.py. Threads: any.
  */
 #ifndef ENGINE_UNICODE_H
 #define ENGINE_UNICODE_H
@@ -43,6 +43,13 @@ size_t engine_unicode_before(struct slice text, size_t at);
 
 /* Writes 1 to 4 bytes and returns how many; surrogates and beyond U+10FFFF become U+FFFD. */
 size_t engine_unicode_write(uint32_t code, char out[4]);
+
+/* What is left of a character when it is decomposed (canonically, NFD) and its nonspacing marks are
+ * taken away: 0 to 3 codes; `out` has room for 3. */
+size_t engine_unicode_bare(uint32_t code, uint32_t out[3]);
+
+/* Lower case, one character for one. */
+uint32_t engine_unicode_lower(uint32_t code);
 
 static inline bool engine_unicode_is_letter(uint8_t class)
 {

@@ -105,18 +105,39 @@ static enum base_err read_types(struct engine_model *model, struct base_error *r
     return BASE_OK;
 }
 
+/* Leaves *ret alone when the key is absent. */
+static enum base_err read_id(const struct engine_model *model, const char *key, int32_t *ret,
+                             struct base_error *reterr)
+{
+    uint32_t id = UINT32_MAX; /* files write -1 for "none" too */
+    enum base_err err = gguf_u32(model->file, key, GGUF_OPTIONAL, &id, reterr);
+    if (err || id == UINT32_MAX)
+        return err;
+    if (id >= model->vocab.token_count)
+        return bad_key(model, key, "is not a token of the vocabulary", reterr);
+    *ret = (int32_t)id;
+    return BASE_OK;
+}
+
+/* Names of before, read where the new ones are absent. */
+static const struct {
+    enum engine_special which;
+    const char *key;
+} old_keys[] = {
+    {ENGINE_SPECIAL_FIM_PREFIX, "tokenizer.ggml.prefix_token_id"},
+    {ENGINE_SPECIAL_FIM_SUFFIX, "tokenizer.ggml.suffix_token_id"},
+    {ENGINE_SPECIAL_FIM_MIDDLE, "tokenizer.ggml.middle_token_id"},
+};
+
 static enum base_err read_special(struct engine_model *model, struct base_error *reterr)
 {
-    for (size_t i = 0; i < ENGINE_SPECIAL_COUNT; i++) {
-        uint32_t id = UINT32_MAX; /* files write -1 for "none" too */
-        enum base_err err = gguf_u32(model->file, special_keys[i], GGUF_OPTIONAL, &id, reterr);
-        if (err)
-            return err;
-        if (id != UINT32_MAX && id >= model->vocab.token_count)
-            return bad_key(model, special_keys[i], "is not a token of the vocabulary", reterr);
-        model->vocab.special[i] = id == UINT32_MAX ? -1 : (int32_t)id;
-    }
-    return BASE_OK;
+    enum base_err err = BASE_OK;
+    int32_t *special = model->vocab.special;
+    for (size_t i = 0; !err && i < sizeof(old_keys) / sizeof(old_keys[0]); i++)
+        err = read_id(model, old_keys[i].key, &special[old_keys[i].which], reterr);
+    for (size_t i = 0; !err && i < ENGINE_SPECIAL_COUNT; i++)
+        err = read_id(model, special_keys[i], &special[i], reterr);
+    return err;
 }
 
 static enum base_err read_flags(struct engine_model *model, struct base_error *reterr)
@@ -131,6 +152,8 @@ static enum base_err read_flags(struct engine_model *model, struct base_error *r
         {"tokenizer.ggml.add_sep_token", &vocab->add_sep},
         {"tokenizer.ggml.add_space_prefix", &vocab->add_space_prefix},
         {"tokenizer.ggml.remove_extra_whitespaces", &vocab->remove_extra_whitespaces},
+        {"tokenizer.ggml.normalizer.lowercase", &vocab->lowercase},
+        {"tokenizer.ggml.normalizer.strip_accents", &vocab->strip_accents},
     };
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
         bool value = false;

@@ -7,15 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct engine_model *open_model(const char *path)
+static struct engine_model *open_as(const char *path, const struct engine_model_options *options)
 {
     struct engine_model *model;
     struct base_error detail;
-    if (engine_cpu_select(NULL, &detail) || engine_model_open(path, NULL, &model, &detail)) {
+    if (engine_cpu_select(NULL, &detail) || engine_model_open(path, options, &model, &detail)) {
         (void)cli_fail(&detail);
         return NULL;
     }
     return model;
+}
+
+static struct engine_model *open_model(const char *path)
+{
+    return open_as(path, NULL);
 }
 
 static uint32_t to_count(const char *text, uint32_t otherwise)
@@ -83,7 +88,8 @@ int cli_tokenize(const struct cli_command *command, int argc, char **argv)
         return exit_code;
     if (count == 0 || (count == 2) == (jsonl != NULL))
         return cli_usage(command, "expected a model, and either a text or --jsonl FILE");
-    struct engine_model *model = open_model(rest[0]);
+    struct engine_model *model =
+        open_as(rest[0], &(struct engine_model_options){.vocab_only = true});
     if (!model)
         return CLI_FAILED;
     struct base_error detail;

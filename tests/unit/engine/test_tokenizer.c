@@ -431,7 +431,7 @@ static void test_bad_vocabularies(void **state)
     made.scores[0] = (float)strtod("nan", NULL);
     made.vocab.scores = made.scores;
     refuse(BASE_ERR_BAD_FILE, "scores[0]");
-    static const char *const bad[] = {"ab", "", " ", "a", "a ", "zz zz"};
+    static const char *const bad[] = {"ab", "", " ", "a", "a "};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         begin_bpe("gpt-2");
         made.merges[made.vocab.merge_count++] = slice_from_str(bad[i]);
