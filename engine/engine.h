@@ -660,11 +660,25 @@ enum engine_overflow {
     ENGINE_OVERFLOW_COUNT
 };
 
+/*
+ * Speculative decoding: tokens are guessed ahead, from what stood in the text before and from a
+ * smaller model if one is given, and verified in one step. Answers are what they are without:
+ * each token is chosen by the request's own sampler from the model's own logits. Guesses are made
+ * where they save time, judged by how many were right and how long steps took.
+ */
+struct engine_speculation {
+    uint32_t most;              /* guesses at once for an answer; 0 = 8; at most 16 */
+    bool off;                   /* none at all */
+    bool always;                /* as many as possible, also where it does not pay: for tests */
+    struct engine_model *draft; /* of the same vocabulary; referenced; NULL = none */
+};
+
 /* All zero = defaults. */
 struct engine_scheduler_options {
     struct engine_session_options session; /* `sequences` = most generations at once */
     uint32_t queue_max;       /* waiting requests; 0 = 64; more are refused with OVERLOADED */
     uint32_t request_context; /* most tokens of one request, prompt and output; 0 = the session's */
+    struct engine_speculation speculation;
 };
 
 /* One generation. Exactly one of messages, prompt, tokens. Everything but the mask is copied by
@@ -785,6 +799,7 @@ struct engine_scheduler_stats {
     uint32_t running, waiting;
     uint32_t kv_tokens, kv_capacity;
     uint64_t prompt_tokens, cached_tokens, output_tokens; /* since the start */
+    uint64_t guessed_tokens, right_tokens;                /* ahead; right: they were taken */
     double prompt_tokens_per_s, output_tokens_per_s;      /* recent; 0 = not known yet */
 };
 void engine_scheduler_stats(struct engine_scheduler *sched, struct engine_scheduler_stats *ret);
@@ -798,9 +813,6 @@ const struct engine_template *engine_scheduler_template(const struct engine_sche
  * Nothing below exists yet; each addition leaves the calls above as they are.
  *
  * Many answers are as many requests: of one domain they share the prompt.
- * Speculative decoding: `draft` in engine_scheduler_options; engine_session_step() already gives
- *     logits for several positions of a sequence, and engine_session_trim() takes back the refused
- *     ones.
  * More weight types: rows of the format table (format.c) and, for speed, of the kernel tables. More
  *     architectures: rows of arch.c.
  */

@@ -6,9 +6,16 @@
 
 #include "base/core/clock.h"
 #include "engine/adapter.h"
+#include "engine/model.h"
 #include "engine/tokenizer.h"
 
-enum { QUEUE_DEFAULT = 64, QUEUE_MOST = 4096, ANSWER_GUESS = 128 };
+enum {
+    QUEUE_DEFAULT = 64,
+    QUEUE_MOST = 4096,
+    ANSWER_GUESS = 128,
+    GUESSES_DEFAULT = 8, /* ahead, for an answer */
+    ROWS_MOST = 64       /* of logits in a step, because of guesses */
+};
 
 /* --- Making and ending --- */
 
@@ -49,6 +56,7 @@ static void release_all(struct engine_scheduler *sched)
 {
     for (uint32_t i = 0; sched->slots && i < sched->slot_count; i++)
         engine_tokens_done(&sched->slots[i].held);
+    engine_drafter_free(sched->drafter);
     engine_session_free(sched->session);
     engine_template_free(sched->template);
     grammar_trie_free(sched->trie);
@@ -89,6 +97,37 @@ static void init_locks(struct engine_scheduler *sched)
     pthread_condattr_destroy(&attr);
 }
 
+/* With a row of logits for each guess, and the session of the smaller model. */
+static enum base_err make_sessions(struct engine_scheduler *sched,
+                                   const struct engine_scheduler_options *options,
+                                   struct base_error *reterr)
+{
+    const struct engine_speculation *spec = &options->speculation;
+    struct engine_session_options session = options->session;
+    if (!session.longest)
+        session.longest = options->request_context;
+    if (!spec->off)
+        sched->draft_max = spec->most == 0                 ? GUESSES_DEFAULT
+                           : spec->most < ENGINE_DRAFT_MAX ? spec->most
+                                                           : ENGINE_DRAFT_MAX;
+    sched->draft_always = spec->always;
+    uint32_t sequences = session.sequences ? session.sequences : ENGINE_DEFAULT_SEQUENCES;
+    uint32_t batch = session.batch ? session.batch : ENGINE_DEFAULT_BATCH;
+    if (session.outputs == 0 && sequences <= batch) {
+        uint64_t rows = (uint64_t)sequences * (1 + sched->draft_max);
+        session.outputs = rows < batch ? (uint32_t)rows : batch;
+        if (session.outputs > ROWS_MOST)
+            session.outputs = sequences > ROWS_MOST ? sequences : ROWS_MOST;
+    }
+    sched->outputs = session.outputs ? session.outputs : sequences;
+    enum base_err err = engine_session_new(sched->model, &session, &sched->session, reterr);
+    if (err || spec->off || !spec->draft)
+        return err;
+    return engine_drafter_new(spec->draft, sched->model, &session,
+                              engine_session_context(sched->session), sequences, &sched->drafter,
+                              reterr);
+}
+
 enum base_err engine_scheduler_new(struct engine_model *model,
                                    const struct engine_scheduler_options *options,
                                    struct engine_scheduler **ret_sched, struct base_error *reterr)
@@ -103,12 +142,9 @@ enum base_err engine_scheduler_new(struct engine_model *model,
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a scheduler");
     init_locks(sched);
     sched->model = engine_model_ref(model);
-    struct engine_session_options session = options->session;
-    if (!session.longest)
-        session.longest = options->request_context;
     enum base_err err = load_text_side(sched, reterr);
     if (!err)
-        err = engine_session_new(model, &session, &sched->session, reterr);
+        err = make_sessions(sched, options, reterr);
     if (!err)
         err = take_memory(sched, reterr);
     if (!err)
@@ -217,6 +253,7 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     job->adapter = request->adapter ? engine_adapter_ref(request->adapter) : NULL;
     job->max_tokens = request->max_tokens;
     job->context = sched->context;
+    engine_draft_reset(&job->draft);
     job->logprobs = request->sampling.logprobs;
     job->strip_space = request->messages && sched->tokenizer->add_space_prefix;
     enum base_err err = engine_job_prompt(sched, job, request, reterr);

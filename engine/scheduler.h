@@ -4,6 +4,7 @@
  *     scheduler.c          making, ending, asking: the functions of engine.h
  *     scheduler_prompt.c   a request's tokens: template, overflow policy
  *     scheduler_queue.c    who is next: priority, then turns between flows; which sequence
+ *     scheduler_draft.c    guesses ahead, and whether they pay
  *     scheduler_run.c      the thread: batches of prompt pieces and single tokens
  *     scheduler_event.c    tokens to text, events, the end of a generation
  *
@@ -20,6 +21,7 @@
 
 #include <pthread.h>
 
+#include "engine/drafter.h"
 #include "engine/engine.h"
 #include "engine/grammar.h"
 #include "engine/markup.h"
@@ -37,6 +39,15 @@ struct engine_job_token {
     uint64_t text_end; /* out when the text stream has given out this many bytes */
     struct engine_token_logprobs logprobs;
     struct engine_logprob top[ENGINE_TOP_LOGPROBS_MAX];
+};
+
+/* What is known about guesses for an answer, and about the time of steps. */
+struct engine_draft_state {
+    double rate; /* share of guesses that are right */
+    uint32_t idle_turns;
+};
+struct engine_draft_costs {
+    double weight, n, t, nn, nt; /* sums over steps: 1, tokens, seconds, and products of them */
 };
 
 struct engine_job {
@@ -64,17 +75,22 @@ struct engine_job {
     uint32_t *out_tokens; /* [pending_capacity] for one event */
     struct engine_token_logprobs *out_logprobs;
 
+    struct engine_draft_state draft;
     struct engine_usage usage;
     int64_t submitted_ns, admitted_ns, first_token_ns;
 };
 
 /* A sequence of the session. Free ones keep what they hold, for the next prompt that begins so. */
 struct engine_slot {
-    struct engine_job *job;    /* NULL = free */
-    struct engine_tokens held; /* free: what the session still has */
-    uint64_t domain, adapter;  /* of what is held; 0 = no adapter */
-    uint64_t used_at;          /* counts up with each admission or release */
-    uint32_t feeding;          /* tokens in the step now computed */
+    struct engine_job *job;             /* NULL = free */
+    struct engine_tokens held;          /* free: what the session still has */
+    uint64_t domain, adapter;           /* of what is held; 0 = no adapter */
+    uint64_t used_at;                   /* counts up with each admission or release */
+    uint32_t feeding;                   /* tokens in the step now computed, guesses left out */
+    uint32_t row;                       /* first of its rows of logits in that step */
+    bool wants_row, asked;              /* asked: the smaller model, for guesses */
+    uint32_t guesses[ENGINE_DRAFT_MAX]; /* computed behind them */
+    uint32_t guess_count;
 };
 
 enum { ENGINE_FLOWS_MAX = 256 };
@@ -107,8 +123,14 @@ struct engine_scheduler {
     struct engine_slot *slots; /* [slot_count] */
     uint32_t slot_count;
     struct engine_batch_item *items; /* [batch] */
-    uint32_t batch;
+    uint32_t batch, outputs;
     uint64_t use_count;
+    struct engine_drafter *drafter; /* NULL = none */
+    uint32_t draft_max;             /* 0 = no guesses */
+    bool draft_always;
+    double right_per_step; /* guesses, recently */
+    bool draft_not_now;    /* there was no room for guesses in the step before */
+    struct engine_draft_costs draft_costs;
     struct grammar_trie *trie; /* made when the first grammar comes */
     struct {
         uint64_t flow, used_at;
@@ -141,6 +163,18 @@ void engine_queue_release(struct engine_scheduler *sched, struct engine_job *job
 /* Makes room for `count` more tokens of the slot by forgetting free slots; false when that is not
  * enough. */
 bool engine_queue_make_room(struct engine_scheduler *sched, uint32_t slot, uint32_t count);
+
+/* --- scheduler_draft.c --- */
+
+void engine_draft_reset(struct engine_draft_state *state);
+/* A step of only answers, with so many tokens, took so long. */
+void engine_draft_learn_step(struct engine_draft_costs *costs, size_t tokens, double seconds);
+void engine_draft_learn_rate(struct engine_draft_state *state, uint32_t right, uint32_t made);
+/* How many guesses an answer should get in a step of `answers` answers. */
+uint32_t engine_draft_want(const struct engine_scheduler *sched, struct engine_draft_state *state,
+                           size_t answers);
+/* What followed the last tokens when they stood there before: 0 or `most` tokens. */
+uint32_t engine_draft_lookup(const uint32_t *tokens, size_t count, uint32_t most, uint32_t *out);
 
 /* --- scheduler_event.c --- */
 

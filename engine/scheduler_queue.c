@@ -204,6 +204,8 @@ void engine_queue_release(struct engine_scheduler *sched, struct engine_job *job
     uint32_t length = engine_session_length(sched->session, job->slot);
     s->job = NULL;
     s->used_at = ++sched->use_count;
+    if (sched->drafter)
+        engine_drafter_keep(sched->drafter, job->slot, 0);
     if (forget_it) {
         forget(sched, job->slot);
         return;
@@ -213,4 +215,5 @@ void engine_queue_release(struct engine_scheduler *sched, struct engine_job *job
     job->tokens = (struct engine_tokens){0};
     if (s->held.count > length)
         s->held.count = length;
+    engine_session_trim(sched->session, job->slot, (uint32_t)s->held.count); /* guesses go */
 }

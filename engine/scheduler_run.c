@@ -23,6 +23,8 @@ struct turn {
     size_t count;         /* items */
     size_t prompt_tokens; /* of them, those of prompts */
     size_t rows;          /* that want logits */
+    size_t answers;       /* jobs that get a token each, at least */
+    size_t guesses;       /* items beside them */
 };
 
 /* --- Cancelled, stopped --- */
@@ -86,6 +88,8 @@ static void preempt(struct engine_scheduler *sched, struct engine_job *job)
     engine_session_trim(sched->session, job->slot, 0);
     sched->slots[job->slot].job = NULL;
     sched->slots[job->slot].held.count = 0;
+    if (sched->drafter)
+        engine_drafter_keep(sched->drafter, job->slot, 0);
     pthread_mutex_lock(&sched->lock);
     job->state = ENGINE_JOB_WAITING;
     sched->running--;
@@ -116,7 +120,10 @@ static size_t missing(const struct engine_scheduler *sched, const struct engine_
 static void feed(struct engine_scheduler *sched, struct turn *turn, uint32_t slot, size_t count)
 {
     struct engine_job *job = sched->slots[slot].job;
+    struct engine_slot *s = &sched->slots[slot];
     size_t from = engine_session_length(sched->session, slot);
+    s->row = (uint32_t)turn->rows;
+    s->wants_row = from + count == job->tokens.count;
     for (size_t i = from; i < from + count; i++) {
         bool last = i + 1 == job->tokens.count;
         sched->items[turn->count++] = (struct engine_batch_item){.sequence = slot,
@@ -125,7 +132,12 @@ static void feed(struct engine_scheduler *sched, struct turn *turn, uint32_t slo
                                                                  .adapter = job->adapter};
         turn->rows += last ? 1 : 0;
     }
-    sched->slots[slot].feeding = (uint32_t)count;
+    for (uint32_t i = 0; i < s->guess_count; i++)
+        sched->items[turn->count++] = (struct engine_batch_item){
+            .sequence = slot, .token = s->guesses[i], .want_logits = true, .adapter = job->adapter};
+    turn->rows += s->guess_count;
+    turn->guesses += s->guess_count;
+    s->feeding = (uint32_t)count;
 }
 
 static bool is_paused(struct engine_scheduler *sched, const struct engine_job *job)
@@ -185,21 +197,103 @@ static struct engine_job *oldest_unfed(const struct engine_scheduler *sched, boo
     return best;
 }
 
-static void fill(struct engine_scheduler *sched, struct turn *turn)
+/* --- Guesses --- */
+
+/* Most guesses that an answer may get: what it may still say but one, and what there is room for
+ * without anybody losing anything. */
+static uint32_t most_guesses(const struct engine_scheduler *sched, const struct engine_job *job)
+{
+    size_t most = job->context > job->tokens.count ? job->context - job->tokens.count : 0;
+    size_t left = job->max_tokens > 0 ? job->max_tokens - job->usage.output_tokens : most;
+    size_t room = engine_session_room(sched->session, job->slot);
+    most = left < most ? left : most;
+    most = room < most ? room : most;
+    return most > 1 ? (uint32_t)(most - 1) : 0;
+}
+
+/* Fills `guesses` of the jobs that answer; `left`: rows and items that may still be taken. */
+static void guess(struct engine_scheduler *sched, size_t answers, size_t left)
+{
+    bool asked = false;
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        struct engine_slot *s = &sched->slots[i];
+        struct engine_job *job = s->job;
+        s->asked = false;
+        if (!job || missing(sched, job) != 1 || is_paused(sched, job))
+            continue;
+        uint32_t want = engine_draft_want(sched, &job->draft, answers);
+        uint32_t most = most_guesses(sched, job);
+        want = want < most ? want : most;
+        want = want < left ? want : (uint32_t)left;
+        if (want == 0)
+            continue;
+        s->guess_count =
+            engine_draft_lookup(job->tokens.items, job->tokens.count, want, s->guesses);
+        s->asked = s->guess_count == 0 && sched->drafter;
+        left -= s->asked ? want : s->guess_count;
+        asked |= s->asked;
+        if (s->asked)
+            engine_drafter_want(sched->drafter, i, job->tokens.items, job->tokens.count, want);
+    }
+    if (!asked)
+        return;
+    engine_drafter_run(sched->drafter);
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        struct engine_slot *s = &sched->slots[i];
+        if (s->asked)
+            s->guess_count = engine_drafter_take(sched->drafter, i, s->guesses);
+    }
+}
+
+static size_t count_answers(const struct engine_scheduler *sched)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < sched->slot_count; i++)
+        count += sched->slots[i].job && missing(sched, sched->slots[i].job) == 1;
+    return count;
+}
+
+static void start_turn(struct engine_scheduler *sched, struct turn *turn)
 {
     *turn = (struct turn){0};
-    for (uint32_t i = 0; i < sched->slot_count; i++)
-        sched->slots[i].feeding = 0;
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        sched->slots[i].feeding = sched->slots[i].guess_count = 0;
+        sched->slots[i].wants_row = sched->slots[i].asked = false;
+    }
+    size_t answers = count_answers(sched);
+    size_t room = sched->batch < sched->outputs ? sched->batch : sched->outputs;
+    /* Every job may want a row, those that end their prompt too. */
+    if (sched->draft_max > 0 && !sched->draft_not_now && answers > 0 && room > sched->slot_count)
+        guess(sched, answers, room - sched->slot_count);
+    sched->draft_not_now = false;
+}
+
+static void fill_answers(struct engine_scheduler *sched, struct turn *turn)
+{
     struct engine_job *job;
     for (uint64_t after = 0; (job = oldest_unfed(sched, true, after)) != NULL;) {
         after = job->id;
+        struct engine_slot *s = &sched->slots[job->slot];
         if (turn->count == sched->batch || is_paused(sched, job))
             continue;
-        if (take_room(sched, job, 1))
+        if (turn->count + 1 + s->guess_count > sched->batch)
+            s->guess_count = 0;
+        if (take_room(sched, job, 1)) {
+            if (engine_session_room(sched->session, job->slot) < 1 + s->guess_count)
+                s->guess_count = 0;
             feed(sched, turn, job->slot, 1);
-        else
+            turn->answers++;
+        } else {
             no_room(sched, job);
+        }
     }
+}
+
+static void fill(struct engine_scheduler *sched, struct turn *turn)
+{
+    struct engine_job *job;
+    start_turn(sched, turn);
+    fill_answers(sched, turn);
     size_t budget = prompt_budget(sched, turn->count > 0);
     for (uint64_t after = 0; (job = oldest_unfed(sched, false, after)) != NULL;) {
         after = job->id;
@@ -231,37 +325,79 @@ static void count_step(struct engine_scheduler *sched, const struct turn *turn, 
     uint64_t held = 0;
     for (uint32_t i = 0; i < sched->slot_count; i++)
         held += engine_session_length(sched->session, i);
+    if (turn->prompt_tokens == 0)
+        engine_draft_learn_step(&sched->draft_costs, turn->count, seconds);
     pthread_mutex_lock(&sched->lock);
     struct engine_scheduler_stats *stats = &sched->stats;
     stats->kv_tokens = held > stats->kv_capacity ? stats->kv_capacity : (uint32_t)held;
     stats->prompt_tokens += turn->prompt_tokens;
-    stats->output_tokens += turn->rows;
+    stats->guessed_tokens += turn->guesses;
     if (seconds > 0 && turn->prompt_tokens >= SPEED_SAMPLE_MIN)
         average(&stats->prompt_tokens_per_s, (double)turn->count / seconds);
     else if (seconds > 0 && turn->prompt_tokens == 0)
-        average(&stats->output_tokens_per_s, (double)turn->rows / seconds);
+        average(&stats->output_tokens_per_s,
+                ((double)turn->answers + sched->right_per_step) / seconds);
     pthread_mutex_unlock(&sched->lock);
+}
+
+static void count_token(struct engine_scheduler *sched, bool was_guessed)
+{
+    pthread_mutex_lock(&sched->lock);
+    sched->stats.output_tokens++;
+    sched->stats.right_tokens += was_guessed;
+    pthread_mutex_unlock(&sched->lock);
+}
+
+static enum base_err choose(struct engine_scheduler *sched, struct engine_job *job, size_t row,
+                            struct engine_pick *ret_pick, struct base_error *detail)
+{
+    float *logits = engine_session_logits(sched->session, row);
+    enum base_err err = logits ? engine_sampler_next(job->sampler, logits, ret_pick, detail)
+                               : base_error_set(detail, BASE_ERR_INTERNAL, "no logits");
+    if (err && job->mask && grammar_mask_error(job->mask, NULL))
+        err = grammar_mask_error(job->mask, detail);
+    return err;
+}
+
+/* Takes the token of each row while it is the one that the next row was computed for. Returns how
+ * many guesses were right. */
+static uint32_t take_rows(struct engine_scheduler *sched, uint32_t slot)
+{
+    const struct engine_slot *s = &sched->slots[slot];
+    struct engine_job *job = s->job;
+    uint32_t guesses = s->guess_count;
+    uint32_t before = engine_session_length(sched->session, slot) - guesses;
+    for (uint32_t i = 0; i <= guesses; i++) {
+        struct engine_pick pick;
+        struct base_error detail = {0};
+        enum base_err err = choose(sched, job, s->row + i, &pick, &detail);
+        bool right = !err && i < guesses && pick.token == s->guesses[i];
+        if (!right) { /* what was computed behind this row is of no use */
+            engine_session_trim(sched->session, slot, before + i);
+            if (sched->drafter)
+                engine_drafter_keep(sched->drafter, slot, before + i);
+            engine_draft_learn_rate(&job->draft, i, guesses);
+        }
+        if (err) {
+            engine_job_fail(sched, job, err, detail.message);
+            return i;
+        }
+        count_token(sched, right);
+        engine_job_take(sched, job, &pick);
+        if (!right || sched->slots[slot].job != job) /* it may be over */
+            return right ? i + 1 : i;
+    }
+    return guesses;
 }
 
 static void take_tokens(struct engine_scheduler *sched, const struct turn *turn)
 {
-    size_t row = 0;
-    for (size_t i = 0; i < turn->count; i++) {
-        if (!sched->items[i].want_logits)
-            continue;
-        struct engine_job *job = sched->slots[sched->items[i].sequence].job;
-        float *logits = engine_session_logits(sched->session, row++);
-        struct engine_pick pick;
-        struct base_error detail = {0};
-        enum base_err err = logits ? engine_sampler_next(job->sampler, logits, &pick, &detail)
-                                   : base_error_set(&detail, BASE_ERR_INTERNAL, "no logits");
-        if (err && job->mask && grammar_mask_error(job->mask, NULL))
-            err = grammar_mask_error(job->mask, &detail);
-        if (err)
-            engine_job_fail(sched, job, err, detail.message);
-        else
-            engine_job_take(sched, job, &pick);
-    }
+    double right = 0;
+    for (uint32_t i = 0; i < sched->slot_count; i++)
+        if (sched->slots[i].job && sched->slots[i].wants_row)
+            right += take_rows(sched, i);
+    if (turn->prompt_tokens == 0)
+        sched->right_per_step += 0.2 * (right - sched->right_per_step);
 }
 
 /* The step failed for a reason that lies in no single job: all that took part end. */

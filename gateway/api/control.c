@@ -34,6 +34,8 @@ static void write_local(struct json_writer *w, const struct target *local)
     json_member_i64(w, "waiting", f->waiting);
     json_member_i64(w, "kv_tokens", f->kv_tokens);
     json_member_i64(w, "kv_capacity", f->kv_capacity);
+    json_member_i64(w, "guessed_tokens", (int64_t)f->guessed_tokens);
+    json_member_i64(w, "right_tokens", (int64_t)f->right_tokens);
     json_member_i64(w, "context", resident_context(local));
     json_member_i64(w, "context_train", r.context_train);
     json_member_i64(w, "weight_bytes", (int64_t)r.weight_bytes);

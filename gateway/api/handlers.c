@@ -235,7 +235,10 @@ static void add_target_gauges(struct gauges *g, const struct snapshot *snap)
         {"hearth_engine_loaded", "1 while the model is in memory.", "gauge"},
         {"hearth_engine_memory_bytes", "Planned for the model while it is in memory.", "gauge"},
         {"hearth_engine_loads_total", "Times the model came into memory.", "counter"},
-        {"hearth_engine_unloads_total", "Times it left memory, idle or for another.", "counter"}};
+        {"hearth_engine_unloads_total", "Times it left memory, idle or for another.", "counter"},
+        {"hearth_engine_guessed_tokens_total", "Tokens guessed ahead, since it was loaded.",
+         "counter"},
+        {"hearth_engine_right_tokens_total", "Of these, those that were right.", "counter"}};
     for (size_t k = 0; k < sizeof(local) / sizeof(local[0]); k++)
         for (size_t i = 0; i < snap->target_count; i++) {
             struct resident_facts r;
@@ -249,7 +252,9 @@ static void add_target_gauges(struct gauges *g, const struct snapshot *snap)
                                      r.state == RESIDENT_LOADED,
                                      (double)r.memory_bytes,
                                      (double)r.loads,
-                                     (double)r.unloads};
+                                     (double)r.unloads,
+                                     (double)f->guessed_tokens,
+                                     (double)f->right_tokens};
             gauge(g, local[k].name, local[k].help, local[k].type, snap->facts[i].name, values[k]);
         }
 }

@@ -72,6 +72,8 @@ static void build_engine(struct build *b, const struct file_config *file)
             .threads = (uint32_t)m->threads,
             .queue = (uint32_t)m->queue,
             .kv = (enum engine_kv)m->kv_cache,
+            .guesses = (uint32_t)m->speculation.tokens,
+            .draft = m->speculation.draft,
             .on_demand = m->load != 0,
             .idle_ms = m->idle_ms,
             .adapters = build_adapters(b, m),

@@ -45,7 +45,9 @@ struct config_engine_model {
     uint32_t threads;   /* 0 = auto */
     uint32_t queue;     /* waiting generations; 0 = 64 */
     enum engine_kv kv;
-    bool on_demand; /* load: on_demand */
+    uint32_t guesses;   /* ahead of an answer; 0 = none */
+    struct slice draft; /* GGUF file of a smaller model for them; absent = none */
+    bool on_demand;     /* load: on_demand */
     int64_t idle_ms;
     const struct config_engine_adapter *adapters;
     size_t adapter_count;

@@ -24,6 +24,10 @@ struct file_engine_model {
     struct slice name, path;
     int64_t context, sequences, threads, queue;
     int kv_cache, load;
+    struct {
+        int64_t tokens;
+        struct slice draft;
+    } speculation;
     int64_t idle_ms;
     DOC_LIST_OF(struct file_engine_adapter) adapters;
     struct file_capability capability;

@@ -74,6 +74,25 @@ static const struct doc_word kv_words[] = {
     {0}};
 static const struct doc_type kv = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "type of the KV cache", .words = kv_words};
+struct file_speculation {
+    int64_t tokens;
+    struct slice draft;
+};
+static const struct doc_field speculation_fields[] = {
+    DOC_FIELD(struct file_speculation, tokens, "tokens", doc_type_count, .fallback = "8",
+              .doc = "most tokens guessed at once, at most 16; 0: none"),
+    DOC_FIELD(struct file_speculation, draft, "draft", doc_type_string,
+              .doc = "GGUF file of a small model with the same vocabulary, which guesses; without "
+                     "it only what stood in the text before is guessed",
+              .example = "draft-135m.gguf"),
+    {0}};
+static const struct doc_type speculation = {
+    .kind = DOC_KIND_OBJECT,
+    .size = sizeof(struct file_speculation),
+    .name = "speculation",
+    .doc = "Guesses ahead, verified by the model: answers are the same, only quicker. Made where "
+           "they save time.",
+    .fields = speculation_fields};
 enum { LOAD_AT_START, LOAD_ON_DEMAND };
 static const struct doc_word load_words[] = {
     {"start", LOAD_AT_START, "when Hearth starts; it stays"},
@@ -112,6 +131,8 @@ static const struct doc_field engine_model_fields[] = {
               .doc = "answers computed at the same time"),
     DOC_FIELD(struct file_engine_model, kv_cache, "kv_cache", kv, .fallback = "f16",
               .doc = "numbers of the cache of what was read so far"),
+    DOC_FIELD(struct file_engine_model, speculation, "speculation", speculation,
+              .doc = "guesses ahead of an answer"),
     DOC_FIELD(struct file_engine_model, load, "load", load, .fallback = "start",
               .doc = "when it comes into memory"),
     DOC_FIELD(struct file_engine_model, idle_ms, "idle", doc_type_duration, .fallback = "10m",

@@ -166,6 +166,26 @@ static const struct target_ops local_ops = {
 
 /* ---- life of the target ---- */
 
+/* With the smaller model that guesses, if there is one. */
+static enum base_err new_scheduler(struct local_target *target, const struct local_options *options,
+                                   struct engine_scheduler_options *sched_options,
+                                   struct base_error *reterr)
+{
+    const struct engine_model_options draft_options = {.context = sched_options->session.context,
+                                                       .sequences =
+                                                           sched_options->session.sequences,
+                                                       .kv = options->kv};
+    struct engine_model *draft = NULL;
+    enum base_err err = BASE_OK;
+    if (options->draft_path && options->guesses > 0)
+        err = engine_model_open(options->draft_path, &draft_options, &draft, reterr);
+    sched_options->speculation.draft = draft;
+    if (!err)
+        err = engine_scheduler_new(target->model, sched_options, &target->sched, reterr);
+    engine_model_unref(draft);
+    return err;
+}
+
 enum base_err local_target_new(const struct local_options *options, struct target **ret_target,
                                struct base_error *reterr)
 {
@@ -200,8 +220,9 @@ enum base_err local_target_new(const struct local_options *options, struct targe
                     .kv = options->kv},
         .queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE,
         .request_context = context,
+        .speculation = {.most = options->guesses, .off = options->guesses == 0},
     };
-    err = engine_scheduler_new(target->model, &sched_options, &target->sched, reterr);
+    err = new_scheduler(target, options, &sched_options, reterr);
     if (!err)
         err = local_forms_new(engine_scheduler_markup(target->sched), &target->forms, reterr);
     if (err)
@@ -292,6 +313,8 @@ void local_target_facts(const struct target *base, int64_t prompt_tokens, struct
         .queue_max = target->queue_max,
         .kv_tokens = stats.kv_tokens,
         .kv_capacity = stats.kv_capacity,
+        .guessed_tokens = stats.guessed_tokens,
+        .right_tokens = stats.right_tokens,
         .first_token_ms = engine_scheduler_wait_ms(target->sched, tokens),
         .tokens_per_s_milli =
             stats.output_tokens_per_s > 0 ? (int64_t)(stats.output_tokens_per_s * 1000) : -1,

@@ -27,6 +27,8 @@ struct local_options {
     uint32_t threads;   /* 0 = cores - 1, at least 1 */
     uint32_t queue_max; /* waiting generations; 0 = 64 */
     enum engine_kv kv;
+    uint32_t guesses;       /* ahead of an answer; 0 = none */
+    const char *draft_path; /* of a smaller model for them; NULL = none */
 };
 
 enum base_err local_target_new(const struct local_options *options, struct target **ret_target,
@@ -46,6 +48,7 @@ uint32_t local_target_context(const struct target *target); /* tokens of one req
 struct local_facts {
     uint32_t running, waiting, queue_max;
     uint32_t kv_tokens, kv_capacity;
+    uint64_t guessed_tokens, right_tokens; /* since it was loaded */
     int64_t first_token_ms;     /* predicted for a prompt of the tokens asked about */
     int64_t tokens_per_s_milli; /* -1 = nothing measured yet */
 };

@@ -265,6 +265,7 @@ static void resident_free(struct resident *r)
     local_target_free(r->place.inner);
     free(r->place.name);
     free((char *)(uintptr_t)r->options.path);
+    free((char *)(uintptr_t)r->options.draft_path);
     free(r);
 }
 
@@ -308,12 +309,19 @@ static enum base_err estimate(struct resident *r, struct base_error *reterr)
         return err;
     r->memory_bytes = memory.total;
     r->weight_bytes = memory.weights;
-    if (r->all->memory_max > 0 && memory.total > r->all->memory_max)
+    if (r->options.draft_path && r->options.guesses > 0) {
+        err = engine_model_estimate(r->options.draft_path, &options, &memory, reterr);
+        if (err)
+            return err;
+        r->memory_bytes += memory.total;
+    }
+    if (r->all->memory_max > 0 && r->memory_bytes > r->all->memory_max)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY,
                               "%s needs %llu MiB with a context of %u for %u answers at once; "
                               "engine.memory is %llu MiB",
-                              r->place.name, (unsigned long long)(memory.total >> 20), r->context,
-                              r->options.sequences, (unsigned long long)(r->all->memory_max >> 20));
+                              r->place.name, (unsigned long long)(r->memory_bytes >> 20),
+                              r->context, r->options.sequences,
+                              (unsigned long long)(r->all->memory_max >> 20));
     return BASE_OK;
 }
 
@@ -351,6 +359,8 @@ enum base_err residents_add(struct residents *residents, const struct resident_o
     r->all = residents;
     r->options = options->local;
     r->options.path = strdup(options->local.path);
+    if (options->local.draft_path)
+        r->options.draft_path = strdup(options->local.draft_path);
     r->options.sequences = r->options.sequences ? r->options.sequences : 4;
     r->queue_max = r->options.queue_max ? r->options.queue_max : DEFAULT_QUEUE;
     r->on_demand = options->on_demand;
@@ -358,7 +368,7 @@ enum base_err residents_add(struct residents *residents, const struct resident_o
     r->place.resident = r;
     r->place.name = strndup(options->local.name.ptr, options->local.name.len);
     enum base_err err = BASE_OK;
-    if (!r->place.name || !r->options.path)
+    if (!r->place.name || !r->options.path || (options->local.draft_path && !r->options.draft_path))
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for %.*s",
                              SLICE_ARG(options->local.name));
     if (!err) {

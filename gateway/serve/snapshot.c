@@ -43,6 +43,7 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
     for (size_t i = 0; !err && i < config->engine_model_count; i++) {
         const struct config_engine_model *m = &config->engine_models[i];
         char *path = path_in(config, m->path);
+        char *draft = slice_is_absent(m->draft) ? NULL : path_in(config, m->draft);
         struct local_options options = {
             .name = m->name,
             .path = path,
@@ -51,12 +52,15 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
             .threads = m->threads,
             .queue_max = m->queue,
             .kv = m->kv,
+            .guesses = m->guesses,
+            .draft_path = draft,
         };
         struct resident_options resident = {
             .local = options, .on_demand = m->on_demand, .idle_ms = m->idle_ms};
         err = path ? residents_add(engines->residents, &resident, &engines->items[i], reterr)
                    : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
         free(path);
+        free(draft);
         if (!err)
             engines->count++;
     }

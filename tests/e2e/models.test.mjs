@@ -114,6 +114,27 @@ engine: {memory: 12M, models: [${onDemand('a', demoModel).replace('on_demand', '
     onDemand('b', demoModel).replace('on_demand', 'start')}]}` }), /b does not fit into engine\.memory/);
 });
 
+test('guesses ahead change no answer; a draft model of another kind is refused', async (t) => {
+    const config = (speculation) => `
+engine: {models: [{name: demo, path: "${demoModel}", context: 512, sequences: 2, speculation: ${speculation}}]}`;
+    const texts = [];
+    for (const speculation of ['{tokens: 0}', '{}', `{tokens: 4, draft: "${demoModel}"}`]) {
+        const hearth = await startHearth({ t, config: config(speculation) });
+        const echo = { messages: [{ role: 'user', content: 'Hearth Hearth Hearth Hearth: what is Hearth?' }], max_tokens: 60 };
+        texts.push(await Promise.all([0, 1, 2, 3].map((seed) =>
+            answer(hearth, 'demo', { ...echo, seed, temperature: seed / 2 }))));
+        const now = (await targets(hearth)).demo;
+        assert.ok(now.guessed_tokens >= now.right_tokens);
+        if (speculation === '{tokens: 0}')
+            assert.equal(now.guessed_tokens, 0);
+        else if (speculation !== '{}')
+            assert.ok(now.right_tokens > 0);
+    }
+    assert.deepEqual(texts[1], texts[0]);
+    assert.deepEqual(texts[2], texts[0]);
+    await assert.rejects(startHearth({ t, config: config(`{draft: "${good}"}`) }), /good\.gguf/);
+});
+
 const withAdapters = (list, more = '') => `
 engine:
   models:
