@@ -31,6 +31,25 @@ static int hex_value(char c)
     return -1;
 }
 
+/* The length of a line break at `at`, also as it is written within a string: \n, \r\n, and within a
+ * string in a string \\n; 0 when there is none. */
+static size_t line_break(struct slice text, size_t at)
+{
+    size_t i = at;
+    for (int part = 0; part < 2 && i < text.len; part++) { /* CR, LF */
+        size_t slashes = 0;
+        while (i + slashes < text.len && text.ptr[i + slashes] == '\\' && slashes < 8)
+            slashes++;
+        char c = i + slashes < text.len ? text.ptr[i + slashes] : '\0';
+        if (c == (slashes ? 'n' : '\n'))
+            return i + slashes + 1 - at;
+        if (part > 0 || c != (slashes ? 'r' : '\r'))
+            return 0;
+        i += slashes + 1;
+    }
+    return 0;
+}
+
 /* Where the token that starts at `at` ends: base64 characters, with single line breaks inside when
  * the lines are as long as encoders make them. */
 static size_t token_end(struct slice text, size_t at)
@@ -41,9 +60,8 @@ static size_t token_end(struct slice text, size_t at)
             i++;
             continue;
         }
-        size_t skip = text.ptr[i] == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n' ? 2 : 1;
-        if (i - line < 60 || text.ptr[i + skip - 1] != '\n' || i + skip >= text.len ||
-            base64_value(text.ptr[i + skip]) < 0)
+        size_t skip = i - line < 60 ? 0 : line_break(text, i);
+        if (skip == 0 || i + skip >= text.len || base64_value(text.ptr[i + skip]) < 0)
             break;
         i += skip;
         line = i;
@@ -58,8 +76,11 @@ static size_t decode_base64(struct slice token, char *out)
     size_t len = 0;
     for (size_t i = 0; i < token.len; i++) {
         int value = base64_value(token.ptr[i]);
-        if (value < 0)
-            continue; /* line break */
+        if (value < 0) {
+            size_t skip = line_break(token, i);
+            i += skip > 0 ? skip - 1 : 0;
+            continue;
+        }
         bits = bits << 6 | (uint32_t)value;
         count += 6;
         if (count >= 8) {
@@ -126,6 +147,12 @@ static bool try_token(struct slice text, size_t from, size_t to, struct arena *a
     return true;
 }
 
+/* The n of a \n right before it is a letter of base64, too. */
+static bool follows_escape(struct slice text, size_t at)
+{
+    return at > 0 && text.ptr[at - 1] == '\\' && strchr("nrt", text.ptr[at]) && text.ptr[at];
+}
+
 bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
                        struct norm_view *ret_view, enum base_err *ret_err)
 {
@@ -142,7 +169,11 @@ bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
         while (first > from && base64_value(text.ptr[first - 1]) >= 0)
             first--;
         size_t end = token_end(text, first);
-        if (end - first >= MIN_TOKEN && try_token(text, first, end, arena, ret_view, ret_err)) {
+        bool found = follows_escape(text, first) && end - first > MIN_TOKEN &&
+                     try_token(text, first + 1, end, arena, ret_view, ret_err);
+        if (!found && !*ret_err && end - first >= MIN_TOKEN)
+            found = try_token(text, first, end, arena, ret_view, ret_err);
+        if (found) {
             *at = end;
             return true;
         }

@@ -406,7 +406,7 @@ enum base_err policy_inspect(const struct policy *policy, const struct chat_requ
     size_t bytes = 0;
     (void)chat_request_visit(request, add_length, &bytes);
     struct policy_inspection *out = arena_calloc(arena, 1, sizeof(*out));
-    struct inspect in = {.policy = policy, .scratch = arena_new(((size_t)64 << 20) + bytes * 16)};
+    struct inspect in = {.policy = policy, .scratch = arena_new(((size_t)64 << 20) + bytes * 24)};
     enum base_err err = out && in.scratch ? BASE_OK : BASE_ERR_NO_MEMORY;
     if (!err && !chat_request_visit(request, on_run, &in))
         err = BASE_ERR_NO_MEMORY;

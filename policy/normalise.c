@@ -350,8 +350,9 @@ static const struct norm_step *step_at(const struct norm_view *view, size_t at)
     return low > 0 ? &view->steps[low - 1] : NULL;
 }
 
-void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
-               size_t *ret_length)
+/* In the text that this view was made of. */
+static void span_below(const struct norm_view *view, size_t from, size_t to, size_t *ret_from,
+                       size_t *ret_to)
 {
     size_t start = from, end = to;
     if (view->whole) {
@@ -367,6 +368,15 @@ void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret
         else
             end = last ? last->origin + (to - last->at) : to;
     }
-    *ret_offset = start;
-    *ret_length = end > start ? end - start : 0;
+    *ret_from = start;
+    *ret_to = end > start ? end : start;
+}
+
+void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
+               size_t *ret_length)
+{
+    for (; view; view = view->under)
+        span_below(view, from, to, &from, &to);
+    *ret_offset = from;
+    *ret_length = to - from;
 }

@@ -30,6 +30,7 @@ struct norm_view {
     size_t step_count;
     bool whole; /* every span stands for [whole_from, whole_to): decoded from base64 or hex */
     size_t whole_from, whole_to;
+    const struct norm_view *under; /* whose text was decoded here; NULL = the original */
 };
 
 enum base_err norm_text(struct slice text, struct arena *arena,
@@ -40,7 +41,7 @@ bool norm_has_escapes(struct slice text);
 enum base_err norm_decode(struct slice text, struct arena *arena,
                           struct norm_view *ret_view) BASE_MUST_USE;
 
-/* The original bytes of [from, to) of the view's text. */
+/* The original bytes of [from, to) of the view's text; through the views under it. */
 void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
                size_t *ret_length);
 

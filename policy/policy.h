@@ -240,12 +240,12 @@ bool policy_inspect_is_quick(const struct chat_request *request);
 
 /*
  * Visits every byte of the request and labels it. Texts are decoded and normalised (compatibility
- * forms of digits and letters, zero-width characters, tool arguments' escapes, URL and base64
- * encoding one level deep) and scanned, each alone and then across the borders of neighbouring
- * parts and messages.
+ * forms of digits and letters, zero-width characters, escapes of JSON, URLs and HTML up to four
+ * deep, base64 and hexadecimal one level deep) and scanned, each alone and then across the borders
+ * of neighbouring parts and messages.
  *
- * The inspection lives in `arena`, and borrows policy and request, which must outlive it.
- * Errors: NO_MEMORY, LIMIT. Then nothing is known of the request, and it must not leave.
+ * The inspection lives in `arena`, and borrows policy and request, which must outlive it. Errors:
+ * NO_MEMORY, LIMIT. Then nothing is known of the request, and it must not leave.
  */
 enum base_err policy_inspect(const struct policy *policy, const struct chat_request *request,
                              const struct policy_context *context, struct arena *arena,

@@ -5,6 +5,8 @@
 #include "policy/normalise.h"
 #include "policy/snapshot.h"
 
+enum { DECODE_DEPTH = 4 };
+
 struct scan {
     const struct policy *policy;
     struct arena *arena;
@@ -45,20 +47,69 @@ static enum base_err scan_view(struct scan *s, const struct norm_view *view)
     return BASE_OK;
 }
 
+/* Base64 and hexadecimal in a text, which may itself be decoded. */
+static enum base_err scan_encoded(struct scan *s, struct slice text, const struct norm_view *under)
+{
+    struct norm_view view;
+    enum base_err err = BASE_OK;
+    size_t at = 0;
+    while (!err && norm_next_encoded(text, &at, s->arena, &view, &err)) {
+        view.under = under;
+        err = scan_view(s, &view);
+    }
+    return err;
+}
+
+/* JSON in a string, as a result of a tool may be: there the short escapes hide what is around. */
+static bool is_json(struct slice text)
+{
+    size_t at = 0;
+    while (at < text.len && strchr(" \t\r\n", text.ptr[at]) && text.ptr[at])
+        at++;
+    return at < text.len && (text.ptr[at] == '{' || text.ptr[at] == '[' || text.ptr[at] == '"');
+}
+
+static bool has_escapes(struct slice text)
+{
+    return norm_has_escapes(text) ||
+           (text.len > 0 && is_json(text) && memchr(text.ptr, '\\', text.len));
+}
+
+/* Escapes are undone again and again, because JSON stands in strings of JSON. */
+static enum base_err scan_decoded(struct scan *s, struct slice text)
+{
+    const struct norm_view *under = NULL;
+    enum base_err err = BASE_OK;
+    for (int depth = 0; depth < DECODE_DEPTH && !err && has_escapes(text); depth++) {
+        struct norm_view *view = arena_calloc(s->arena, 1, sizeof(*view));
+        if (!view)
+            return BASE_ERR_NO_MEMORY;
+        err = norm_decode(text, s->arena, view);
+        if (err)
+            return err;
+        view->under = under;
+        bool is_shorter = view->text.len < text.len;
+        err = scan_view(s, view);
+        if (!err)
+            err = scan_encoded(s, view->text, view);
+        under = view;
+        text = view->text;
+        if (!is_shorter) /* what is left stands for characters that are kept as they are */
+            return err;
+    }
+    return err;
+}
+
 static enum base_err scan_views(struct scan *s, struct slice text)
 {
     struct norm_view view;
     enum base_err err = norm_text(text, s->arena, &view);
     if (!err)
         err = scan_view(s, &view);
-    if (!err && norm_has_escapes(text)) {
-        err = norm_decode(text, s->arena, &view);
-        if (!err)
-            err = scan_view(s, &view);
-    }
-    size_t at = 0;
-    while (!err && norm_next_encoded(text, &at, s->arena, &view, &err))
-        err = scan_view(s, &view);
+    if (!err)
+        err = scan_decoded(s, text);
+    if (!err)
+        err = scan_encoded(s, text, NULL);
     return err;
 }
 
@@ -96,7 +147,7 @@ enum base_err scan_text(const struct policy *policy, struct slice text, struct a
 /* Memory that a scan of a text may take: folded copies, decoded copies, and findings. */
 static struct arena *scratch_arena(size_t text_bytes)
 {
-    return arena_new(((size_t)64 << 20) + text_bytes * 8);
+    return arena_new(((size_t)64 << 20) + text_bytes * 12);
 }
 
 enum base_err policy_scan_text(const struct policy *policy, struct slice text, struct arena *arena,

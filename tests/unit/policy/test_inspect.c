@@ -315,14 +315,76 @@ static void test_no_memory(void **state)
     }
 }
 
+/* "\\u0041", once more escaped for each string that the text stands in. */
+static size_t write_escaped(char *out, const char *value, int slashes)
+{
+    size_t len = 0;
+    for (; *value; value++) {
+        memset(out + len, '\\', (size_t)slashes);
+        len += (size_t)slashes;
+        len += (size_t)sprintf(out + len, "u%04x", (unsigned)(unsigned char)*value);
+    }
+    return len;
+}
+
+/* JSON in strings of JSON: escapes are undone until there are none. */
+static void test_escapes_in_escapes(void **state)
+{
+    (void)state;
+    static const int slashes[] = {1, 2, 4, 8};
+    for (size_t i = 0; i < sizeof(slashes) / sizeof(slashes[0]); i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct policy_scan scan;
+        char text[512] = "aws ";
+        size_t len = write_escaped(text + 4, TEST_KEY, slashes[i]);
+        (void)strcpy(text + 4 + len, " and on");
+        assert_int_equal(policy_scan_text(policy, slice_from_str(text), arena, &scan, NULL),
+                         BASE_OK);
+        assert_int_equal(scan.level, POLICY_LEVEL_RESTRICTED);
+        assert_int_equal(scan.count, 1);
+        assert_int_equal(scan.findings[0].offset, 4);
+        assert_int_equal(scan.findings[0].length, len);
+        arena_free(arena);
+    }
+}
+
+/* base64 with line breaks as a string has them, and right behind one. */
+static void test_base64_in_strings(void **state)
+{
+    (void)state;
+    static const char *const breaks[] = {"\n", "\r\n", "\\n", "\\r\\n", "\\\\n"};
+    static const char first[] =
+        "S2VwdCBmb3IgbGF0ZXIuIEtlcHQgZm9yIGxhdGVyLiBLZXB0IGZvciBsYXRlci4gS2VwdCBmb3Ig";
+    static const char second[] =
+        "bGF0ZXIuIGNhcmQgNDExMTExMTExMTExMTExMQ=="; /* "later. card 4111..." */
+    for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct policy_scan scan;
+        char text[512];
+        (void)snprintf(text, sizeof(text), "so%s%s%s%s", breaks[i], first, breaks[i], second);
+        assert_int_equal(policy_scan_text(policy, slice_from_str(text), arena, &scan, NULL),
+                         BASE_OK);
+        if (scan.level != POLICY_LEVEL_CONFIDENTIAL)
+            fail_msg("line break %zu", i);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),         cmocka_unit_test(test_findings),
-        cmocka_unit_test(test_split),         cmocka_unit_test(test_long_split),
-        cmocka_unit_test(test_fields),        cmocka_unit_test(test_field_context),
-        cmocka_unit_test(test_uninspected),   cmocka_unit_test(test_derive),
-        cmocka_unit_test(test_many_findings), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_findings),
+        cmocka_unit_test(test_split),
+        cmocka_unit_test(test_long_split),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_field_context),
+        cmocka_unit_test(test_uninspected),
+        cmocka_unit_test(test_derive),
+        cmocka_unit_test(test_many_findings),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_escapes_in_escapes),
+        cmocka_unit_test(test_base64_in_strings),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
