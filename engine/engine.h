@@ -367,6 +367,35 @@ enum base_err engine_embed(struct engine_session *session, const uint32_t *token
                            enum engine_pooling pooling, bool normalise, float *ret_vector,
                            struct base_error *reterr);
 
+/*
+ * Perplexity: exp of the mean of -log p over the tokens of a text, each given those before it. The
+ * text is taken in chunks of `context` tokens, each from an empty cache (float32) and begun with
+ * `bos` in place of its first token where there is one; what the second half of a chunk foresees
+ * counts, so that each token counted has at least half a chunk before it. What is left over behind
+ * the last whole chunk is not used; a text shorter than one chunk is one. So does llama.cpp.
+ * on_chunk(user, so_far, chunks) is called after each chunk (may be NULL); false = CANCELLED.
+ * BAD_VALUE: fewer than 4 tokens, or one outside the vocabulary.
+ */
+struct engine_perplexity_options {
+    uint32_t context; /* 0 = 512 */
+    uint32_t chunks;  /* at most so many; 0 = all */
+    uint32_t threads; /* 0 = default */
+    int32_t bos;      /* -1 = none */
+};
+struct engine_perplexity {
+    double perplexity;
+    double error; /* standard error of the perplexity */
+    double nats;  /* mean of -log p */
+    uint64_t scored;
+    uint32_t chunks;
+};
+typedef bool (*engine_perplexity_fn)(void *user, const struct engine_perplexity *so_far,
+                                     uint32_t chunks);
+enum base_err engine_perplexity(struct engine_model *model, const uint32_t *tokens, size_t count,
+                                const struct engine_perplexity_options *options,
+                                engine_perplexity_fn on_chunk, void *user,
+                                struct engine_perplexity *ret, struct base_error *reterr);
+
 /* Speed: medians over `runs` runs, without loading. */
 struct engine_bench_options {
     uint32_t prompt_tokens; /* 0 = leave out */

@@ -113,6 +113,7 @@ int cli_score(const struct cli_command *command, int argc, char **argv);
 int cli_logits(const struct cli_command *command, int argc, char **argv);
 int cli_tokenize(const struct cli_command *command, int argc, char **argv);
 int cli_embed(const struct cli_command *command, int argc, char **argv);
+int cli_perplexity(const struct cli_command *command, int argc, char **argv);
 int cli_bench(const struct cli_command *command, int argc, char **argv);
 
 #endif

@@ -34,6 +34,8 @@ static const struct cli_command commands[] = {
      "hearth logits deploy/demo.gguf --tokens ids.json --out logits.f32", cli_logits},
     {"embed", "MODEL [TEXT...]", "texts to vectors, by a model for embeddings",
      "hearth embed nomic-embed.gguf \"search_query: what is a ledger?\"", cli_embed},
+    {"perplexity", "MODEL FILE", "how well a model foresees a text",
+     "hearth perplexity deploy/demo.gguf README.md -c 256", cli_perplexity},
     {"bench", "MODEL", "how fast a model runs here",
      "hearth bench deploy/demo.gguf -p 128 -n 64 -t 2", cli_bench},
 };

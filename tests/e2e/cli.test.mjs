@@ -44,8 +44,8 @@ test('every command explains itself, and its example is one of its own', async (
     const overview = await good('--help');
     const commands = [...overview.matchAll(/^ {2}([a-z]+) +\S/gm)].map((match) => match[1])
         .filter((name) => !['hearth', 'curl'].includes(name));
-    assert.deepEqual(commands, ['serve', 'status', 'chat', 'route', 'explain', 'report', 'check', 'schema', 'reload',
-        'keys', 'scan', 'score', 'tokenize', 'logits', 'bench']);
+    assert.deepEqual(commands, ['serve', 'status', 'chat', 'route', 'explain', 'audit', 'report', 'check', 'schema',
+        'reload', 'keys', 'scan', 'score', 'tokenize', 'logits', 'embed', 'perplexity', 'bench']);
     for (const command of commands) {
         const help = await good(command, '--help');
         const example = help.match(/\nexample:\n {2}(hearth .*)\n/)[1];
@@ -174,6 +174,22 @@ test('logits: the size is tokens times vocabulary, all finite', async () => {
         assert.ok(!fs.existsSync(out), 'no half file is left');
     }
     await bad(1, /cannot|No such/, 'logits', demoModel, '--tokens', file('ids.json', '[1]'), '--out', '/nowhere/at/all');
+});
+
+test('perplexity: words in order are foreseen better than letters in disorder', async () => {
+    const text = 'The coffee was great. '.repeat(40);
+    const run = async (name, content) =>
+        JSON.parse(await good('perplexity', demoModel, file(name, content), '-c', '32', '--chunks', '3', '-t', '1', '--json'));
+    const plain = await run('plain.txt', text);
+    const mixed = await run('mixed.txt', [...text].map((c, i) => text[(i * 7919) % text.length]).join(''));
+    assert.equal(plain.chunks, 3);
+    assert.equal(plain.scored, 3 * 15);
+    assert.ok(plain.perplexity > 1 && plain.perplexity < mixed.perplexity);
+    assert.ok(Math.abs(Math.log(plain.perplexity) - plain.nats_per_token) < 1e-6);
+    assert.match(await good('perplexity', demoModel, file('plain.txt', text), '-c', '32'), /perplexity +[0-9.]+ \+\/- [0-9.]+/);
+    await bad(1, /at least 4/, 'perplexity', demoModel, file('short.txt', ''));
+    await bad(1, /nowhere\.txt/, 'perplexity', demoModel, 'nowhere.txt');
+    await bad(2, /whole numbers/, 'perplexity', demoModel, 'nowhere.txt', '-c', 'x');
 });
 
 test('bench: its numbers under their names', async () => {
