@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 enum { HEAD_WAIT_MS = 10000, COLLECT_MAX_BYTES = 64 << 20, RETRY_DEFAULT_MS = 5000 };
+#define STRANGERS_ROW_NS ((int64_t)60 * 1000000000)
 
 void api_exchange_set_state(struct exchange *ex, enum exchange_state state)
 {
@@ -357,6 +358,7 @@ static void begin(struct http_exchange *http, bool dry_run)
     http_exchange_set_user(http, ex);
     enum base_err err =
         api_authenticate(http, ex->view->snapshot->config, &ex->owner, &ex->who, &ex->error);
+    ex->stranger = err == BASE_ERR_UNAUTHENTICATED;
     if (!err)
         err = read_headers(ex);
     if (err)
@@ -414,6 +416,27 @@ void api_exchange_on_shutdown(struct http_exchange *http)
     api_exchange_fail(ex, BASE_ERR_SHUTTING_DOWN, &detail, 1000);
 }
 
+/* Whoever reaches the port can send requests without a key, as many as they like; they must not
+ * fill the disk. All are counted in the metrics; the first after each minute has a row, and a line
+ * in the log that says how many had none. */
+static bool has_row(const struct exchange *ex)
+{
+    struct app *app = ex->app;
+    if (!ex->stranger)
+        return true;
+    int64_t now = clock_mono_ns(app->clock);
+    long long next = atomic_load(&app->strangers_row_ns);
+    if ((next != 0 && now < next) ||
+        !atomic_compare_exchange_strong(&app->strangers_row_ns, &next, now + STRANGERS_ROW_NS)) {
+        (void)atomic_fetch_add(&app->strangers, 1);
+        return false;
+    }
+    log_event(LOG_WARN, "requests without a valid key are refused",
+              LOG_STR("request", http_exchange_request_id(ex->http)),
+              LOG_INT("before_without_a_row", atomic_exchange(&app->strangers, 0)), LOG_END);
+    return true;
+}
+
 void api_exchange_on_end(struct http_exchange *http)
 {
     struct exchange *ex = http_exchange_user(http);
@@ -423,7 +446,8 @@ void api_exchange_on_end(struct http_exchange *http)
     api_exchange_stop_work(ex, LEDGER_STATUS_CLIENT_GONE);
     api_exchange_row(ex, &row);
     if (!ex->dry_run) {
-        ledger_request_end(ex->app->ledger, &row);
+        if (has_row(ex))
+            ledger_request_end(ex->app->ledger, &row);
         metrics_request(ex->app->metrics, &row);
     }
     if (ex->answer_begun)

@@ -36,7 +36,8 @@ struct exchange {
     struct view *view; /* from the head to the end */
     struct arena *arena;
     enum exchange_state state;
-    bool dry_run; /* /v1/route: the decision is the answer */
+    bool dry_run;  /* /v1/route: the decision is the answer */
+    bool stranger; /* no valid key */
 
     struct keys_owner owner;
     struct plan_who who;

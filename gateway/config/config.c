@@ -2,10 +2,11 @@
 
 #include "gateway/config/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_MAX_BYTES = 256 << 20, WORDS_FILE_MAX = 16 << 20, KINDS_MAX = 64 };
+enum { ARENA_MAX_BYTES = 256 << 20, WORDS_FILE_MAX = 16 << 20, KINDS_MAX = 64, PATH_BYTES = 4096 };
 
 struct build {
     struct config *config;
@@ -122,6 +123,42 @@ static unsigned features(const struct file_upstream_model *m)
     return bits;
 }
 
+/* Relative paths are those beside the configuration. */
+static void path_of(const struct build *b, struct slice file, char path[PATH_BYTES])
+{
+    struct slice folder = b->config->directory;
+    bool relative = file.len > 0 && file.ptr[0] != '/' && folder.len > 0;
+    (void)snprintf(path, PATH_BYTES, "%.*s%s%.*s", relative ? (int)folder.len : 0,
+                   folder.ptr ? folder.ptr : "", relative ? "/" : "", SLICE_ARG(file));
+}
+
+/* libcurl would say so at each request only. */
+static struct slice check_ca_file(struct build *b, const struct file_upstream *from)
+{
+    char path[PATH_BYTES];
+    if (slice_is_absent(from->ca_file))
+        return SLICE_NONE;
+    path_of(b, from->ca_file, path);
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        doc_errors_add(b->errors, from->where, "upstream `%.*s`: ca_file %s: %s",
+                       SLICE_ARG(from->name), path, strerror(errno));
+        return SLICE_NONE;
+    }
+    bool has_one = false;
+    char line[1024];
+    errno = 0;
+    while (!has_one && fgets(line, sizeof(line), file))
+        has_one = strncmp(line, "-----BEGIN ", 11) == 0 && strstr(line, "CERTIFICATE-----");
+    int problem = errno; /* a folder can be opened, but not read */
+    (void)fclose(file);
+    if (!has_one)
+        doc_errors_add(b->errors, from->where, "upstream `%.*s`: ca_file %s: %s",
+                       SLICE_ARG(from->name), path,
+                       problem ? strerror(problem) : "holds no certificate in PEM form");
+    return arena_dup(b->arena, slice_from_str(path));
+}
+
 static void check_kind(struct build *b, const struct file_upstream *from)
 {
     struct slice names[KINDS_MAX];
@@ -156,7 +193,7 @@ static void build_upstream(struct build *b, const struct file_upstream *from,
                                            : policy_zone_default_clearance(zone),
         .addresses = from->addresses.items,
         .address_count = from->addresses.count,
-        .ca_file = from->ca_file,
+        .ca_file = check_ca_file(b, from),
         .deadlines = {from->deadlines.connect_ms, from->deadlines.first_byte_ms,
                       from->deadlines.idle_ms, from->deadlines.total_ms},
         .max_concurrent = from->max_concurrent,
@@ -192,11 +229,8 @@ static void build_upstreams(struct build *b, const struct file_config *file)
 static bool read_words(struct build *b, const struct file_dictionary *from,
                        struct policy_dictionary *to)
 {
-    char path[4096];
-    bool relative = from->file.ptr[0] != '/' && b->config->directory.len > 0;
-    (void)snprintf(path, sizeof(path), "%.*s%s%.*s", relative ? (int)b->config->directory.len : 0,
-                   b->config->directory.ptr ? b->config->directory.ptr : "", relative ? "/" : "",
-                   SLICE_ARG(from->file));
+    char path[PATH_BYTES];
+    path_of(b, from->file, path);
     FILE *file = fopen(path, "re");
     if (!file) {
         doc_errors_add(b->errors, from->where, "%s: the dictionary cannot be read", path);

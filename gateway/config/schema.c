@@ -287,7 +287,8 @@ static const struct doc_field upstream_fields[] = {
               .doc = "address ranges it may be reached at, checked at every connection",
               .example = "10.0.0.0/8"),
     DOC_FIELD(struct file_upstream, ca_file, "ca_file", doc_type_string,
-              .doc = "PEM file to verify its certificate against; without it: the system's"),
+              .doc = "PEM file to verify its certificate against, relative to the configuration; "
+                     "without it: the system's"),
     DOC_FIELD(struct file_upstream, deadlines, "deadlines", deadlines,
               .doc = "how long to wait for what"),
     DOC_FIELD(struct file_upstream, max_concurrent, "max_concurrent", doc_type_count,

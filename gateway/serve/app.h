@@ -61,6 +61,9 @@ struct app {
     unsigned worker_count;
     int64_t start_wall_ns;
     atomic_bool ready; /* false while starting and draining */
+    /* Requests without a valid key: how many came since the last that has a row, and when the next
+     * one gets one (monotonic; see api_exchange_on_end()). */
+    atomic_llong strangers, strangers_row_ns;
 
     pthread_mutex_t newest_lock; /* guards newest */
     struct snapshot *newest;

@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { freePort, startHearth } from './hearth.mjs';
+import { freePort, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const question = [{ role: 'user', content: 'What is seven plus two?' }];
@@ -140,6 +140,27 @@ test('TLS in: a certificate made now, and nobody without it', async (t) => {
     await assert.rejects(get({ ca: fs.readFileSync(cert), maxVersion: 'TLSv1.1' }));
     await assert.rejects(fetch(`http://127.0.0.1:${hearth.port}/healthz`));
     assert.equal((await hearth.run('status')).code, 0, 'the control socket needs no TLS');
+});
+
+test('a flood without keys does not fill the ledger', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    assert.equal((await hearth.run('keys', 'add', 'staff')).code, 0);
+    for (let i = 0; i < 10; i++) {
+        const all = await Promise.all(Array.from({ length: 20 }, () =>
+            ask(hearth, { headers: { authorization: 'Bearer nonsense' } })));
+        assert.ok(all.every((response) => response.status === 401));
+        await Promise.all(all.map((response) => response.text()));
+    }
+    const metrics = await (await fetch(hearth.origin + '/metrics')).text();
+    assert.match(metrics, /^hearth_auth_failures_total 200$/m);
+    assert.match(metrics, /^hearth_requests_total\{[^}]*status="error"[^}]*\} 200$/m, 'each is counted');
+    assert.equal(hearth.output.match(/without a valid key/g)?.length, 1, 'one line a minute');
+    const key = JSON.parse((await hearth.run('keys', 'add', 'staff', '--json')).stdout).key;
+    assert.equal((await ask(hearth, { headers: { authorization: `Bearer ${key}` } })).status, 200);
+    let total = 0; /* rows come in order: with the last one all are there */
+    for (let i = 0; i < 100 && total < 2; i++, await sleep(50))
+        total = JSON.parse((await hearth.run('report', '--json')).stdout).total.requests;
+    assert.equal(total, 2, 'one row a minute, and one for the request with a key');
 });
 
 test('TLS out: the certificate is verified, with ca_file or not at all', async (t) => {
