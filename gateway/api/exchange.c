@@ -190,15 +190,15 @@ static void begin_pipeline(struct exchange *ex)
             base_error_set_param(&ex->error, BASE_ERR_MODEL_NOT_FOUND, "model",
                                  "The model '%.*s' does not exist or you do not have access to it",
                                  SLICE_ARG(ex->request->model));
-    else if (ex->dry_run)
-        err = base_error_set_param(
-            &ex->error, BASE_ERR_UNSUPPORTED, "model",
-            "%.*s is a pipeline: each of its steps is routed when it runs, by what it says then",
-            SLICE_ARG(ex->request->model));
-    if (err)
+    if (err) {
         api_exchange_fail(ex, err, &ex->error, -1);
-    else
+    } else if (ex->dry_run) {
+        ex->status = LEDGER_STATUS_OK;
+        api_exchange_set_state(ex, EXCHANGE_OVER);
+        (void)http_respond(ex->http, 200, "application/json", ex->dry_answer);
+    } else {
         ask(ex);
+    }
 }
 
 void api_exchange_prepared(struct exchange *ex)

@@ -55,6 +55,7 @@ struct exchange {
     struct dispatch_totals totals; /* of both, once they are released */
     enum policy_level level;       /* of the answer: the request's, raised by the steps */
     struct slice facts, decision;  /* of a pipeline's steps, once it is released */
+    struct slice dry_answer;       /* of a dry run of a pipeline; in the arena */
     uint64_t session_key;
     struct api_chat_answer answer;
     bool answer_begun;

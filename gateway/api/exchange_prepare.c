@@ -5,7 +5,31 @@
 
 /* Bodies up to this size are handled on the loop: about a millisecond, or a few when it is all very
  * short messages. */
-enum { INLINE_BYTES_MAX = 16 * 1024 };
+enum { INLINE_BYTES_MAX = 16 * 1024, DRY_ANSWER_MAX = 16 << 20 };
+
+/* A dry run of a pipeline prepares all of its steps. */
+static enum base_err prepare_steps(struct exchange *ex)
+{
+    const struct config_pipeline *pipeline =
+        snapshot_pipeline(ex->view->snapshot, ex->request->model);
+    if (!ex->dry_run || !pipeline || !plan_key_may_use(&ex->who, ex->request->model))
+        return BASE_OK;
+    struct buffer out;
+    struct json_writer w;
+    bool is_refused;
+    buffer_init(&out, DRY_ANSWER_MAX);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    enum base_err err =
+        pipeline_route_json(pipeline, &ex->plan, plan_live_targets, &w, &is_refused, &ex->error);
+    json_close_object(&w);
+    if (!err && out.err)
+        err = base_error_set(&ex->error, out.err, "the decisions are too large to show");
+    if (!err)
+        ex->dry_answer = arena_dup(ex->arena, buffer_slice(&out));
+    buffer_done(&out);
+    return err;
+}
 
 static enum base_err prepare(struct exchange *ex)
 {
@@ -23,7 +47,7 @@ static enum base_err prepare(struct exchange *ex)
     err = plan_inspect(&ex->plan, ex->app->memory, NULL, 0, clock_wall_ns(ex->app->clock),
                        &ex->error);
     ex->inspected = !err;
-    return err;
+    return err ? err : prepare_steps(ex);
 }
 
 static void back_on_loop(void *user)

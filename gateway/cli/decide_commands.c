@@ -2,7 +2,7 @@
 #include "gateway/cli/cli.h"
 
 #include "gateway/api/chat_parse.h"
-#include "gateway/dispatch/plan.h"
+#include "gateway/pipeline/pipeline.h"
 #include "gateway/serve/serve.h"
 
 #include <stdio.h>
@@ -11,16 +11,24 @@
 
 static const struct plan_who somebody = {.tenant = {"default", 7}};
 
+/* What a request would meet: one choice, or one for each step of a pipeline. */
+struct route {
+    struct plan plan;
+    const struct config_pipeline *pipeline; /* NULL = a plain request */
+    struct router_explanation why;          /* of a plain request */
+};
+
 static enum base_err decide(struct snapshot *snap, const struct chat_request *request,
-                            struct arena *arena, struct plan *plan, struct router_explanation *why,
-                            struct base_error *reterr)
+                            struct arena *arena, struct route *ret, struct base_error *reterr)
 {
-    plan_init(plan, snap, request, &somebody, arena);
-    enum base_err err = plan_inspect(plan, NULL, NULL, 0, 0, reterr);
+    plan_init(&ret->plan, snap, request, &somebody, arena);
+    ret->pipeline = snapshot_pipeline(snap, request->model);
+    enum base_err err = plan_inspect(&ret->plan, NULL, NULL, 0, 0, reterr);
+    if (ret->pipeline || err)
+        return err;
+    err = plan_choose(&ret->plan, NULL, NULL, NULL, reterr);
     if (!err)
-        err = plan_choose(plan, NULL, NULL, NULL, reterr);
-    if (!err)
-        err = router_explain(&plan->facts, &plan->decision, arena, why, reterr);
+        err = router_explain(&ret->plan.facts, &ret->plan.decision, arena, &ret->why, reterr);
     return err;
 }
 
@@ -32,16 +40,15 @@ static enum base_err route_line(void *user, const struct cli_line *line, struct 
     if (json_get(line->root, SLICE("messages"))) {
         err = api_chat_parse(line->root, line->arena, &request, reterr);
     } else if (!slice_is_absent(line->text)) {
-        request = plan_request_of_text(line->arena, line->text);
+        request = plan_request_of_text(line->arena, SLICE("auto"), line->text);
     } else {
         err = base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text`, `prompt` or `messages`");
     }
     if (!err && !request)
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory");
-    struct plan plan;
-    struct router_explanation why;
+    struct route route;
     if (!err)
-        err = decide(snap, request, line->arena, &plan, &why, reterr);
+        err = decide(snap, request, line->arena, &route, reterr);
     if (err)
         return err;
     struct buffer out;
@@ -51,50 +58,74 @@ static enum base_err route_line(void *user, const struct cli_line *line, struct 
     json_open_object(&w);
     json_key(&w, SLICE("id"));
     json_put_raw(&w, line->id);
-    json_key(&w, SLICE("decision"));
-    router_explain_json(&why, &plan.signals, &w);
+    if (route.pipeline) {
+        bool is_refused; /* the line says so */
+        err = pipeline_route_json(route.pipeline, &route.plan, NULL, &w, &is_refused, reterr);
+    } else {
+        json_key(&w, SLICE("decision"));
+        router_explain_json(&route.why, &route.plan.signals, &w);
+    }
     json_close_object(&w);
     buffer_add_char(&out, '\n');
-    cli_print_buffer(&out);
-    return BASE_OK;
+    if (err)
+        buffer_done(&out);
+    else
+        cli_print_buffer(&out);
+    return err;
 }
 
-static int route_text(struct snapshot *snap, struct slice text, bool json)
+static enum base_err write_route(const struct route *route, bool json, struct buffer *out,
+                                 bool *ret_refused, struct base_error *reterr)
+{
+    struct json_writer w;
+    enum base_err err = BASE_OK;
+    json_writer_init(&w, out);
+    *ret_refused = !route->pipeline && route->plan.decision.outcome != BASE_OK;
+    if (route->pipeline && json) {
+        json_open_object(&w);
+        err = pipeline_route_json(route->pipeline, &route->plan, NULL, &w, ret_refused, reterr);
+        json_close_object(&w);
+    } else if (route->pipeline) {
+        err = pipeline_route_text(route->pipeline, &route->plan, NULL, out, ret_refused, reterr);
+    } else if (json) {
+        router_explain_json(&route->why, &route->plan.signals, &w);
+    } else {
+        router_explain_text(&route->why, &route->plan.signals, out);
+    }
+    if (json)
+        buffer_add_char(out, '\n');
+    return err;
+}
+
+static int route_text(struct snapshot *snap, struct slice model, struct slice text, bool json)
 {
     struct base_error detail;
     struct arena *arena = arena_new(1u << 30);
-    const struct chat_request *request = arena ? plan_request_of_text(arena, text) : NULL;
-    struct plan plan;
-    struct router_explanation why;
-    enum base_err err = request ? decide(snap, request, arena, &plan, &why, &detail)
+    const struct chat_request *request = arena ? plan_request_of_text(arena, model, text) : NULL;
+    struct route route;
+    struct buffer out;
+    bool is_refused = false;
+    buffer_init(&out, 64 << 20);
+    enum base_err err = request ? decide(snap, request, arena, &route, &detail)
                                 : base_error_set(&detail, BASE_ERR_NO_MEMORY, "no memory");
-    int exit_code = CLI_OK;
-    if (err) {
-        exit_code = cli_fail(&detail);
-    } else {
-        struct buffer out;
-        struct json_writer w;
-        buffer_init(&out, 64 << 20);
-        json_writer_init(&w, &out);
-        if (json)
-            router_explain_json(&why, &plan.signals, &w);
-        else
-            router_explain_text(&why, &plan.signals, &out);
-        if (json)
-            buffer_add_char(&out, '\n');
+    if (!err)
+        err = write_route(&route, json, &out, &is_refused, &detail);
+    int exit_code = err ? cli_fail(&detail) : is_refused ? CLI_NO : CLI_OK;
+    if (err)
+        buffer_done(&out);
+    else
         cli_print_buffer(&out);
-        exit_code = plan.decision.outcome ? CLI_NO : CLI_OK;
-    }
     arena_free(arena);
     return exit_code;
 }
 
 int cli_route(const struct cli_command *command, int argc, char **argv)
 {
-    const char *config = NULL, *jsonl = NULL, *json = NULL;
+    const char *config = NULL, *jsonl = NULL, *json = NULL, *model = "auto";
     const struct cli_option table[] = {
         {"--config", "FILE", "the configuration to decide with; without one: the defaults",
          &config},
+        {"--model", "NAME", "what is asked for: a model, a route or a pipeline (auto)", &model},
         {"--jsonl", "FILE", "one request a line: {\"id\",\"text\"} or a chat request; - is stdin",
          &jsonl},
         {"--json", NULL, "the decision as JSON", &json},
@@ -113,7 +144,7 @@ int cli_route(const struct cli_command *command, int argc, char **argv)
     if (jsonl)
         exit_code = cli_each_line(jsonl, route_line, snap, &detail) ? cli_fail(&detail) : CLI_OK;
     else
-        exit_code = route_text(snap, slice_from_str(rest[0]), json != NULL);
+        exit_code = route_text(snap, slice_from_str(model), slice_from_str(rest[0]), json != NULL);
     snapshot_unref(snap);
     return exit_code;
 }

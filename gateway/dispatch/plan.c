@@ -171,7 +171,8 @@ struct slice plan_rule_names(const struct plan *plan, struct arena *arena)
     return list;
 }
 
-const struct chat_request *plan_request_of_text(struct arena *arena, struct slice text)
+const struct chat_request *plan_request_of_text(struct arena *arena, struct slice model,
+                                                struct slice text)
 {
     struct chat_request *request = arena_calloc(arena, 1, sizeof(*request));
     struct chat_message *message = arena_calloc(arena, 1, sizeof(*message));
@@ -181,7 +182,6 @@ const struct chat_request *plan_request_of_text(struct arena *arena, struct slic
     part->text = text;
     *message = (struct chat_message){
         .role = CHAT_ROLE_USER, .parts = part, .part_count = 1, .content_was_string = true};
-    *request =
-        (struct chat_request){.model = SLICE("auto"), .messages = message, .message_count = 1};
+    *request = (struct chat_request){.model = model, .messages = message, .message_count = 1};
     return request;
 }

@@ -86,6 +86,7 @@ void plan_live_targets(void *user, const struct plan *plan, size_t target,
 struct slice plan_rule_names(const struct plan *plan, struct arena *arena);
 
 /* A request made of one user message, for `hearth route` and the tests of a configuration. */
-const struct chat_request *plan_request_of_text(struct arena *arena, struct slice text);
+const struct chat_request *plan_request_of_text(struct arena *arena, struct slice model,
+                                                struct slice text);
 
 #endif

@@ -301,7 +301,8 @@ static const struct chat_request *build_request(struct pipeline_run *run, struct
 }
 
 /* Everything before the choice; may run on a work thread. */
-static enum base_err prepare(struct pipeline_run *run)
+static enum base_err prepare(struct pipeline_run *run, struct policy_memory *memory,
+                             int64_t now_wall_ns)
 {
     struct step *step = &run->steps[run->current];
     const struct chat_request *request = build_request(run, step, &run->error);
@@ -312,14 +313,73 @@ static enum base_err prepare(struct pipeline_run *run)
     for (size_t i = 0; i < run->current; i++)
         if (run->steps[i].planned)
             step->sources[count++] = run->steps[i].plan.inspection;
-    struct app *app = run->view->worker->app;
-    plan_init(&step->plan, run->view->snapshot, request, run->options.plan->who, step->arena);
+    const struct plan *whole = run->options.plan;
+    plan_init(&step->plan, whole->snapshot, request, whole->who, step->arena);
     step->plan.max_complexity = step->config->max_complexity;
     step->plan.least_level = step->config->least_level;
     step->plan.key_checked = true;
-    enum base_err err = plan_inspect(&step->plan, app->memory, step->sources, count,
-                                     clock_wall_ns(app->clock), &run->error);
+    enum base_err err =
+        plan_inspect(&step->plan, memory, step->sources, count, now_wall_ns, &run->error);
     step->planned = !err;
+    return err;
+}
+
+static enum base_err prepare_here(struct pipeline_run *run)
+{
+    struct app *app = run->view->worker->app;
+    return prepare(run, app->memory, clock_wall_ns(app->clock));
+}
+
+/* ---- the route, without a run ---- */
+
+/* What a step may be taken to have answered. */
+static void assume(struct step *step, struct slice answer)
+{
+    buffer_clear(&step->answer);
+    buffer_add_slice(&step->answer, answer);
+}
+
+static void assume_for(struct pipeline_run *run, const struct config_step *config)
+{
+    for (size_t i = 0; i < run->current; i++) {
+        struct step *step = &run->steps[i];
+        if (!slice_is_absent(config->when_step) && slice_eq(step->config->id, config->when_step))
+            assume(step, config->when_value);
+        else
+            assume(step, step->config->one_of_count ? step->config->one_of[0] : SLICE(""));
+    }
+}
+
+enum base_err pipeline_route(const struct config_pipeline *pipeline, const struct plan *plan,
+                             plan_live_fn live, pipeline_route_fn each, void *user,
+                             struct base_error *reterr)
+{
+    struct pipeline_run run = {.options = {.pipeline = pipeline, .plan = plan},
+                               .steps = calloc(pipeline->step_count, sizeof(struct step)),
+                               .step_count = pipeline->step_count};
+    if (!run.steps)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the pipeline");
+    for (size_t i = 0; i < run.step_count; i++) {
+        run.steps[i].config = &pipeline->steps[i];
+        run.steps[i].arena = plan->arena;
+        buffer_init(&run.steps[i].answer, ANSWER_MAX_BYTES);
+    }
+    enum base_err err = BASE_OK;
+    for (; !err && run.current < run.step_count; run.current++) {
+        struct step *step = &run.steps[run.current];
+        assume_for(&run, step->config);
+        err = prepare(&run, NULL, 0);
+        if (!err)
+            err = plan_choose(&step->plan, live, NULL, NULL, &run.error);
+        if (!err)
+            each(user, step->config, &step->plan);
+        step->done = true;
+    }
+    if (err && reterr)
+        *reterr = run.error;
+    for (size_t i = 0; i < run.step_count; i++)
+        buffer_done(&run.steps[i].answer);
+    free(run.steps);
     return err;
 }
 
@@ -415,7 +475,7 @@ static void back_on_loop(void *user)
 static void prepare_elsewhere(void *user)
 {
     struct pipeline_run *run = user;
-    run->prepare_err = prepare(run);
+    run->prepare_err = prepare_here(run);
     app_post(run->view->worker->app, loop_of(run), back_on_loop, run);
 }
 
@@ -446,7 +506,7 @@ static void begin_step(struct pipeline_run *run)
             return;
         run->busy = false;
     }
-    run->prepare_err = prepare(run);
+    run->prepare_err = prepare_here(run);
     start_step(run);
 }
 

@@ -52,6 +52,26 @@ void pipeline_close_record(struct pipeline_run *run, struct slice *ret_facts,
  * The client's own while no step has one. */
 const struct plan *pipeline_plan(const struct pipeline_run *run);
 
+/* Where each step would go now, as far as that can be known before any has answered; nothing is
+ * sent or remembered. The answers of earlier steps are taken to be what a step's `when` asks for, else
+ * the first word of their `output`, else empty, so that a level is the least that a step can have.
+ * `each` is called in order; its plan lives in `plan`'s arena. Any thread. */
+typedef void (*pipeline_route_fn)(void *user, const struct config_step *step,
+                                  const struct plan *plan);
+enum base_err pipeline_route(const struct config_pipeline *pipeline, const struct plan *plan,
+                             plan_live_fn live, pipeline_route_fn each, void *user,
+                             struct base_error *reterr) BASE_MUST_USE;
+/* The same as members of an object that is open: "pipeline", and "steps" with each one's "step",
+ * "when" and "decision" as router_explain_json() has it. *ret_refused: some step would find no
+ * target. */
+enum base_err pipeline_route_json(const struct config_pipeline *pipeline, const struct plan *plan,
+                                  plan_live_fn live, struct json_writer *w, bool *ret_refused,
+                                  struct base_error *reterr) BASE_MUST_USE;
+/* And for people. */
+enum base_err pipeline_route_text(const struct config_pipeline *pipeline, const struct plan *plan,
+                                  plan_live_fn live, struct buffer *out, bool *ret_refused,
+                                  struct base_error *reterr) BASE_MUST_USE;
+
 /* Checks templates and references of a configuration: unknown step in `when`, a template that does
  * not parse or names what does not exist, no steps. BAD_CONFIG with reterr->param. */
 enum base_err pipeline_check(const struct config_pipeline *pipeline,

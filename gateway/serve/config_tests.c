@@ -58,7 +58,8 @@ static enum base_err run_one(struct snapshot *snap, const struct config_test *te
 {
     static const struct plan_who nobody = {.tenant = {"default", 7}};
     struct arena *arena = arena_new(TEST_ARENA_MAX);
-    const struct chat_request *request = arena ? plan_request_of_text(arena, test->say) : NULL;
+    const struct chat_request *request =
+        arena ? plan_request_of_text(arena, SLICE("auto"), test->say) : NULL;
     struct plan plan;
     enum base_err err = request ? BASE_OK : BASE_ERR_NO_MEMORY;
     if (!err) {

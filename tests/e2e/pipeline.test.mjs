@@ -1,6 +1,8 @@
 /* Pipelines: conditions, sums, labels from step to step, failures, clients that leave. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { startHearth } from './hearth.mjs';
 
@@ -273,6 +275,39 @@ test('a long answer of a step is handled off the loop', async () => {
     assert.equal(answer.choices[0].message.content, 'After: Nothing of it');
     const echoed = await (await post('short', long)).json();
     assert.equal(echoed.choices[0].message.content.length, long.trim().length);
+});
+
+test('/v1/route and hearth route show where each step would go, and send nothing', async (t) => {
+    const before = requests(cloud).length + requests(home).length;
+    const route = async (model, text) => {
+        const response = await fetch(hearth.url + '/route', { method: 'POST', body: JSON.stringify({
+            model, messages: [{ role: 'user', content: text }] }) });
+        return { status: response.status, body: await response.json() };
+    };
+    const { status, body } = await route('triage', 'My invoice is wrong');
+    assert.equal(status, 200);
+    assert.equal(body.pipeline, 'triage');
+    assert.deepEqual(body.steps.map((step) => [step.step, step.when, step.decision.target]), [
+        ['kind', null, 'home/bill'], ['bug', { kind: 'bug' }, 'home/fail'], ['answer', { kind: 'billing' }, 'home/echo']]);
+    /* The request's level is that of all steps; so is what an earlier step is declared to be. */
+    const targets = async (model, text) => (await route(model, text)).body.steps.map((step) => step.decision.target);
+    assert.deepEqual(await targets('relay', 'Nothing special here'), ['home/echo', 'cloud/echo']);
+    assert.deepEqual(await targets('relay', 'My card is 4111 1111 1111 1111'), ['home/echo', 'home/echo']);
+    assert.deepEqual(await targets('raised', 'Nothing special here'), ['home/echo', 'home/echo']);
+    const refused = (await route('pinned', 'My card is 4111 1111 1111 1111')).body.steps[1].decision;
+    assert.deepEqual([refused.target, refused.status], [null, 403]);
+    /* A large one goes over a work thread. */
+    assert.deepEqual(await targets('relay', 'word '.repeat(40000)), ['home/echo', 'cloud/echo']);
+    const command = (...more) => hearth.run('route', '--config', hearth.configFile, '--model', ...more);
+    const { code, stdout } = await command('triage', 'My invoice is wrong');
+    assert.equal(code, 0);
+    assert.match(stdout, /^pipeline triage;.*\nstep kind\ntarget: home\/bill[^]*\nstep bug, when kind is bug\ntarget: home\/fail/);
+    assert.equal((await command('pinned', 'My card is 4111 1111 1111 1111')).code, 3);
+    const line = path.join(hearth.folder, 'line.jsonl');
+    fs.writeFileSync(line, JSON.stringify({ id: 7, model: 'relay', messages: [{ role: 'user', content: 'hello you' }] }) + '\n');
+    const out = JSON.parse((await hearth.run('route', '--config', hearth.configFile, '--jsonl', line)).stdout);
+    assert.deepEqual([out.id, out.pipeline, out.steps.length], [7, 'relay', 2]);
+    assert.equal(requests(cloud).length + requests(home).length, before, 'nothing was sent');
 });
 
 test('pipelines that cannot work are refused when the configuration is read', async () => {

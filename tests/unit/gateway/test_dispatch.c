@@ -123,8 +123,9 @@ static struct fixture *begin(const char *config, const char *newest)
     assert_int_equal(view_new(&f->worker, snapshot, &f->worker.view, &detail), BASE_OK);
     f->arena = arena_new(16 << 20);
     who = (struct plan_who){.tenant = SLICE("default")};
-    plan_init(&f->plan, snapshot, plan_request_of_text(f->arena, SLICE("What is seven plus two?")),
-              &who, f->arena);
+    plan_init(&f->plan, snapshot,
+              plan_request_of_text(f->arena, SLICE("auto"), SLICE("What is seven plus two?")), &who,
+              f->arena);
     assert_int_equal(plan_inspect(&f->plan, NULL, NULL, 0, 0, &detail), BASE_OK);
     assert_int_equal(plan_choose(&f->plan, NULL, NULL, NULL, &detail), BASE_OK);
     assert_int_equal(f->plan.decision.outcome, BASE_OK);
