@@ -114,7 +114,8 @@ enum base_err policy_permit_new(const struct policy_permit_wish *wish,
     if (err)
         return base_error_set(reterr, err,
                               "the request could not be inspected with the newest policy");
-    enum policy_level level = policy_level_join(policy_body_level(wish->body), newest);
+    enum policy_level level = policy_level_join(policy_body_level(wish->body),
+                                                policy_level_join(newest, wish->newest_floor));
     enum policy_level clearance = wish->destination.clearance < wish->newest_destination.clearance
                                       ? wish->destination.clearance
                                       : wish->newest_destination.clearance;

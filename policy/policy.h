@@ -368,7 +368,8 @@ struct policy_permit_wish {
     const struct policy *newest;           /* the newest policy; may be the inspection's own */
     struct policy_destination destination; /* by the request's configuration */
     struct policy_destination
-        newest_destination; /* by the newest; absent name = it is gone: refused */
+        newest_destination;         /* by the newest; absent name = it is gone: refused */
+    enum policy_level newest_floor; /* what the newest rules raise it to; PUBLIC = nothing */
     struct slice request_id;
     uint32_t attempt; /* 0, 1, ... within the request */
     int64_t now_ns;   /* monotonic */

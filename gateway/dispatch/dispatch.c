@@ -6,6 +6,7 @@
 
 enum {
     PERMIT_TTL_MS = 30000,
+    RULES_ARENA_BYTES = 16 << 20,
     RETRY_MIN_MS = 200,
     RETRY_SPREAD_MS = 200,
     RETRY_AFTER_MAX_MS = 2000
@@ -17,6 +18,7 @@ struct attempt {
     struct target_stream *stream;
     struct policy_body *body;
     struct policy_permit *permit;
+    uint64_t permit_number; /* of the configuration that was the newest when it was given */
     struct ledger_ticket ticket;
     struct ledger_attempt row;
     int64_t start_ns;
@@ -303,10 +305,29 @@ static void audit_denial(struct dispatch *d, const struct policy_permit_wish *wi
     ledger_audit(app->ledger, &record);
 }
 
-static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
+/* What the rules of the newest configuration raise the request to. Its policy and its clearances
+ * are the permit's to look at. */
+static enum base_err newest_floor(const struct plan *plan, const struct snapshot *newest,
+                                  enum policy_level *ret, struct base_error *reterr)
+{
+    *ret = POLICY_LEVEL_PUBLIC;
+    if (newest == plan->snapshot)
+        return BASE_OK;
+    struct router_effects effects;
+    struct arena *arena = arena_new(RULES_ARENA_BYTES);
+    enum base_err err =
+        arena ? router_rules_match(newest->rules, &plan->signals, arena, &effects, reterr)
+              : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the newest rules");
+    if (!err)
+        *ret = effects.level;
+    arena_free(arena);
+    return err;
+}
+
+static enum base_err new_permit(struct dispatch *d, struct snapshot *newest,
+                                struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
-    struct snapshot *newest = app_newest(d->view->worker->app);
     struct policy_permit_wish wish = {
         .body = a->body,
         .newest = newest->policy,
@@ -317,11 +338,33 @@ static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
         .ttl_ns = (int64_t)PERMIT_TTL_MS * 1000000,
     };
     newest_destination(newest, &wish.destination, &wish.newest_destination);
-    enum base_err err = policy_permit_new(&wish, &a->permit, reterr);
+    enum base_err err = newest_floor(d->options.plan, newest, &wish.newest_floor, reterr);
+    if (!err)
+        err = policy_permit_new(&wish, &a->permit, reterr);
     if (err == BASE_ERR_POLICY_VIOLATION)
         audit_denial(d, &wish);
-    snapshot_unref(newest);
     return err;
+}
+
+/* May run on a work thread. */
+static enum base_err make_permit(struct dispatch *d, struct base_error *reterr)
+{
+    struct attempt *a = &d->attempt;
+    struct snapshot *newest = app_newest(d->view->worker->app);
+    enum base_err err = new_permit(d, newest, reterr);
+    a->permit_number = newest->number;
+    snapshot_unref(newest);
+    if (err) {
+        metrics_count(d->view->worker->app->metrics, METRIC_EGRESS_BLOCKED, 1);
+        return err;
+    }
+    const struct policy_permit_facts *permit = policy_permit_facts(a->permit);
+    a->row.level = permit->level;
+    a->row.clearance = permit->clearance;
+    a->row.body_sha256 = permit->body_sha256;
+    a->row.body_bytes = (int64_t)permit->body_bytes;
+    a->row.policy_hash = permit->policy_hash;
+    return BASE_OK;
 }
 
 /* The body and its permit; may run on a work thread. */
@@ -337,18 +380,7 @@ static enum base_err prepare_upstream(struct dispatch *d, struct base_error *ret
     if (policy_body_unlabelled(a->body) > 0)
         metrics_count(d->view->worker->app->metrics, METRIC_UNLABELLED_BYTES,
                       (int64_t)policy_body_unlabelled(a->body));
-    err = make_permit(d, reterr);
-    if (err) {
-        metrics_count(d->view->worker->app->metrics, METRIC_EGRESS_BLOCKED, 1);
-        return err;
-    }
-    const struct policy_permit_facts *permit = policy_permit_facts(a->permit);
-    a->row.level = permit->level;
-    a->row.clearance = permit->clearance;
-    a->row.body_sha256 = permit->body_sha256;
-    a->row.body_bytes = (int64_t)permit->body_bytes;
-    a->row.policy_hash = permit->policy_hash;
-    return BASE_OK;
+    return make_permit(d, reterr);
 }
 
 static uint64_t hash64(struct slice s, uint64_t seed)
@@ -471,10 +503,40 @@ static void try_next(struct dispatch *d, enum base_err err)
     fail(d);
 }
 
+static void back_on_loop(void *user);
+
+static void renew_elsewhere(void *user)
+{
+    struct dispatch *d = user;
+    policy_permit_free(d->attempt.permit);
+    d->attempt.permit = NULL;
+    d->prepare_err = make_permit(d, &d->prepare_error);
+    app_post(d->view->worker->app, loop_of(d), back_on_loop, d);
+}
+
+/* A reload came between the permit and the door: it is made again, which may mean another
+ * inspection of a large request. True: a work thread is at it. */
+static bool renew_permit(struct dispatch *d)
+{
+    struct app *app = d->view->worker->app;
+    struct snapshot *newest = app_newest(app);
+    bool is_old = newest->number != d->attempt.permit_number;
+    snapshot_unref(newest);
+    if (!is_old || d->prepare_err)
+        return false;
+    d->busy = workpool_submit(app->workpool, renew_elsewhere, d);
+    if (!d->busy)
+        d->prepare_err = base_error_set(&d->prepare_error, BASE_ERR_OVERLOADED,
+                                        "too many large requests are being inspected");
+    return d->busy;
+}
+
 static void back_on_loop(void *user)
 {
     struct dispatch *d = user;
     d->busy = false;
+    if (!d->released && renew_permit(d))
+        return;
     if (!d->released) {
         struct base_error detail = d->prepare_error;
         enum base_err err = d->prepare_err;

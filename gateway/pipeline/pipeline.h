@@ -53,9 +53,9 @@ void pipeline_close_record(struct pipeline_run *run, struct slice *ret_facts,
 const struct plan *pipeline_plan(const struct pipeline_run *run);
 
 /* Where each step would go now, as far as that can be known before any has answered; nothing is
- * sent or remembered. The answers of earlier steps are taken to be what a step's `when` asks for, else
- * the first word of their `output`, else empty, so that a level is the least that a step can have.
- * `each` is called in order; its plan lives in `plan`'s arena. Any thread. */
+ * sent or remembered. The answers of earlier steps are taken to be what a step's `when` asks for,
+ * else the first word of their `output`, else empty, so that a level is the least that a step can
+ * have. `each` is called in order; its plan lives in `plan`'s arena. Any thread. */
 typedef void (*pipeline_route_fn)(void *user, const struct config_step *step,
                                   const struct plan *plan);
 enum base_err pipeline_route(const struct config_pipeline *pipeline, const struct plan *plan,

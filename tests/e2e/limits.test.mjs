@@ -33,13 +33,16 @@ function post(body) {
     }));
 }
 
-/* Milliseconds that the loop's thread has computed so far. The clock on the wall would tell of the machine's
- * other work as well. */
-function loopTime() {
+/* Milliseconds that the loop's thread, and all threads together, have computed so far. The clock on the wall would
+ * tell of the machine's other work; and how long the same work takes depends on that, too, so only shares compare. */
+function computed() {
     const tasks = `/proc/${hearth.process.pid}/task`;
+    const ms = (stat) => {
+        const fields = fs.readFileSync(stat, 'utf8').split(') ')[1].split(' ');
+        return 10 * (Number(fields[11]) + Number(fields[12])); /* user and system, in ticks of 10 ms */
+    };
     const task = fs.readdirSync(tasks).find((id) => fs.readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'worker-0\n');
-    const fields = fs.readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ')[1].split(' ');
-    return 10 * (Number(fields[11]) + Number(fields[12])); /* user and system, in ticks of 10 ms */
+    return { loop: ms(`${tasks}/${task}/stat`), all: ms(`/proc/${hearth.process.pid}/stat`) };
 }
 
 const text = (megabytes) => 'The quick brown fox jumps over the lazy dog and runs. '.repeat(megabytes * 1e6 / 54);
@@ -51,11 +54,11 @@ for (const [name, body] of [
         ({ role: i % 2 ? 'assistant' : 'user', content: `hello ${i}` })) })],
 ])
     test(`${name}: others do not wait`, async () => {
-        const begin = loopTime();
+        const begin = computed();
         const { status, answer } = await post(body());
         assert.equal(status, 200, answer.slice(0, 300));
-        const took = loopTime() - begin;
-        assert.ok(took < 250 * slow, `other requests waited for up to ${took} ms`);
+        const end = computed(), loop = end.loop - begin.loop, all = end.all - begin.all;
+        assert.ok(loop < 100 || loop < all * 0.4, `the loop computed for ${loop} of ${all} ms`);
     });
 
 test('a body beyond the limit is 413, and too deep or too many is 400', async () => {

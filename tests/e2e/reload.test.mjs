@@ -1,7 +1,9 @@
 /* Reload: all or nothing, under load; tests within the configuration; draining and the second signal. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -170,6 +172,56 @@ test('tests of a configuration: places refuse a start, complexity only warns', a
     assert.equal((await soft.run('check', soft.configFile)).code, 0);
 });
 
+/* The request is routed by the configuration it began with; what may leave is decided when it leaves, by the newest. */
+for (const [what, more] of [
+    ['a dictionary', 'policy: {dictionaries: [{name: code-names, words: [Aurora], level: confidential}]}'],
+    ['a rule', 'rules: [{name: aurora, when: {text: {regex: Aurora}}, raise: {sensitivity: confidential}}]']])
+    test(`newest policy wins: ${what} that comes while a request runs holds for what it has still to send`, async (t) => {
+        const far = await startProvider({});
+        let answer; /* the first step waits until it is told */
+        const near = http.createServer((request, response) => {
+            request.resume();
+            answer = () => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({
+                choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'done' } }] }));
+        }).listen(0, '127.0.0.1');
+        await once(near, 'listening');
+        t.after(() => { near.close(); near.closeAllConnections(); return far.stop(); });
+        const text = (policy) => `
+upstreams:
+  - {name: far, kind: openai, url: "${far.url}", zone: cloud, models: [ok]}
+  - {name: near, kind: openai, url: "http://127.0.0.1:${near.address().port}/v1", zone: premises, models: [held]}
+models: {both: {pipeline: both}}
+pipelines:
+  - name: both
+    steps:
+      - {id: first, target: near/held, prompt: "{{ input }}"}
+      - {id: second, target: far/ok, prompt: "{{ input }}"}
+${policy}`;
+        const hearth = await startHearth({ t, config: text('') });
+        const begin = () => {
+            answer = null;
+            return ask(hearth, { model: 'both', messages: [{ role: 'user', content: 'What is project Aurora about?' }] });
+        };
+        let running = begin();
+        await until('the first step has not begun', () => answer);
+        answer();
+        assert.equal((await running).status, 200);
+        assert.equal(requests(far), 1, 'the old policy lets it go');
+        running = begin();
+        await until('the first step has not begun again', () => answer);
+        write(hearth, text(more));
+        const { code, stderr } = await hearth.run('reload');
+        assert.equal(code, 0, stderr);
+        answer();
+        const response = await running;
+        const { error } = await response.json();
+        assert.deepEqual([response.status, error?.code], [403, 'policy_violation']);
+        assert.match(error.message, /confidential.*cleared for internal/);
+        assert.equal(requests(far), 1, 'nothing left');
+        const metrics = await (await fetch(hearth.origin + '/metrics')).text();
+        assert.match(metrics, /^hearth_egress_blocked_total 1$/m);
+    });
+
 test('SIGTERM drains: the stream that runs is finished, nobody new is taken', async (t) => {
     const hearth = await startHearth({ t, config: config(one.url) });
     const running = await ask(hearth, { model: 'up/slow', stream: true });
@@ -221,9 +273,9 @@ test('a large body under inspection when the process ends leaves its row', async
     const words = 'The quick brown fox jumps over the lazy dog and runs away. '.repeat(300000);
     const lost = Array.from({ length: 4 }, () => ask(hearth, { messages: [{ role: 'user', content: words }] })
         .then((response) => response.status, () => 'cut'));
-    await until('the bodies have not arrived', async () => {
+    await until('the bodies have not arrived', async () => { /* the question is an exchange, too */
         const { stdout } = await hearth.run('status', '--json');
-        return JSON.parse(stdout).exchanges >= 4;
+        return JSON.parse(stdout).exchanges >= 5;
     });
     await sleep(150);
     hearth.process.kill('SIGTERM');
