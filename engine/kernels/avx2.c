@@ -5,6 +5,8 @@
 typedef __m256 V;
 #define VW 8
 #define TOKENS 3
+#define ATTN_ROWS 2
+#define ADD_ROWS 2
 
 static inline V v_load(const float *p)
 {
@@ -142,6 +144,6 @@ const struct engine_kernels engine_kernels_avx2 = {
     .lora_down = lora_down,
     .lora_up = lora_up,
     .attn_scores = attn_scores,
+    .attn_softmax = attn_softmax,
     .attn_add = attn_add,
-    .exp_sum = exp_sum,
 };

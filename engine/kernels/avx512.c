@@ -5,6 +5,8 @@
 typedef __m512 V;
 #define VW 16
 #define TOKENS 4
+#define ATTN_ROWS 6
+#define ADD_ROWS 4
 
 static inline V v_load(const float *p)
 {
@@ -82,6 +84,7 @@ static inline V v_set(float x)
 #define v_round(x) _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 #define v_exp2i(n) _mm512_scalef_ps(_mm512_set1_ps(1.0F), n)
 #define v_sum _mm512_reduce_add_ps
+#define v_largest _mm512_reduce_max_ps
 
 #include "engine/kernels/simd.h"
 #include "engine/kernels/avx512_panels.h"
@@ -120,6 +123,6 @@ const struct engine_kernels engine_kernels_avx512 = {
     .lora_down = lora_down,
     .lora_up = lora_up,
     .attn_scores = attn_scores,
+    .attn_softmax = attn_softmax,
     .attn_add = attn_add,
-    .exp_sum = exp_sum,
 };

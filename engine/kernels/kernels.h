@@ -72,6 +72,12 @@ struct engine_lora {
     const void *a, *b;
 };
 
+/* Heads of several tokens that look at the same keys and values. Row r is head r % group of token
+ * r / group; its numbers stand at r / group * stride + r % group * head_dim. */
+struct engine_attn {
+    size_t tokens, group, stride, head_dim;
+};
+
 struct engine_kernels {
     const char *name;
     /* Weights as they lie in the file; NULL: `matmul_any`, through the format's `dequantise`. */
@@ -103,12 +109,16 @@ struct engine_kernels {
     void (*lora_down)(const struct engine_lora *l, const float *x, float *h);
     /* y[i - row] += sum over r of h[r] * b[i][r], row <= i < end */
     void (*lora_up)(const struct engine_lora *l, const float *h, size_t row, size_t end, float *y);
-    /* out[j] = scale * sum over i of q[i] * k[i][j], j < ENGINE_PAGE */
-    void (*attn_scores)(const float *q, const float *k, size_t head_dim, float scale, float *out);
-    /* acc[i] += sum over j < n of p[j] * v[j][i] */
-    void (*attn_add)(const float *p, const float *v, size_t n, size_t head_dim, float *acc);
-    /* x[i] = exp(x[i] - shift), which is at most 0; returns their sum */
-    float (*exp_sum)(float *x, size_t n, float shift);
+    /* scores[r][j] = scale * sum over i of q[r][i] * k[i][j], j < ENGINE_PAGE */
+    void (*attn_scores)(const struct engine_attn *rows, const float *q, const float *k, float scale,
+                        float *scores);
+    /* Takes scores `from` to n - 1 of a row of ENGINE_PAGE into a running softmax: turns them into
+     * exp(score - *largest), the others into 0, after raising *largest and adapting *sum. Returns
+     * what has been summed up with earlier scores is to be multiplied by. */
+    float (*attn_softmax)(float *scores, size_t from, size_t n, float *largest, float *sum);
+    /* acc[r][i] += sum over j < n of p[r][j] * v[j][i]; p: [rows][ENGINE_PAGE] */
+    void (*attn_add)(const struct engine_attn *rows, const float *p, const float *v, size_t n,
+                     float *acc);
 };
 
 extern const struct engine_kernels engine_kernels_portable;

@@ -108,35 +108,48 @@ static void from_half(const uint16_t *x, size_t n, float *out)
         out[i] = engine_half_to_float(x[i]);
 }
 
-static void attn_scores(const float *restrict q, const float *restrict k, size_t head_dim,
-                        float factor, float *restrict out)
+static void attn_scores(const struct engine_attn *a, const float *q, const float *k, float factor,
+                        float *scores)
 {
-    float sums[ENGINE_PAGE] = {0};
-    for (size_t i = 0; i < head_dim; i++) {
+    for (size_t r = 0; r < a->tokens * a->group; r++) {
+        const float *row = q + r / a->group * a->stride + r % a->group * a->head_dim;
+        float sums[ENGINE_PAGE] = {0};
+        for (size_t i = 0; i < a->head_dim; i++) {
+            for (size_t j = 0; j < ENGINE_PAGE; j++)
+                sums[j] += row[i] * k[i * ENGINE_PAGE + j];
+        }
         for (size_t j = 0; j < ENGINE_PAGE; j++)
-            sums[j] += q[i] * k[i * ENGINE_PAGE + j];
-    }
-    for (size_t j = 0; j < ENGINE_PAGE; j++)
-        out[j] = sums[j] * factor;
-}
-
-static void attn_add(const float *restrict p, const float *restrict v, size_t n, size_t head_dim,
-                     float *restrict acc)
-{
-    for (size_t j = 0; j < n; j++) {
-        for (size_t i = 0; i < head_dim; i++)
-            acc[i] += p[j] * v[j * head_dim + i];
+            scores[r * ENGINE_PAGE + j] = sums[j] * factor;
     }
 }
 
-static float exp_sum(float *x, size_t n, float shift)
+static float attn_softmax(float *scores, size_t from, size_t n, float *largest, float *sum)
 {
-    float sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        x[i] = expf(x[i] - shift);
-        sum += x[i];
+    float most = *largest, factor = 1.0F;
+    for (size_t j = from; j < n; j++)
+        most = scores[j] > most ? scores[j] : most;
+    if (most > *largest) {
+        factor = expf(*largest - most);
+        *sum *= factor;
+        *largest = most;
     }
-    return sum;
+    for (size_t j = 0; j < ENGINE_PAGE; j++) {
+        scores[j] = j >= from && j < n ? expf(scores[j] - most) : 0;
+        *sum += scores[j];
+    }
+    return factor;
+}
+
+static void attn_add(const struct engine_attn *a, const float *p, const float *v, size_t n,
+                     float *acc)
+{
+    for (size_t r = 0; r < a->tokens * a->group; r++) {
+        float *row = acc + r / a->group * a->stride + r % a->group * a->head_dim;
+        for (size_t j = 0; j < n; j++) {
+            for (size_t i = 0; i < a->head_dim; i++)
+                row[i] += p[r * ENGINE_PAGE + j] * v[j * a->head_dim + i];
+        }
+    }
 }
 
 static float lora_item(const void *p, size_t at, bool half)
@@ -194,6 +207,6 @@ const struct engine_kernels engine_kernels_portable = {
     .lora_down = lora_down,
     .lora_up = lora_up,
     .attn_scores = attn_scores,
+    .attn_softmax = attn_softmax,
     .attn_add = attn_add,
-    .exp_sum = exp_sum,
 };

@@ -3,9 +3,11 @@
  * vector of VW floats, V:
  *     v_load v_store v_load_n v_store_n (first n lanes, rest zero) v_load_half v_load_half_n
  *     v_store_half v_zero v_set v_add v_sub v_mul v_div v_fma (a * b + c) v_max v_min v_sum
- * v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_n and for its tiles
- * TOKENS, the most tokens computed at once against four rows. Everything is static: each set gets a
- * copy of its own.
+ *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_n
+ * and for its tiles
+ *     TOKENS, the most tokens at once against four rows of floats; ATTN_ROWS, queries at once
+ *     against a page of keys; ADD_ROWS, queries at once against four vectors of a value
+ * Everything is static: each set gets a copy of its own.
  */
 #include <math.h>
 #include <string.h>
@@ -314,50 +316,137 @@ static void to_half(const float *x, size_t n, uint16_t *out)
 
 /* --- attention ---------------------------------------------------------------------------- */
 
-static void attn_scores(const float *q, const float *k, size_t head_dim, float factor, float *out)
+#define PAGE_VECTORS (ENGINE_PAGE / VW)
+#define HEAD_VECTORS 4 /* of a head's numbers at once */
+
+INLINE size_t attn_row(const struct engine_attn *a, size_t r)
 {
-    V sums[ENGINE_PAGE / VW];
-    for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
-        sums[j] = v_zero();
+    return r / a->group * a->stride + r % a->group * a->head_dim;
+}
+
+INLINE void scores_tile(const float *const *q, const float *k, size_t head_dim, size_t rows,
+                        float factor, float *out)
+{
+    V sums[ATTN_ROWS][PAGE_VECTORS];
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < PAGE_VECTORS; j++)
+            sums[r][j] = v_zero();
+    }
     for (size_t i = 0; i < head_dim; i++) {
-        V one = v_set(q[i]);
-        for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
-            sums[j] = v_fma(one, v_load(k + i * ENGINE_PAGE + j * VW), sums[j]);
+        V keys[PAGE_VECTORS];
+        for (size_t j = 0; j < PAGE_VECTORS; j++)
+            keys[j] = v_load(k + i * ENGINE_PAGE + j * VW);
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t j = 0; j < PAGE_VECTORS; j++)
+                sums[r][j] = v_fma(v_set(q[r][i]), keys[j], sums[r][j]);
+        }
     }
-    for (size_t j = 0; j < ENGINE_PAGE / VW; j++)
-        v_store(out + j * VW, v_mul(sums[j], v_set(factor)));
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < PAGE_VECTORS; j++)
+            v_store(out + r * ENGINE_PAGE + j * VW, v_mul(sums[r][j], v_set(factor)));
+    }
 }
 
-static void attn_add(const float *p, const float *v, size_t n, size_t head_dim, float *acc)
+static void attn_scores(const struct engine_attn *a, const float *q, const float *k, float factor,
+                        float *scores)
+{
+    size_t rows = a->tokens * a->group;
+    for (size_t r = 0; r < rows;) {
+        const float *at[ATTN_ROWS];
+        size_t count = rows - r < ATTN_ROWS ? 1 : ATTN_ROWS;
+        for (size_t i = 0; i < count; i++)
+            at[i] = q + attn_row(a, r + i);
+        if (count == ATTN_ROWS)
+            scores_tile(at, k, a->head_dim, ATTN_ROWS, factor, scores + r * ENGINE_PAGE);
+        else
+            scores_tile(at, k, a->head_dim, 1, factor, scores + r * ENGINE_PAGE);
+        r += count;
+    }
+}
+
+static float attn_softmax(float *scores, size_t from, size_t n, float *largest, float *sum)
+{
+    V most, total = v_zero();
+    for (size_t j = 0; j < from; j++)
+        scores[j] = -INFINITY;
+    for (size_t j = n; j < ENGINE_PAGE; j++)
+        scores[j] = -INFINITY;
+    most = v_load(scores);
+    for (size_t j = VW; j < ENGINE_PAGE; j += VW)
+        most = v_max(most, v_load(scores + j));
+    float factor = 1.0F, page_most = v_largest(most);
+    if (page_most > *largest) {
+        factor = expf(*largest - page_most);
+        *sum *= factor;
+        *largest = page_most;
+    }
+    for (size_t j = 0; j < ENGINE_PAGE; j += VW) {
+        V e = v_exp(v_sub(v_load(scores + j), v_set(*largest)));
+        v_store(scores + j, e);
+        total = v_add(total, e);
+    }
+    for (size_t j = 0; j < from; j++)
+        scores[j] = 0;
+    for (size_t j = n; j < ENGINE_PAGE; j++)
+        scores[j] = 0;
+    *sum += v_sum(total);
+    return factor;
+}
+
+/* `rows` rows by `vectors` vectors of numbers from i on. */
+INLINE void add_tile(const float *p, const float *v, size_t n, size_t head_dim, size_t i,
+                     float *const *acc, size_t rows, size_t vectors)
+{
+    V sums[ADD_ROWS][HEAD_VECTORS];
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t x = 0; x < vectors; x++)
+            sums[r][x] = v_load(acc[r] + i + x * VW);
+    }
+    for (size_t j = 0; j < n; j++) {
+        V values[HEAD_VECTORS];
+        for (size_t x = 0; x < vectors; x++)
+            values[x] = v_load(v + j * head_dim + i + x * VW);
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t x = 0; x < vectors; x++)
+                sums[r][x] = v_fma(v_set(p[r * ENGINE_PAGE + j]), values[x], sums[r][x]);
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t x = 0; x < vectors; x++)
+            v_store(acc[r] + i + x * VW, sums[r][x]);
+    }
+}
+
+INLINE void add_rows(const float *p, const float *v, size_t n, size_t head_dim, float *const *acc,
+                     size_t rows)
 {
     size_t i = 0;
-    for (; i + VW <= head_dim; i += VW) {
-        V sum = v_load(acc + i);
-        for (size_t j = 0; j < n; j++)
-            sum = v_fma(v_set(p[j]), v_load(v + j * head_dim + i), sum);
-        v_store(acc + i, sum);
-    }
-    if (i < head_dim) {
+    for (; i + HEAD_VECTORS * VW <= head_dim; i += (size_t)HEAD_VECTORS * VW)
+        add_tile(p, v, n, head_dim, i, acc, rows, HEAD_VECTORS);
+    for (; i + VW <= head_dim; i += VW)
+        add_tile(p, v, n, head_dim, i, acc, rows, 1);
+    for (size_t r = 0; i < head_dim && r < rows; r++) {
         size_t rest = head_dim - i;
-        V sum = v_load_n(acc + i, rest);
+        V sum = v_load_n(acc[r] + i, rest);
         for (size_t j = 0; j < n; j++)
-            sum = v_fma(v_set(p[j]), v_load_n(v + j * head_dim + i, rest), sum);
-        v_store_n(acc + i, sum, rest);
+            sum = v_fma(v_set(p[r * ENGINE_PAGE + j]), v_load_n(v + j * head_dim + i, rest), sum);
+        v_store_n(acc[r] + i, sum, rest);
     }
 }
 
-static float exp_sum(float *x, size_t n, float shift)
+static void attn_add(const struct engine_attn *a, const float *p, const float *v, size_t n,
+                     float *acc)
 {
-    V sum = v_zero(), off = v_set(shift);
-    size_t i = 0;
-    for (; i + VW <= n; i += VW) {
-        V e = v_exp(v_sub(v_load(x + i), off));
-        v_store(x + i, e);
-        sum = v_add(sum, e);
+    size_t rows = a->tokens * a->group;
+    for (size_t r = 0; r < rows;) {
+        float *at[ADD_ROWS];
+        size_t count = rows - r < ADD_ROWS ? 1 : ADD_ROWS;
+        for (size_t i = 0; i < count; i++)
+            at[i] = acc + attn_row(a, r + i);
+        if (count == ADD_ROWS)
+            add_rows(p + r * ENGINE_PAGE, v, n, a->head_dim, at, ADD_ROWS);
+        else
+            add_rows(p + r * ENGINE_PAGE, v, n, a->head_dim, at, 1);
+        r += count;
     }
-    if (i < n) {
-        v_store_n(x + i, v_exp(v_sub(v_load_n(x + i, n - i), off)), n - i);
-        sum = v_add(sum, v_load_n(x + i, n - i));
-    }
-    return v_sum(sum);
 }

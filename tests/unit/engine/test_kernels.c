@@ -207,67 +207,103 @@ static void test_vectors(void **state)
     each_set(check_vectors);
 }
 
-static void check_exp(const struct engine_kernels *k)
+/* Two rows of scores in turn into one running softmax. */
+static void check_softmax(const struct engine_kernels *k)
 {
-    float x[MAX + 1];
-    for (size_t n = 1; n < 40; n++) {
-        float values[MAX];
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            x[i] = values[i] = -(float)(tiny_random(&seed) % 80000) / 1000.0F;
-        x[n] = 42;
-        float got = k->exp_sum(x, n, 0.5F);
-        for (size_t i = 0; i < n; i++) {
-            double wanted = exp((double)(values[i] - 0.5F));
-            near((double)x[i], wanted, wanted, 4e-7, "exp");
-            sum += wanted;
+    for (size_t n = 1; n <= 2 * ENGINE_PAGE; n++) {
+        float scores[2][ENGINE_PAGE], values[2][ENGINE_PAGE], largest = -INFINITY, sum = 0,
+                                                              last = 1;
+        size_t from = n > 3 ? n % 4 : 0;
+        double exact = 0, most = -INFINITY;
+        for (size_t i = 0; i < 2 * ENGINE_PAGE; i++) {
+            float x = (float)(tiny_random(&seed) % 80000) / 1000.0F - 40;
+            scores[i / ENGINE_PAGE][i % ENGINE_PAGE] = x;
+            values[i / ENGINE_PAGE][i % ENGINE_PAGE] = x;
+            if (i >= from && i < n)
+                most = fmax(most, (double)x);
         }
-        near((double)got, sum, sum, 1e-6, "exp_sum");
-        assert_true(x[n] == 42);
+        for (size_t i = from; i < n; i++)
+            exact += exp((double)values[i / ENGINE_PAGE][i % ENGINE_PAGE] - most);
+        size_t first = n < ENGINE_PAGE ? n : ENGINE_PAGE;
+        assert_true(k->attn_softmax(scores[0], from, first, &largest, &sum) == 0);
+        if (n > ENGINE_PAGE)
+            last = k->attn_softmax(scores[1], 0, n - ENGINE_PAGE, &largest, &sum);
+        assert_true((double)largest == most);
+        near((double)sum, exact, exact, 2e-6, "sum of a softmax");
+        for (size_t i = 0; i < 2 * ENGINE_PAGE && (n > ENGINE_PAGE || i < ENGINE_PAGE); i++) {
+            double got = (double)scores[i / ENGINE_PAGE][i % ENGINE_PAGE];
+            double wanted = exp((double)values[i / ENGINE_PAGE][i % ENGINE_PAGE] - most);
+            if (i < from || i >= n)
+                assert_true(got == 0);
+            else
+                near(got * (i < ENGINE_PAGE ? (double)last : 1.0), wanted, wanted + 1e-30, 2e-6,
+                     "softmax");
+        }
     }
-    float far[2] = {-1e30F, 0};
-    assert_true(k->exp_sum(far, 2, 0) == 1);
-    assert_true(far[0] < 1e-37F && far[1] == 1);
 }
 
-static void test_exp(void **state)
+static void test_softmax(void **state)
 {
     (void)state;
-    each_set(check_exp);
+    each_set(check_softmax);
+}
+
+/* Three tokens of up to eight heads over a page of keys and values. */
+static void check_heads(const struct engine_kernels *k, const struct engine_attn *a)
+{
+    enum { TOKENS = 3 };
+    size_t dim = a->head_dim, rows = a->tokens * a->group;
+    float *q = aligned(TOKENS * a->stride * 4), *acc = aligned((TOKENS * a->stride + 1) * 4);
+    float *key = aligned(dim * ENGINE_PAGE * 4), *value = aligned(dim * ENGINE_PAGE * 4);
+    float *scores = aligned(rows * ENGINE_PAGE * 4);
+    randoms(q, TOKENS * a->stride);
+    randoms(key, dim * ENGINE_PAGE);
+    randoms(value, dim * ENGINE_PAGE);
+    k->attn_scores(a, q, key, 0.25F, scores);
+    for (size_t n = 1; n <= ENGINE_PAGE; n += 31) {
+        memset(acc, 0, TOKENS * a->stride * 4);
+        acc[TOKENS * a->stride] = 42;
+        k->attn_add(a, scores, value, n, acc);
+        for (size_t r = 0; r < rows; r++) {
+            size_t at = r / a->group * a->stride + r % a->group * dim;
+            for (size_t i = 0; i < dim; i++) {
+                double sum = 0, magnitude = 0;
+                for (size_t j = 0; j < n; j++) {
+                    double product =
+                        (double)scores[r * ENGINE_PAGE + j] * (double)value[j * dim + i];
+                    sum += product;
+                    magnitude += fabs(product);
+                }
+                near((double)acc[at + i], sum, magnitude, 1e-6, "attn_add");
+            }
+        }
+        assert_true(acc[TOKENS * a->stride] == 42);
+    }
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = q + r / a->group * a->stride + r % a->group * dim;
+        for (size_t j = 0; j < ENGINE_PAGE; j++) {
+            double sum = 0, magnitude = 0;
+            for (size_t i = 0; i < dim; i++) {
+                sum += 0.25 * (double)row[i] * (double)key[i * ENGINE_PAGE + j];
+                magnitude += fabs((double)row[i] * (double)key[i * ENGINE_PAGE + j]);
+            }
+            near((double)scores[r * ENGINE_PAGE + j], sum, magnitude, 1e-6, "attn_scores");
+        }
+    }
+    free(q);
+    free(acc);
+    free(key);
+    free(value);
+    free(scores);
 }
 
 static void check_attention(const struct engine_kernels *k)
 {
-    static float key[128 * ENGINE_PAGE], value[ENGINE_PAGE * 128];
-    float q[128], scores[ENGINE_PAGE], acc[128 + 1];
-    const size_t dims[] = {2, 10, 16, 64, 127};
+    const size_t dims[] = {2, 10, 16, 64, 80, 127, 128}, groups[] = {1, 3, 8};
     for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
-        size_t dim = dims[d];
-        randoms(q, dim);
-        randoms(key, dim * ENGINE_PAGE);
-        randoms(value, dim * ENGINE_PAGE);
-        k->attn_scores(q, key, dim, 0.25F, scores);
-        for (size_t j = 0; j < ENGINE_PAGE; j++) {
-            double sum = 0, magnitude = 0;
-            for (size_t i = 0; i < dim; i++) {
-                sum += 0.25 * (double)q[i] * (double)key[i * ENGINE_PAGE + j];
-                magnitude += fabs((double)q[i] * (double)key[i * ENGINE_PAGE + j]);
-            }
-            near((double)scores[j], sum, magnitude, 1e-6, "attn_scores");
-        }
-        for (size_t n = 1; n <= ENGINE_PAGE; n += 5) {
-            memset(acc, 0, sizeof(acc));
-            acc[dim] = 42;
-            k->attn_add(scores, value, n, dim, acc);
-            for (size_t i = 0; i < dim; i++) {
-                double sum = 0, magnitude = 0;
-                for (size_t j = 0; j < n; j++) {
-                    sum += (double)scores[j] * (double)value[j * dim + i];
-                    magnitude += fabs((double)scores[j] * (double)value[j * dim + i]);
-                }
-                near((double)acc[i], sum, magnitude, 1e-6, "attn_add");
-            }
-            assert_true(acc[dim] == 42);
+        for (size_t g = 0; g < 3; g++) {
+            const struct engine_attn a = {3 - g / 2, groups[g], groups[g] * dims[d] + 5, dims[d]};
+            check_heads(k, &a);
         }
     }
 }
@@ -354,9 +390,9 @@ static void test_formats(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matmul), cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_exp),    cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_halves), cmocka_unit_test(test_formats),
+        cmocka_unit_test(test_matmul),  cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_softmax), cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_halves),  cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
