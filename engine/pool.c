@@ -12,12 +12,20 @@
 #define WORKER_NICE 5 /* below the threads that serve connections */
 
 /*
- * `ticket` holds the number of the job (upper half) and of its next chunk (lower half). Between two
- * jobs the lower half is CLOSED, and only then the job's description changes; a thread that takes a
- * chunk by compare-and-swap therefore holds the description that belongs to it.
+ * The chunks of a job are cut into one run for each thread, a lane. A thread takes those of its own
+ * lane, one after the other (so that it reads memory in order), and then those of the others.
+ *
+ * `ticket` holds the number of the job (upper half) and of the lane's next chunk (lower half).
+ * Between two jobs the lower half is CLOSED, and only then the job's description changes; a thread
+ * that takes a chunk by compare-and-swap therefore holds the description that belongs to it.
  */
 #define CLOSED UINT64_C(0xFFFFFFFF)
 #define TICKET(job, chunk) ((uint64_t)(job) << 32 | (chunk))
+
+struct lane {
+    _Alignas(64) _Atomic uint64_t ticket;
+    atomic_size_t end; /* its chunks end before this one */
+};
 
 struct worker {
     struct engine_pool *pool;
@@ -26,11 +34,12 @@ struct worker {
 };
 
 struct engine_pool {
-    _Alignas(64) _Atomic uint64_t ticket;
     _Alignas(64) atomic_size_t done; /* chunks finished */
     _Alignas(64) _Atomic(engine_pool_fn) work;
     _Atomic(void *) job;
     atomic_size_t chunks;
+    struct lane *lanes;
+    uint32_t lane_count; /* threads that were asked for */
     atomic_bool stop;
     atomic_uint sleepers; /* workers asleep */
     atomic_bool caller_sleeps;
@@ -51,21 +60,25 @@ static void relax(void)
 #endif
 }
 
-/* Takes chunks of the current job until none is left. */
-static void take_chunks(struct engine_pool *pool, uint32_t thread)
+static bool is_open(uint64_t ticket, size_t end)
+{
+    return (ticket & CLOSED) != CLOSED && (ticket & CLOSED) < end;
+}
+
+/* Takes chunks of a lane until none is left. */
+static void take_lane(struct engine_pool *pool, struct lane *lane, uint32_t thread)
 {
     for (;;) {
-        uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
-        uint64_t chunk = ticket & CLOSED;
+        uint64_t ticket = atomic_load_explicit(&lane->ticket, memory_order_acquire);
         engine_pool_fn work = atomic_load_explicit(&pool->work, memory_order_acquire);
         void *job = atomic_load_explicit(&pool->job, memory_order_acquire);
         size_t chunks = atomic_load_explicit(&pool->chunks, memory_order_acquire);
-        if (chunk == CLOSED || chunk >= chunks)
+        if (!is_open(ticket, atomic_load_explicit(&lane->end, memory_order_acquire)))
             return;
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket + 1,
+        if (!atomic_compare_exchange_weak_explicit(&lane->ticket, &ticket, ticket + 1,
                                                    memory_order_acq_rel, memory_order_relaxed))
             continue;
-        work(job, (size_t)chunk, thread);
+        work(job, (size_t)(ticket & CLOSED), thread);
         size_t done = atomic_fetch_add(&pool->done, 1) + 1;
         if (done == chunks && atomic_load(&pool->caller_sleeps)) {
             pthread_mutex_lock(&pool->lock);
@@ -75,10 +88,21 @@ static void take_chunks(struct engine_pool *pool, uint32_t thread)
     }
 }
 
+/* Takes chunks of the current job until none is left. */
+static void take_chunks(struct engine_pool *pool, uint32_t thread)
+{
+    for (uint32_t i = 0; i < pool->lane_count; i++)
+        take_lane(pool, &pool->lanes[(thread + i) % pool->lane_count], thread);
+}
+
 static bool has_work(struct engine_pool *pool)
 {
-    uint64_t chunk = atomic_load(&pool->ticket) & CLOSED;
-    return chunk != CLOSED && chunk < atomic_load(&pool->chunks);
+    for (uint32_t i = 0; i < pool->lane_count; i++) {
+        struct lane *lane = &pool->lanes[i];
+        if (is_open(atomic_load(&lane->ticket), atomic_load(&lane->end)))
+            return true;
+    }
+    return false;
 }
 
 static void wait_for_work(struct engine_pool *pool)
@@ -136,7 +160,11 @@ void engine_pool_run(struct engine_pool *pool, engine_pool_fn work, void *job, s
     atomic_store_explicit(&pool->job, job, memory_order_release);
     atomic_store_explicit(&pool->chunks, chunks, memory_order_release);
     atomic_store(&pool->done, 0);
-    atomic_store(&pool->ticket, TICKET(pool->job_number, 0));
+    for (uint32_t i = 0; i < pool->lane_count; i++) {
+        struct lane *lane = &pool->lanes[i];
+        atomic_store(&lane->end, chunks * (i + 1) / pool->lane_count);
+        atomic_store(&lane->ticket, TICKET(pool->job_number, chunks * i / pool->lane_count));
+    }
     if (atomic_load(&pool->sleepers) > 0) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_broadcast(&pool->wake_workers);
@@ -145,7 +173,8 @@ void engine_pool_run(struct engine_pool *pool, engine_pool_fn work, void *job, s
     take_chunks(pool, 0);
     wait_for_chunks(pool, chunks);
     pool->job_number++;
-    atomic_store(&pool->ticket, TICKET(pool->job_number, CLOSED));
+    for (uint32_t i = 0; i < pool->lane_count; i++)
+        atomic_store(&pool->lanes[i].ticket, TICKET(pool->job_number, CLOSED));
     pthread_mutex_unlock(&pool->callers);
 }
 
@@ -178,16 +207,20 @@ enum base_err engine_pool_new(uint32_t threads, struct engine_pool **ret_pool,
     if (threads > MAX_THREADS)
         return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "threads",
                                     "%u compute threads; at most %u", threads, MAX_THREADS);
-    if (posix_memalign(&memory, _Alignof(struct engine_pool), sizeof(struct engine_pool)) != 0)
+    size_t bytes = sizeof(struct engine_pool) + threads * sizeof(struct lane);
+    if (posix_memalign(&memory, _Alignof(struct engine_pool), bytes) != 0)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for compute threads");
     struct engine_pool *pool = memory;
-    memset(pool, 0, sizeof(*pool));
+    memset(pool, 0, bytes);
+    pool->lanes = (struct lane *)(void *)(pool + 1); /* both are aligned to a cache line */
+    pool->lane_count = threads;
     pool->workers = calloc(threads, sizeof(*pool->workers));
     if (!pool->workers) {
         free(pool);
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for compute threads");
     }
-    atomic_init(&pool->ticket, TICKET(0, CLOSED));
+    for (uint32_t i = 0; i < threads; i++)
+        atomic_init(&pool->lanes[i].ticket, TICKET(0, CLOSED));
     pthread_mutex_init(&pool->callers, NULL);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->wake_workers, NULL);

@@ -3,10 +3,11 @@
  *
  *     engine_pool_run(pool, work, job, chunks);
  *
- * The caller takes part and returns when every chunk is done. Chunks are taken one by one from a
- * shared counter, so a thread that lost its core costs at most the chunk it holds, and one that
- * sleeps costs nothing: nobody waits for threads, only for chunks. Waiting threads spin for some
- * tens of microseconds and then sleep. One caller at a time; a second one waits.
+ * The caller takes part and returns when every chunk is done. Each thread takes chunks one by one
+ * from a run of its own, in order, and when that is empty from the others': a thread that lost its
+ * core costs at most the chunk it holds, and one that sleeps costs nothing: nobody waits for
+ * threads, only for chunks. Waiting threads spin for some tens of microseconds and then sleep. One
+ * caller at a time; a second one waits.
  */
 #ifndef ENGINE_POOL_H
 #define ENGINE_POOL_H
