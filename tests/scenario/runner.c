@@ -1,12 +1,12 @@
 /* Runs one scenario; README.md beside this file describes the language. */
 #include "tests/scenario/fake_loop.h"
 #include "tests/scenario/fake_transport.h"
+#include "tests/scenario/script.h"
 
 #include "gateway/api/chat_parse.h"
 #include "policy/policy.h"
 #include "upstreams/upstreams.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,6 @@ enum {
     UPSTREAMS_MAX = 8,
     STREAMS_MAX = 32,
     VALUES_MAX = 8,
-    LINE_MAX_BYTES = 65536,
     ARENA_BYTES = 64 * 1024 * 1024,
     PERMIT_TTL_MS = 1000,
 };
@@ -38,9 +37,7 @@ struct stream {
 };
 
 struct world {
-    const char *file;
-    int line;
-    struct arena *arena;
+    struct script script; /* first */
     struct fake_loop loop;
     struct fake_transport transport;
     struct upstream_pool *pool;
@@ -53,95 +50,12 @@ struct world {
     uint32_t attempts;
 };
 
-static void die(const struct world *w, const char *format, ...) BASE_PRINTF(2, 3)
-    __attribute__((noreturn));
-
-static void die(const struct world *w, const char *format, ...)
-{
-    va_list args;
-    fprintf(stderr, "%s:%d: ", w->file, w->line);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(1);
-}
-
-/* ---- words ---- */
-
-static struct slice next_word(struct slice *rest)
-{
-    *rest = slice_trim(*rest);
-    const char *space = rest->len ? memchr(rest->ptr, ' ', rest->len) : NULL;
-    struct slice word = slice_sub(*rest, 0, space ? (size_t)(space - rest->ptr) : rest->len);
-    *rest = slice_trim(slice_sub(*rest, word.len, SIZE_MAX));
-    return word;
-}
-
-/* "key=value" */
-static bool next_pair(struct world *w, struct slice *rest, struct slice *key, struct slice *value)
-{
-    struct slice word = next_word(rest);
-    if (word.len == 0)
-        return false;
-    const char *equals = memchr(word.ptr, '=', word.len);
-    if (!equals)
-        die(w, "%.*s: expected KEY=VALUE", SLICE_ARG(word));
-    *key = slice_sub(word, 0, (size_t)(equals - word.ptr));
-    *value = slice_sub(word, key->len + 1, SIZE_MAX);
-    return true;
-}
-
-static int64_t number_of(struct world *w, struct slice s)
-{
-    int64_t value;
-    if (!slice_to_i64(s, &value))
-        die(w, "%.*s: expected a number", SLICE_ARG(s));
-    return value;
-}
-
-static int hex(char c)
-{
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-static struct slice unescape(struct world *w, struct slice text)
-{
-    char *out = arena_alloc(w->arena, text.len + 1);
-    size_t len = 0;
-    if (!out)
-        die(w, "out of memory");
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '\\' && i + 1 < text.len) {
-            c = text.ptr[++i];
-            if (c == 'x' && i + 2 < text.len) {
-                c = (char)(hex(text.ptr[i + 1]) * 16 + hex(text.ptr[i + 2]));
-                i += 2;
-            } else {
-                c = c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
-            }
-        }
-        out[len++] = c;
-    }
-    return slice_of(out, len);
-}
-
-static enum base_err code_of(struct world *w, struct slice name)
-{
-    for (int i = 0; i < BASE_ERR_COUNT; i++)
-        if (slice_eq_str(name, base_err_info((enum base_err)i)->name))
-            return (enum base_err)i;
-    die(w, "%.*s: no such error", SLICE_ARG(name));
-}
-
 static struct stream *stream_of(struct world *w, struct slice name)
 {
     for (int i = 0; i < STREAMS_MAX; i++)
         if (name.len > 0 && slice_eq(w->streams[i].name, name))
             return &w->streams[i];
-    die(w, "%.*s: no such stream", SLICE_ARG(name));
+    die(&w->script, "%.*s: no such stream", SLICE_ARG(name));
 }
 
 static struct named_upstream *upstream_of(struct world *w, struct slice name)
@@ -149,7 +63,7 @@ static struct named_upstream *upstream_of(struct world *w, struct slice name)
     for (size_t i = 0; i < w->upstream_count; i++)
         if (slice_eq(w->upstreams[i].name, name))
             return &w->upstreams[i];
-    die(w, "%.*s: no such upstream", SLICE_ARG(name));
+    die(&w->script, "%.*s: no such upstream", SLICE_ARG(name));
 }
 
 /* ---- setting up ---- */
@@ -163,7 +77,7 @@ static bool read_deadline(struct world *w, struct target_deadlines *d, struct sl
                   : slice_eq_str(key, "total") ? &d->total_ms
                                                : NULL;
     if (to)
-        *to = number_of(w, value);
+        *to = script_number(&w->script, value);
     return to != NULL;
 }
 
@@ -175,7 +89,7 @@ struct values {
 static void add_value(struct world *w, struct values *values, struct slice value)
 {
     if (values->count == VALUES_MAX)
-        die(w, "too many values");
+        die(&w->script, "too many values");
     values->items[values->count++] = value;
 }
 
@@ -192,7 +106,7 @@ static void make_policy(struct world *w)
     config.own_string_count = w->upstream_count;
     policy_unref(w->policy);
     if (policy_new(&config, &w->policy, &detail) != BASE_OK)
-        die(w, "%s", detail.message);
+        die(&w->script, "%s", detail.message);
 }
 
 static void do_upstream(struct world *w, struct slice rest)
@@ -207,7 +121,7 @@ static void do_upstream(struct world *w, struct slice rest)
                                      .model_count = 1};
     struct slice key, value;
     struct base_error detail = {0};
-    while (next_pair(w, &rest, &key, &value)) {
+    while (next_pair(&w->script, &rest, &key, &value)) {
         if (slice_eq_str(key, "kind"))
             config.kind = value;
         else if (slice_eq_str(key, "model"))
@@ -219,14 +133,14 @@ static void do_upstream(struct world *w, struct slice rest)
         else if (slice_eq_str(key, "address"))
             add_value(w, &addresses, value);
         else if (slice_eq_str(key, "max_concurrent"))
-            config.max_concurrent = number_of(w, value);
+            config.max_concurrent = script_number(&w->script, value);
         else if (slice_eq_str(key, "max_response"))
-            config.max_response_bytes = number_of(w, value);
+            config.max_response_bytes = script_number(&w->script, value);
         else if (!(slice_eq_str(key, "zone") && policy_zone_parse(value, &config.zone)) &&
                  !(slice_eq_str(key, "clearance") &&
                    policy_level_parse(value, &config.clearance)) &&
                  !read_deadline(w, &config.deadlines, key, value))
-            die(w, "%.*s: unknown, or a bad value", SLICE_ARG(key));
+            die(&w->script, "%.*s: unknown, or a bad value", SLICE_ARG(key));
     }
     config.urls = urls.items;
     config.url_count = urls.count;
@@ -235,13 +149,13 @@ static void do_upstream(struct world *w, struct slice rest)
     config.addresses = addresses.items;
     config.address_count = addresses.count;
     if (w->upstream_count == UPSTREAMS_MAX)
-        die(w, "too many upstreams");
+        die(&w->script, "too many upstreams");
     struct named_upstream *named = &w->upstreams[w->upstream_count];
     enum base_err err = upstream_new(&config, &w->loop.clock, &named->upstream, &detail);
     if (!err)
         err = upstream_target_new(w->pool, named->upstream, 0, &named->target, &detail);
     if (err)
-        die(w, "%s", detail.message);
+        die(&w->script, "%s", detail.message);
     named->name = upstream_name(named->upstream);
     w->upstream_count++;
     make_policy(w);
@@ -252,12 +166,12 @@ static const struct chat_request *parse_request(struct world *w, struct slice js
     const struct json_node *root;
     const struct chat_request *request;
     struct base_error detail = {0};
-    struct slice copy = arena_dup(w->arena, json);
-    enum base_err err = json_parse(copy, &json_limits_request, w->arena, &root, &detail);
+    struct slice copy = arena_dup(w->script.arena, json);
+    enum base_err err = json_parse(copy, &json_limits_request, w->script.arena, &root, &detail);
     if (!err)
-        err = api_chat_parse(root, w->arena, &request, &detail);
+        err = api_chat_parse(root, w->script.arena, &request, &detail);
     if (err)
-        die(w, "%s", detail.message);
+        die(&w->script, "%s", detail.message);
     return request;
 }
 
@@ -269,112 +183,26 @@ static void do_request(struct world *w, struct slice rest)
 static void do_deadlines(struct world *w, struct slice rest)
 {
     struct slice key, value;
-    while (next_pair(w, &rest, &key, &value))
+    while (next_pair(&w->script, &rest, &key, &value))
         if (!read_deadline(w, &w->deadlines, key, value))
-            die(w, "%.*s: unknown", SLICE_ARG(key));
+            die(&w->script, "%.*s: unknown", SLICE_ARG(key));
 }
 
 /* ---- events ---- */
 
-static void add_quoted(struct buffer *out, struct slice text)
-{
-    (void)buffer_add_char(out, '"');
-    json_escape(out, text);
-    (void)buffer_add_char(out, '"');
-}
-
-static void add_event(struct buffer *out, const struct chat_event *e)
-{
-    static const char *const names[CHAT_EVENT_TYPE_COUNT] = {
-        "started", "text", "reasoning", "refusal", "call", "finished", "usage", "done", "error"};
-    (void)buffer_add_str(out, names[e->type]);
-    if (e->choice > 0)
-        (void)buffer_addf(out, "/%d", e->choice);
-    if (e->type != CHAT_EVENT_DONE)
-        (void)buffer_add_char(out, ' ');
-    switch (e->type) {
-    case CHAT_EVENT_STARTED:
-        (void)buffer_add_slice(out, e->served_model);
-        break;
-    case CHAT_EVENT_TEXT:
-    case CHAT_EVENT_REASONING:
-    case CHAT_EVENT_REFUSAL:
-        add_quoted(out, e->text);
-        break;
-    case CHAT_EVENT_TOOL_CALL:
-        (void)buffer_addf(out, "%d %.*s %.*s ", e->tool.index, SLICE_ARG(e->tool.id),
-                          SLICE_ARG(e->tool.name));
-        add_quoted(out, e->tool.arguments);
-        break;
-    case CHAT_EVENT_FINISHED:
-        (void)buffer_add_str(out, chat_finish_name(e->finish));
-        break;
-    case CHAT_EVENT_USAGE:
-        (void)buffer_addf(out, "%lld/%lld", (long long)chat_usage_input_total(&e->usage),
-                          (long long)chat_usage_output_total(&e->usage));
-        break;
-    case CHAT_EVENT_ERROR:
-        (void)buffer_addf(out, "%s ", base_err_info(e->error->code)->name);
-        if (e->retry_after_ms >= 0)
-            (void)buffer_addf(out, "retry=%lld ", (long long)e->retry_after_ms);
-        (void)buffer_add_str(out, e->error->message);
-        break;
-    default:
-        break;
-    }
-    (void)buffer_add_char(out, '\n');
-}
-
 static void on_event(void *user, const struct chat_event *event)
 {
     struct stream *s = user;
-    add_event(&s->events, event);
+    script_add_event(&s->events, event);
     if (s->cancel_at_event)
         s->target->ops->cancel(s->stream);
     s->cancel_at_event = false;
 }
 
-static struct slice take_event(struct stream *s)
-{
-    struct slice all = buffer_slice(&s->events);
-    const char *end = all.len ? memchr(all.ptr, '\n', all.len) : NULL;
-    struct slice line = slice_sub(all, 0, end ? (size_t)(end - all.ptr) : 0);
-    buffer_consume(&s->events, end ? line.len + 1 : 0);
-    return line;
-}
-
-/* "a...b...": begins with a, then holds b. */
-static bool matches(struct slice got, struct slice wanted)
-{
-    size_t dots = slice_find(wanted, SLICE("..."));
-    if (dots == SIZE_MAX)
-        return slice_eq(got, wanted);
-    if (!slice_starts_with(got, slice_sub(wanted, 0, dots)))
-        return false;
-    while (dots != SIZE_MAX) {
-        wanted = slice_sub(wanted, dots + 3, SIZE_MAX);
-        dots = slice_find(wanted, SLICE("..."));
-        struct slice piece = slice_sub(wanted, 0, dots);
-        size_t at = slice_find(got, piece);
-        if (piece.len > 0 && at == SIZE_MAX)
-            return false;
-        got = piece.len > 0 ? slice_sub(got, at + piece.len, SIZE_MAX) : got;
-    }
-    return true;
-}
-
 static void do_expect(struct world *w, struct slice rest)
 {
     struct stream *s = stream_of(w, next_word(&rest));
-    struct slice all = buffer_slice(&s->events);
-    if (slice_eq_str(rest, "nothing")) {
-        if (all.len > 0)
-            die(w, "expected nothing, got: %.*s", SLICE_ARG(all));
-        return;
-    }
-    struct slice got = slice_trim(take_event(s));
-    if (!matches(got, rest))
-        die(w, "expected: %.*s\n  got: %.*s", SLICE_ARG(rest), SLICE_ARG(got));
+    script_expect(&w->script, &s->events, rest);
 }
 
 /* ---- starting ---- */
@@ -397,13 +225,13 @@ static struct start read_start(struct world *w, struct slice rest)
             start.upstream = upstream_of(w, next_word(&rest));
         } else if (slice_eq_str(word, "fails")) {
             start.fails = true;
-            start.code = code_of(w, next_word(&rest));
+            start.code = script_code(&w->script, next_word(&rest));
         } else if (slice_starts_with(word, SLICE("permit="))) {
             for (int i = 1; i <= PERMIT_OTHER_PLACE; i++)
                 if (slice_eq_str(slice_sub(word, 7, SIZE_MAX), hows[i]))
                     start.how = (enum permit_how)i;
         } else {
-            die(w, "%.*s: unknown", SLICE_ARG(word));
+            die(&w->script, "%.*s: unknown", SLICE_ARG(word));
         }
     }
     return start;
@@ -415,10 +243,12 @@ static enum base_err write_body(struct world *w, struct target *target,
 {
     struct policy_inspection *seen;
     struct policy_context context = {POLICY_LEVEL_PUBLIC, POLICY_LEVEL_PUBLIC};
-    enum base_err err = policy_inspect(w->policy, request, &context, w->arena, &seen, reterr);
+    enum base_err err =
+        policy_inspect(w->policy, request, &context, w->script.arena, &seen, reterr);
     if (err)
         return err;
-    return upstream_write_body(target, request, seen, w->arena, ret_body, ret_warnings, reterr);
+    return upstream_write_body(target, request, seen, w->script.arena, ret_body, ret_warnings,
+                               reterr);
 }
 
 static enum base_err get_permit(struct world *w, struct stream *s, enum permit_how how,
@@ -487,18 +317,18 @@ static void do_start(struct world *w, struct slice rest)
     while (s < w->streams + STREAMS_MAX && s->name.ptr)
         s++;
     if (s == w->streams + STREAMS_MAX || w->upstream_count == 0 || !w->request)
-        die(w, "needs an upstream, a request, and at most %d streams", STREAMS_MAX);
-    s->name = arena_dup(w->arena, next_word(&rest));
+        die(&w->script, "needs an upstream, a request, and at most %d streams", STREAMS_MAX);
+    s->name = arena_dup(w->script.arena, next_word(&rest));
     struct start start = read_start(w, rest);
     s->target = start.upstream->target;
     buffer_init(&s->events, ARENA_BYTES);
     size_t before = w->transport.count;
     enum base_err err = start_stream(w, s, &start, &detail);
     if (err != (start.fails ? start.code : BASE_OK))
-        die(w, "start gave %s: %s", base_err_info(err)->name, detail.message);
+        die(&w->script, "start gave %s: %s", base_err_info(err)->name, detail.message);
     if (err) {
         if (w->transport.count != before)
-            die(w, "start failed, but an exchange was started");
+            die(&w->script, "start failed, but an exchange was started");
         free_stream(s);
         return;
     }
@@ -526,7 +356,8 @@ static void do_cancel(struct world *w, struct slice rest)
 static void release(struct world *w, struct stream *s)
 {
     if (buffer_len(&s->events) > 0)
-        die(w, "%.*s: not expected: %.*s", SLICE_ARG(s->name), SLICE_ARG(buffer_slice(&s->events)));
+        die(&w->script, "%.*s: not expected: %.*s", SLICE_ARG(s->name),
+            SLICE_ARG(buffer_slice(&s->events)));
     s->target->ops->release(s->stream);
     free_stream(s);
 }
@@ -540,13 +371,13 @@ static void do_on_event(struct world *w, struct slice rest)
 {
     struct stream *s = stream_of(w, next_word(&rest));
     if (!slice_eq_str(rest, "cancel"))
-        die(w, "only cancel is known");
+        die(&w->script, "only cancel is known");
     s->cancel_at_event = true;
 }
 
 static void do_advance(struct world *w, struct slice rest)
 {
-    fake_loop_advance(&w->loop, number_of(w, rest));
+    fake_loop_advance(&w->loop, script_number(&w->script, rest));
 }
 
 /* ---- the network ---- */
@@ -565,7 +396,7 @@ static void do_sent(struct world *w, struct slice rest)
     struct fake_exchange *ex;
     const struct transport_sink *sink = sink_of(w, &rest, &ex);
     if (!sink)
-        die(w, "the exchange has been released");
+        die(&w->script, "the exchange has been released");
     ex->sends++;
     sink->on_sent(sink->user);
 }
@@ -575,13 +406,14 @@ static void do_head(struct world *w, struct slice rest)
     struct upstream_header headers[VALUES_MAX];
     struct fake_exchange *ex;
     const struct transport_sink *sink = sink_of(w, &rest, &ex);
-    struct transport_head head = {.status = (int)number_of(w, next_word(&rest)),
+    struct transport_head head = {.status = (int)script_number(&w->script, next_word(&rest)),
                                   .headers = headers};
     while (head.header_count < VALUES_MAX &&
-           next_pair(w, &rest, &headers[head.header_count].name, &headers[head.header_count].value))
+           next_pair(&w->script, &rest, &headers[head.header_count].name,
+                     &headers[head.header_count].value))
         head.header_count++;
     if (!sink)
-        die(w, "the exchange has been released");
+        die(&w->script, "the exchange has been released");
     sink->on_head(sink->user, &head);
 }
 
@@ -589,9 +421,9 @@ static void give(struct world *w, struct slice rest, size_t step, bool as_event)
 {
     struct fake_exchange *ex;
     const struct transport_sink *sink = sink_of(w, &rest, &ex);
-    struct slice text = unescape(w, rest);
+    struct slice text = script_unescape(&w->script, rest);
     if (as_event)
-        text = arena_printf(w->arena, "data: %.*s\n\n", SLICE_ARG(rest));
+        text = arena_printf(w->script.arena, "data: %.*s\n\n", SLICE_ARG(rest));
     for (; sink && text.len > 0; text = slice_sub(text, step, SIZE_MAX)) {
         struct slice piece = slice_sub(text, 0, step);
         ex->received_bytes += (int64_t)piece.len;
@@ -629,9 +461,9 @@ static void do_fail(struct world *w, struct slice rest)
     struct fake_exchange *ex;
     struct base_error detail = {0};
     const struct transport_sink *sink = sink_of(w, &rest, &ex);
-    enum base_err err = code_of(w, next_word(&rest));
+    enum base_err err = script_code(&w->script, next_word(&rest));
     if (!sink)
-        die(w, "the exchange has been released");
+        die(&w->script, "the exchange has been released");
     (void)base_error_set(&detail, err, "%.*s", SLICE_ARG(rest));
     sink->on_done(sink->user, err, &detail);
 }
@@ -641,7 +473,7 @@ static void do_fail(struct world *w, struct slice rest)
 static void want(struct world *w, bool holds, const char *what, struct slice got)
 {
     if (!holds)
-        die(w, "expected %s, got: %.*s", what, SLICE_ARG(got));
+        die(&w->script, "expected %s, got: %.*s", what, SLICE_ARG(got));
 }
 
 static void do_open(struct world *w, struct slice rest)
@@ -680,14 +512,14 @@ static void do_url(struct world *w, struct slice rest)
 static void do_header(struct world *w, struct slice rest)
 {
     struct slice got = buffer_slice(&stream_of(w, next_word(&rest))->exchange->headers);
-    struct slice line = arena_printf(w->arena, "%.*s\n", SLICE_ARG(rest));
+    struct slice line = arena_printf(w->script.arena, "%.*s\n", SLICE_ARG(rest));
     want(w, slice_find(got, line) != SIZE_MAX, "that header", got);
 }
 
 static void do_no_header(struct world *w, struct slice rest)
 {
     struct slice got = buffer_slice(&stream_of(w, next_word(&rest))->exchange->headers);
-    struct slice start = arena_printf(w->arena, "%.*s:", SLICE_ARG(rest));
+    struct slice start = arena_printf(w->script.arena, "%.*s:", SLICE_ARG(rest));
     want(w, slice_find(got, start) == SIZE_MAX, "no such header", got);
 }
 
@@ -714,7 +546,7 @@ static void do_warnings(struct world *w, struct slice rest)
     const struct stream *s = stream_of(w, next_word(&rest));
     struct slice got = SLICE("");
     for (size_t i = 0; i < s->warnings.count; i++)
-        got = arena_printf(w->arena, "%.*s%s%.*s", SLICE_ARG(got), i ? " / " : "",
+        got = arena_printf(w->script.arena, "%.*s%s%.*s", SLICE_ARG(got), i ? " / " : "",
                            SLICE_ARG(s->warnings.items[i]));
     want(w, slice_eq(got, rest), "those warnings", got);
 }
@@ -725,7 +557,7 @@ static void do_usage(struct world *w, struct slice rest)
     struct chat_usage usage;
     s->target->ops->usage(s->stream, &usage);
     struct slice got =
-        arena_printf(w->arena, "%lld/%lld", (long long)chat_usage_input_total(&usage),
+        arena_printf(w->script.arena, "%lld/%lld", (long long)chat_usage_input_total(&usage),
                      (long long)chat_usage_output_total(&usage));
     want(w, slice_eq(got, rest), "that usage", got);
 }
@@ -739,15 +571,15 @@ struct fact {
 static void check_facts(struct world *w, struct slice rest, const struct fact *facts, size_t count)
 {
     struct slice key, value;
-    while (next_pair(w, &rest, &key, &value)) {
+    while (next_pair(&w->script, &rest, &key, &value)) {
         size_t i = 0;
         while (i < count && !slice_eq_str(key, facts[i].key))
             i++;
         if (i == count)
-            die(w, "%.*s: unknown", SLICE_ARG(key));
+            die(&w->script, "%.*s: unknown", SLICE_ARG(key));
         struct slice got = facts[i].text;
         if (slice_is_absent(got))
-            got = arena_printf(w->arena, "%lld", (long long)facts[i].number);
+            got = arena_printf(w->script.arena, "%lld", (long long)facts[i].number);
         want(w, slice_eq(got, value), facts[i].key, got);
     }
 }
@@ -791,10 +623,11 @@ static void do_down(struct world *w, struct slice rest)
 {
     struct upstream_facts facts = facts_of(w, next_word(&rest));
     size_t dash = slice_find(rest, SLICE("-"));
-    int64_t least = number_of(w, slice_sub(rest, 0, dash));
-    int64_t most = number_of(w, slice_sub(rest, dash + 1, SIZE_MAX));
-    struct slice got = arena_printf(w->arena, "%s for %lld ms", facts.healthy ? "healthy" : "down",
-                                    (long long)facts.retry_after_ms);
+    int64_t least = script_number(&w->script, slice_sub(rest, 0, dash));
+    int64_t most = script_number(&w->script, slice_sub(rest, dash + 1, SIZE_MAX));
+    struct slice got =
+        arena_printf(w->script.arena, "%s for %lld ms", facts.healthy ? "healthy" : "down",
+                     (long long)facts.retry_after_ms);
     want(w, !facts.healthy && facts.retry_after_ms >= least && facts.retry_after_ms <= most,
          "it to be down for so long", got);
 }
@@ -817,7 +650,7 @@ static void run_line(struct world *w, struct slice line);
 
 static void do_repeat(struct world *w, struct slice rest)
 {
-    for (int64_t n = number_of(w, next_word(&rest)); n > 0; n--)
+    for (int64_t n = script_number(&w->script, next_word(&rest)); n > 0; n--)
         run_line(w, rest);
 }
 
@@ -873,7 +706,7 @@ static void run_line(struct world *w, struct slice line)
             commands[i].run(w, line);
             return;
         }
-    die(w, "%.*s: no such command", SLICE_ARG(name));
+    die(&w->script, "%.*s: no such command", SLICE_ARG(name));
 }
 
 static void finish(struct world *w)
@@ -882,10 +715,10 @@ static void finish(struct world *w)
         if (w->streams[i].name.ptr)
             release(w, &w->streams[i]);
     if (fake_loop_timers(&w->loop) > 0)
-        die(w, "%d timers are still set", fake_loop_timers(&w->loop));
+        die(&w->script, "%d timers are still set", fake_loop_timers(&w->loop));
     for (size_t i = 0; i < w->upstream_count; i++) {
         if (facts_of(w, w->upstreams[i].name).outstanding != 0)
-            die(w, "a place is still taken on %.*s", SLICE_ARG(w->upstreams[i].name));
+            die(&w->script, "a place is still taken on %.*s", SLICE_ARG(w->upstreams[i].name));
         upstream_target_free(w->upstreams[i].target);
     }
     upstream_pool_free(w->pool);
@@ -893,33 +726,25 @@ static void finish(struct world *w)
         upstream_unref(w->upstreams[i].upstream);
     fake_transport_done(&w->transport);
     policy_unref(w->policy);
-    arena_free(w->arena);
+}
+
+static void run(struct script *s, struct slice line)
+{
+    run_line((struct world *)s, line);
 }
 
 int main(int argc, char **argv)
 {
-    static char line[LINE_MAX_BYTES];
     static struct world world;
     struct world *w = &world;
-    FILE *file = argc == 2 ? fopen(argv[1], "r") : NULL;
-    if (!file) {
-        fprintf(stderr, "usage: %s FILE.scn\n", argv[0]);
+    if (!script_open(&w->script, argc, argv, ARENA_BYTES))
         return 2;
-    }
-    w->file = argv[1];
-    w->arena = arena_new(ARENA_BYTES);
     fake_loop_init(&w->loop);
     fake_transport_init(&w->transport);
-    if (!w->arena ||
-        upstream_pool_new(&w->loop.base, &w->transport.base, &w->pool, NULL) != BASE_OK)
-        die(w, "out of memory");
-    while (fgets(line, sizeof(line), file)) {
-        w->line++;
-        struct slice copy = arena_dup(w->arena, slice_trim(slice_from_str(line)));
-        if (copy.ptr)
-            run_line(w, copy);
-    }
-    fclose(file);
+    if (upstream_pool_new(&w->loop.base, &w->transport.base, &w->pool, NULL) != BASE_OK)
+        die(&w->script, "out of memory");
+    script_each_line(&w->script, run);
     finish(w);
+    script_close(&w->script);
     return 0;
 }
