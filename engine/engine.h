@@ -547,8 +547,10 @@ struct engine_mask {
  * bias; mask; penalties (repetition over prompt and answer: a positive logit is divided, a negative
  * one multiplied; presence and frequency over the answer, subtracted). Then temperature 0 takes the
  * largest logit, of equals the lower id; any other divides the logits, so that the cuts see what is
- * drawn from: top_k, typical_p, top_p, min_p, each on what the one before left. One draw with
- * xoshiro256++, seeded through splitmix64.
+ * drawn from: top_k, typical_p, top_p, min_p, each on what the one before left; or, instead of all
+ * cuts, mirostat 2 (Basu et al. 2021): only tokens of at most mu bits, where mu begins at 2 tau and
+ * is corrected by eta (surprise - tau) after each. One draw with xoshiro256++, seeded through
+ * splitmix64. DRY (sampler_dry.h) belongs to the penalties.
  */
 struct engine_sampling {
     float temperature;              /* 0 .. 100; 0 = greedy */
@@ -560,6 +562,15 @@ struct engine_sampling {
     float frequency_penalty;        /* -2 .. 2; 0 = off */
     float presence_penalty;         /* -2 .. 2; 0 = off */
     uint32_t penalty_window;        /* last tokens looked at by the penalties; 0 = all */
+    bool mirostat;                  /* version 2, instead of the cuts */
+    float mirostat_tau;             /* 0 .. 100; surprise aimed at, in bits */
+    float mirostat_eta;             /* 0 .. 1; how fast it is corrected */
+    float dry_multiplier;           /* 0 .. 100; 0 = off */
+    float dry_base;                 /* 1 .. 10 */
+    uint32_t dry_allowed_length;    /* 1 .. 1000; matches shorter than this are free */
+    uint32_t dry_window;            /* last tokens looked at; 0 = the context, at most 8192 */
+    const uint8_t *dry_breaks;      /* [n_vocab] 1 = ends a sequence; NULL = the usual ones: tokens
+                                     * with a line end, ':', '"' or '*'; copied */
     bool seed_given;                /* false: a fresh seed from the system */
     uint64_t seed;                  /* same seed, same model, same path: same text */
     uint64_t stream;                /* answers with one seed and different streams differ (n > 1) */
@@ -570,8 +581,14 @@ struct engine_sampling {
     struct engine_mask mask; /* none when engine_request.grammar is given */
 };
 #define ENGINE_SAMPLING_DEFAULT                                                                    \
-    ((struct engine_sampling){                                                                     \
-        .temperature = 1.0F, .top_p = 1.0F, .typical_p = 1.0F, .repetition_penalty = 1.0F})
+    ((struct engine_sampling){.temperature = 1.0F,                                                 \
+                              .top_p = 1.0F,                                                       \
+                              .typical_p = 1.0F,                                                   \
+                              .repetition_penalty = 1.0F,                                          \
+                              .mirostat_tau = 5.0F,                                                \
+                              .mirostat_eta = 0.1F,                                                \
+                              .dry_base = 1.75F,                                                   \
+                              .dry_allowed_length = 2})
 
 struct engine_logprob {
     uint32_t token;
@@ -667,7 +684,7 @@ enum base_err engine_grammar_json(bool object_only, struct engine_grammar **ret_
                                   struct base_error *reterr) BASE_MUST_USE;
 
 struct engine_grammar *engine_grammar_ref(struct engine_grammar *grammar);
-void engine_grammar_unref(struct engine_grammar *grammar); /* NULL allowed */
+void engine_grammar_unref(struct engine_grammar *grammar);         /* NULL allowed */
 size_t engine_grammar_bytes(const struct engine_grammar *grammar); /* memory that it takes */
 
 /* Is the text one of the grammar's? False too when that takes more memory than the limits. */
@@ -723,6 +740,8 @@ struct engine_request {
 
     struct engine_adapter *adapter; /* of the model; referenced; NULL = none */
     struct engine_sampling sampling;
+    const struct slice *dry_breakers; /* texts: tokens that hold one end a sequence; NULL = usual */
+    size_t dry_breaker_count;
     struct engine_grammar *grammar; /* NULL = none; else sampling.mask must be none */
     const struct slice *stop;       /* texts that end the answer; they are not part of it */
     size_t stop_count;

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "base/core/clock.h"
+#include "engine/sampler_dry.h"
 
-enum { TOP_MAX = ENGINE_TOP_LOGPROBS_MAX, WINDOW_MAX = 1 << 20 };
+enum { TOP_MAX = ENGINE_TOP_LOGPROBS_MAX, WINDOW_MAX = 1 << 20, DRY_WINDOW_MAX = 8192 };
 
 struct candidate {
     float key;   /* what the heap orders by: larger first */
@@ -29,6 +30,8 @@ struct engine_sampler {
     size_t seen_count;
     size_t window_at, window_used;
 
+    struct sampler_dry *dry; /* NULL when off */
+    double mu;               /* mirostat */
     uint64_t random[4];
 };
 
@@ -138,6 +141,12 @@ static enum base_err check(const struct engine_sampling *p, uint32_t n_vocab,
         {"top_k", (float)p->top_k, 0.0F, 2147483648.0F},
         {"top_logprobs", (float)p->top_logprobs, 0.0F, (float)TOP_MAX},
         {"penalty_window", (float)p->penalty_window, 0.0F, (float)WINDOW_MAX},
+        {"mirostat_tau", p->mirostat_tau, 0.0F, 100.0F},
+        {"mirostat_eta", p->mirostat_eta, 0.0F, 1.0F},
+        {"dry_multiplier", p->dry_multiplier, 0.0F, 100.0F},
+        {"dry_base", p->dry_base, 1.0F, 10.0F},
+        {"dry_allowed_length", (float)p->dry_allowed_length, 1.0F, 1000.0F},
+        {"dry_penalty_last_n", (float)p->dry_window, 0.0F, (float)DRY_WINDOW_MAX},
     };
     for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         const struct range *r = &ranges[i];
@@ -203,6 +212,13 @@ static bool take_memory(struct engine_sampler *sampler)
                 return false;
         }
     }
+    if (p->dry_multiplier > 0.0F) {
+        struct engine_sampling dry = *p;
+        dry.dry_window = p->dry_window ? p->dry_window : DRY_WINDOW_MAX;
+        sampler->dry = sampler_dry_new(&dry, sampler->n_vocab);
+        if (!sampler->dry)
+            return false;
+    }
     return true;
 }
 
@@ -222,6 +238,8 @@ enum base_err engine_sampler_new(const struct engine_sampling *sampling, uint32_
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a sampler");
     }
     sampler->params.bias = sampler->bias;
+    sampler->params.dry_breaks = NULL; /* it was copied */
+    sampler->mu = 2.0 * (double)sampling->mirostat_tau;
     random_seed(sampler);
     *ret_sampler = sampler;
     return BASE_OK;
@@ -239,6 +257,7 @@ void engine_sampler_free(struct engine_sampler *sampler)
     free(sampler->count_answer);
     free(sampler->seen);
     free(sampler->window);
+    sampler_dry_free(sampler->dry);
     free(sampler);
 }
 
@@ -246,6 +265,8 @@ void engine_sampler_free(struct engine_sampler *sampler)
 
 static void count_token(struct engine_sampler *sampler, uint32_t token, bool is_answer)
 {
+    if (sampler->dry)
+        sampler_dry_add(sampler->dry, token);
     if (!sampler->count_all || token >= sampler->n_vocab)
         return;
     if (sampler->window) {
@@ -433,6 +454,33 @@ static uint32_t draw(struct engine_sampler *sampler, const struct candidate *ite
     return items[last].token;
 }
 
+/* The pool holds probabilities: those of at most mu bits stay, or the most likely one. */
+static uint32_t draw_mirostat(struct engine_sampler *sampler, size_t count)
+{
+    struct candidate *pool = sampler->pool, best = pool[0];
+    size_t kept = 0;
+    double mass = 0.0, least = exp2(-sampler->mu);
+    for (size_t i = 0; i < count; i++) {
+        if (pool[i].logit > best.logit)
+            best = pool[i];
+        if ((double)pool[i].logit < least)
+            continue;
+        mass += (double)pool[i].logit;
+        pool[kept++] = pool[i];
+    }
+    if (kept == 0) {
+        pool[kept++] = best;
+        mass = (double)best.logit;
+    }
+    uint32_t token = draw(sampler, pool, kept);
+    for (size_t i = 0; i < kept; i++)
+        if (pool[i].token == token)
+            sampler->mu -=
+                (double)sampler->params.mirostat_eta *
+                (-log2((double)pool[i].logit / mass) - (double)sampler->params.mirostat_tau);
+    return token;
+}
+
 static uint32_t choose_random(struct engine_sampler *sampler, const float *logits)
 {
     const struct engine_sampling *p = &sampler->params;
@@ -442,7 +490,8 @@ static uint32_t choose_random(struct engine_sampler *sampler, const float *logit
             continue;
         sampler->pool[count++] = (struct candidate){logits[i], logits[i], i};
     }
-    count = cut_top_k(sampler, count);
+    if (!p->mirostat)
+        count = cut_top_k(sampler, count);
     /* The best is subtracted first, because a tiny temperature would overflow. */
     float max = -INFINITY;
     for (size_t i = 0; i < count; i++)
@@ -450,6 +499,8 @@ static uint32_t choose_random(struct engine_sampler *sampler, const float *logit
     for (size_t i = 0; i < count; i++)
         sampler->pool[i].logit = (sampler->pool[i].logit - max) / p->temperature;
     make_probs(sampler->pool, count);
+    if (p->mirostat)
+        return draw_mirostat(sampler, count);
     if (p->typical_p < 1.0F)
         count = cut_typical(sampler, count);
     if (p->top_p >= 1.0F && p->min_p <= 0.0F)
@@ -481,6 +532,8 @@ static enum base_err adjust(struct engine_sampler *sampler, float *logits,
         p->mask.ops->apply(p->mask.self, logits, sampler->n_vocab);
     if (sampler->count_all)
         penalise(sampler, logits);
+    if (sampler->dry)
+        sampler_dry_apply(sampler->dry, logits);
     float max;
     enum base_err err = check_logits(logits, sampler->n_vocab, &max, NULL);
     if (err)

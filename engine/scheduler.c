@@ -60,6 +60,7 @@ static void release_all(struct engine_scheduler *sched)
     engine_session_free(sched->session);
     engine_template_free(sched->template);
     grammar_trie_free(sched->trie);
+    free(sched->dry_breaks);
     engine_tokenizer_free(sched->tokenizer);
     engine_model_unref(sched->model);
     pthread_cond_destroy(&sched->wake);
@@ -220,8 +221,51 @@ static int64_t predict_ms(const struct engine_scheduler *sched, uint64_t prompt_
     return ms > 1e12 ? (int64_t)1e12 : (int64_t)ms;
 }
 
+/* Which tokens hold one of the texts; to be freed. NULL: no memory. */
+static uint8_t *find_breaks(const struct engine_scheduler *sched, const struct slice *texts,
+                            size_t count)
+{
+    uint8_t *breaks = calloc(sched->n_vocab, 1);
+    for (uint32_t token = 0; breaks && token < sched->n_vocab; token++) {
+        struct slice bytes = engine_token_bytes(sched->tokenizer, token, false);
+        for (size_t i = 0; i < count && !breaks[token]; i++)
+            breaks[token] = slice_find(bytes, texts[i]) != SIZE_MAX;
+    }
+    return breaks;
+}
+
+/* Those that DRY is used with everywhere; made once. */
+static const uint8_t *usual_breaks(struct engine_scheduler *sched)
+{
+    static const struct slice usual[] = {SLICE_INIT("\n"), SLICE_INIT(":"), SLICE_INIT("\""),
+                                         SLICE_INIT("*")};
+    pthread_mutex_lock(&sched->lock);
+    if (!sched->dry_breaks)
+        sched->dry_breaks = find_breaks(sched, usual, sizeof(usual) / sizeof(usual[0]));
+    const uint8_t *breaks = sched->dry_breaks;
+    pthread_mutex_unlock(&sched->lock);
+    return breaks;
+}
+
+static enum base_err sampler_with_dry(struct engine_scheduler *sched,
+                                      const struct engine_request *request,
+                                      struct engine_sampling *sampling,
+                                      struct engine_sampler **ret_sampler,
+                                      struct base_error *reterr)
+{
+    uint8_t *own = NULL;
+    if (request->dry_breakers)
+        own = find_breaks(sched, request->dry_breakers, request->dry_breaker_count);
+    sampling->dry_breaks = request->dry_breakers ? own : usual_breaks(sched);
+    enum base_err err = sampling->dry_breaks
+                            ? engine_sampler_new(sampling, sched->n_vocab, ret_sampler, reterr)
+                            : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a sampler");
+    free(own);
+    return err;
+}
+
 /* The sampler, with the grammar's mask. */
-static enum base_err make_sampler(const struct engine_scheduler *sched, struct engine_job *job,
+static enum base_err make_sampler(struct engine_scheduler *sched, struct engine_job *job,
                                   const struct engine_request *request, struct base_error *reterr)
 {
     struct engine_sampling sampling = request->sampling;
@@ -235,6 +279,8 @@ static enum base_err make_sampler(const struct engine_scheduler *sched, struct e
             return err;
         sampling.mask = grammar_mask_ops(job->mask);
     }
+    if (sampling.dry_multiplier > 0.0F && !sampling.dry_breaks)
+        return sampler_with_dry(sched, request, &sampling, &job->sampler, reterr);
     return engine_sampler_new(&sampling, sched->n_vocab, &job->sampler, reterr);
 }
 

@@ -132,6 +132,7 @@ struct engine_scheduler {
     bool draft_not_now;    /* there was no room for guesses in the step before */
     struct engine_draft_costs draft_costs;
     struct grammar_trie *trie; /* made when the first grammar comes */
+    uint8_t *dry_breaks;       /* lock; [n_vocab] the usual ones, made when first asked for */
     struct {
         uint64_t flow, used_at;
     } flows[ENGINE_FLOWS_MAX]; /* when each flow was last served */

@@ -3,6 +3,7 @@
 #include "base/json/json.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static const char *part_type_name(enum chat_part_type type)
 {
@@ -159,6 +160,152 @@ static enum base_err convert_bias(const struct chat_request *chat, struct arena 
     return BASE_OK;
 }
 
+/* ---- sampling fields beyond OpenAI's, as llama-server names them ---- */
+
+static const struct json_node *find_extra(const struct chat_request *chat, const char *key)
+{
+    for (size_t i = 0; i < chat->extras.count; i++)
+        if (slice_eq_str(chat->extras.items[i].key, key))
+            return chat->extras.items[i].value;
+    return NULL;
+}
+
+enum { LAST_N_MAX = 8192, BREAKERS_MAX = 32, BREAKER_BYTES_MAX = 64 };
+
+static const struct sampling_field {
+    const char *name;
+    bool is_integer;
+    double min, max;
+    size_t offset; /* of a float, uint32_t for integers */
+} sampling_fields[] = {
+#define REAL(name, member, min, max)                                                               \
+    {                                                                                              \
+        name, false, min, max, offsetof(struct engine_sampling, member)                            \
+    }
+#define INTEGER(name, member, min, max)                                                            \
+    {                                                                                              \
+        name, true, min, max, offsetof(struct engine_sampling, member)                             \
+    }
+    REAL("typical_p", typical_p, 0, 1),
+    REAL("repeat_penalty", repetition_penalty, 0.01, 100),
+    REAL("mirostat_tau", mirostat_tau, 0, 100),
+    REAL("mirostat_eta", mirostat_eta, 0, 1),
+    REAL("dry_multiplier", dry_multiplier, 0, 100),
+    REAL("dry_base", dry_base, 1, 10),
+    INTEGER("dry_allowed_length", dry_allowed_length, 1, 1000),
+};
+
+static enum base_err bad_field(const char *name, const char *expected, struct base_error *reterr)
+{
+    return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, name, "%s: expected %s", name,
+                                expected);
+}
+
+static enum base_err read_sampling_field(const struct sampling_field *field,
+                                         const struct json_node *node, struct engine_sampling *s,
+                                         struct base_error *reterr)
+{
+    double value;
+    int64_t whole = 0;
+    char *at = (char *)s + field->offset;
+    if (!json_to_double(node, &value) || !(value >= field->min && value <= field->max) ||
+        (field->is_integer && !json_to_i64(node, &whole))) {
+        char expected[64];
+        (void)snprintf(expected, sizeof(expected), "%s from %g to %g",
+                       field->is_integer ? "an integer" : "a number", field->min, field->max);
+        return bad_field(field->name, expected, reterr);
+    }
+    float real = (float)value;
+    uint32_t integer = (uint32_t)whole;
+    if (field->is_integer)
+        memcpy(at, &integer, sizeof(integer));
+    else
+        memcpy(at, &real, sizeof(real));
+    return BASE_OK;
+}
+
+/* -1 = all, 0 = none, else so many. False: something else. */
+static bool read_last_n(const struct json_node *node, int64_t *ret)
+{
+    return json_to_i64(node, ret) && *ret >= -1 && *ret <= LAST_N_MAX;
+}
+
+static enum base_err read_windows(const struct chat_request *chat, struct engine_sampling *s,
+                                  struct base_error *reterr)
+{
+    static const char expected[] = "-1 (all), 0 (none) or a number of tokens up to 8192";
+    const struct json_node *repeat = find_extra(chat, "repeat_last_n");
+    const struct json_node *dry = find_extra(chat, "dry_penalty_last_n");
+    int64_t n;
+    if (repeat && !json_is(repeat, JSON_NULL)) {
+        if (!read_last_n(repeat, &n))
+            return bad_field("repeat_last_n", expected, reterr);
+        s->penalty_window = n > 0 ? (uint32_t)n : 0;
+        if (n == 0) {
+            s->repetition_penalty = 1.0F;
+            s->frequency_penalty = s->presence_penalty = 0.0F;
+        }
+    }
+    if (dry && !json_is(dry, JSON_NULL)) {
+        if (!read_last_n(dry, &n))
+            return bad_field("dry_penalty_last_n", expected, reterr);
+        s->dry_window = n > 0 ? (uint32_t)n : 0;
+        s->dry_multiplier = n == 0 ? 0.0F : s->dry_multiplier;
+    }
+    return BASE_OK;
+}
+
+static enum base_err read_mirostat(const struct chat_request *chat, struct engine_sampling *s,
+                                   struct base_error *reterr)
+{
+    const struct json_node *node = find_extra(chat, "mirostat");
+    int64_t version;
+    if (!node || json_is(node, JSON_NULL))
+        return BASE_OK;
+    if (!json_to_i64(node, &version) || (version != 0 && version != 2))
+        return bad_field("mirostat", "0 (off) or 2", reterr);
+    s->mirostat = version == 2;
+    return BASE_OK;
+}
+
+static enum base_err read_breakers(const struct chat_request *chat, struct arena *arena,
+                                   struct engine_request *request, struct base_error *reterr)
+{
+    const struct json_node *node = find_extra(chat, "dry_sequence_breakers");
+    if (!node || json_is(node, JSON_NULL))
+        return BASE_OK;
+    bool fits = json_is(node, JSON_ARRAY) && node->count <= BREAKERS_MAX;
+    struct slice *texts = arena_calloc(arena, BREAKERS_MAX, sizeof(*texts));
+    if (!texts)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to convert a request");
+    for (const struct json_node *n = fits ? json_first(node) : NULL; n; n = json_next(n)) {
+        fits &= json_is(n, JSON_STRING) && n->text.len > 0 && n->text.len <= BREAKER_BYTES_MAX;
+        texts[request->dry_breaker_count++] = n->text;
+    }
+    if (!fits)
+        return bad_field("dry_sequence_breakers", "a list of at most 32 texts of 1 to 64 bytes",
+                         reterr);
+    request->dry_breakers = texts;
+    return BASE_OK;
+}
+
+static enum base_err read_sampling_extras(const struct chat_request *chat, struct arena *arena,
+                                          struct engine_request *request, struct base_error *reterr)
+{
+    struct engine_sampling *s = &request->sampling;
+    enum base_err err = BASE_OK;
+    for (size_t i = 0; !err && i < sizeof(sampling_fields) / sizeof(sampling_fields[0]); i++) {
+        const struct json_node *node = find_extra(chat, sampling_fields[i].name);
+        if (node && !json_is(node, JSON_NULL))
+            err = read_sampling_field(&sampling_fields[i], node, s, reterr);
+    }
+    if (!err)
+        err = read_mirostat(chat, s, reterr);
+    if (!err)
+        err = read_windows(chat, s, reterr);
+    return err ? err : read_breakers(chat, arena, request, reterr);
+}
+
 static enum base_err convert_sampling(const struct chat_request *chat, struct arena *arena,
                                       struct engine_sampling *ret, struct base_error *reterr)
 {
@@ -199,14 +346,6 @@ static enum base_err keep_text(struct buffer *text, struct arena *arena, const c
     }
     buffer_done(text);
     return err ? base_error_set_param(reterr, err, what, "%s: too long", what) : BASE_OK;
-}
-
-static const struct json_node *find_extra(const struct chat_request *chat, const char *key)
-{
-    for (size_t i = 0; i < chat->extras.count; i++)
-        if (slice_eq_str(chat->extras.items[i].key, key))
-            return chat->extras.items[i].value;
-    return NULL;
 }
 
 /* reasoning_effort in the words of templates: gpt-oss reads the effort, with three grades; Qwen3
@@ -307,6 +446,8 @@ enum base_err local_convert(const struct chat_request *chat, const struct engine
         .max_tokens = slice_is_absent(chat->max_tokens.text) ? 0 : (uint32_t)chat->max_tokens.value,
     };
     enum base_err err = convert_sampling(chat, arena, &request.sampling, reterr);
+    if (!err)
+        err = read_sampling_extras(chat, arena, &request, reterr);
     if (!err)
         err = convert_vars(chat, arena, &request.vars_json, reterr);
     if (!err)

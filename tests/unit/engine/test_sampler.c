@@ -78,6 +78,20 @@ static void keep_mass(double *p, const double *key, double mass)
     normalise(p);
 }
 
+/* At most `bits` of surprise, or the most likely. */
+static void keep_bits(double *p, double bits)
+{
+    int best = 0;
+    bool any = false;
+    for (int i = 0; i < VOCAB; i++) {
+        best = p[i] > p[best] ? i : best;
+        any |= p[i] >= exp2(-bits);
+    }
+    for (int i = 0; i < VOCAB; i++)
+        p[i] = (any ? p[i] < exp2(-bits) : i != best) ? 0 : p[i];
+    normalise(p);
+}
+
 static void reference(const struct engine_sampling *s, const float *logits, double *p)
 {
     double key[VOCAB], max = -1e30;
@@ -86,6 +100,10 @@ static void reference(const struct engine_sampling *s, const float *logits, doub
     for (int i = 0; i < VOCAB; i++)
         p[i] = exp(((double)logits[i] - max) / (double)s->temperature);
     normalise(p);
+    if (s->mirostat) {
+        keep_bits(p, 2.0 * (double)s->mirostat_tau);
+        return;
+    }
     if (s->top_k > 0) {
         int order[VOCAB];
         for (int i = 0; i < VOCAB; i++)
@@ -449,6 +467,12 @@ static void test_bad_parameters(void **state)
     WITH(top_p, -0.5F, "top_p");
     WITH(min_p, 2.0F, "min_p");
     WITH(typical_p, NAN, "typical_p");
+    WITH(mirostat_tau, -1.0F, "mirostat_tau");
+    WITH(mirostat_eta, 2.0F, "mirostat_eta");
+    WITH(dry_multiplier, -1.0F, "dry_multiplier");
+    WITH(dry_base, 0.5F, "dry_base");
+    WITH(dry_allowed_length, 0, "dry_allowed_length");
+    WITH(dry_window, 9000, "dry_penalty_last_n");
     WITH(top_k, -1, "top_k");
     WITH(repetition_penalty, 0.0F, "repetition_penalty");
     WITH(presence_penalty, 2.1F, "presence_penalty");
@@ -464,9 +488,143 @@ static void test_bad_parameters(void **state)
     refuse(s, "logit_bias");
 }
 
+/* Without correction the bound stays; the cuts have no say. */
+static void test_mirostat_distributions(void **state)
+{
+    (void)state;
+    float logits[VOCAB];
+    fill_logits(logits, 21, 6.0F);
+    for (int i = 0; i < 6; i++) {
+        struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
+        s.seed_given = true;
+        s.seed = 77 + (uint64_t)i;
+        s.temperature = 0.5F + 0.5F * (float)i;
+        s.mirostat = true;
+        s.mirostat_eta = 0;
+        s.mirostat_tau = 0.4F * (float)i;
+        s.top_k = 2;
+        s.min_p = 0.5F;
+        check_distribution(&s, logits);
+    }
+}
+
+/* The bound follows the surprise: its mean comes to what was asked for. */
+static void test_mirostat_aims(void **state)
+{
+    (void)state;
+    for (int t = 1; t <= 3; t++) {
+        struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
+        s.seed_given = true;
+        s.mirostat = true;
+        s.mirostat_tau = (float)t;
+        struct engine_sampler *sampler = make(&s);
+        double mu = 2.0 * t, sum = 0;
+        int draws = 4000;
+        for (int i = 0; i < draws; i++) {
+            float logits[VOCAB];
+            double p[VOCAB];
+            fill_logits(logits, 500 + (uint32_t)i, 4.0F);
+            struct engine_sampling whole = ENGINE_SAMPLING_DEFAULT;
+            reference(&whole, logits, p);
+            keep_bits(p, mu + 1e-9);
+            uint32_t token = pick(sampler, logits).token;
+            assert_true(p[token] > 0);
+            mu -= (double)s.mirostat_eta * (-log2(p[token]) - t);
+            sum -= log2(p[token]);
+        }
+        assert_true(fabs(sum / draws - t) < 0.05);
+        engine_sampler_free(sampler);
+    }
+}
+
+/* Of every earlier place of every token: how many tokens before it are as the last ones now. */
+static void reference_dry(const struct engine_sampling *s, const uint32_t *text, int count,
+                          double *logits)
+{
+    int longest[VOCAB] = {0}, from = count - (int)s->dry_window;
+    from = from < 0 ? 0 : from;
+    for (int at = from; at < count; at++) {
+        int n = 0;
+        while (at - 1 - n >= from && text[at - 1 - n] == text[count - 1 - n] &&
+               !s->dry_breaks[text[count - 1 - n]])
+            n++;
+        if (!s->dry_breaks[text[at]] && n > longest[text[at]])
+            longest[text[at]] = n;
+    }
+    for (int t = 0; t < VOCAB; t++)
+        if (longest[t] >= (int)s->dry_allowed_length)
+            logits[t] -= (double)s->dry_multiplier *
+                         pow((double)s->dry_base, longest[t] - (int)s->dry_allowed_length);
+}
+
+static void test_dry(void **state)
+{
+    (void)state;
+    uint32_t seed = 5;
+    for (int round = 0; round < 400; round++) {
+        uint32_t text[300];
+        uint8_t breaks[VOCAB] = {0};
+        int count = (int)(lcg(&seed) % 120), letters = 1 + (int)(lcg(&seed) % 4);
+        breaks[3] = round % 3 == 0;
+        struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
+        s.temperature = 0;
+        s.dry_multiplier = 0.8F;
+        s.dry_base = 1.1F + (float)(round % 5) * 0.3F;
+        s.dry_allowed_length = 1 + lcg(&seed) % 4;
+        s.dry_window = round % 2 ? 200 : 20;
+        s.dry_breaks = breaks;
+        struct engine_sampler *sampler = make(&s);
+        for (int i = 0; i < count; i++)
+            text[i] = lcg(&seed) % (uint32_t)letters;
+        engine_sampler_prompt(sampler, text, (size_t)count);
+        for (int step = 0; step < 40; step++) {
+            float logits[VOCAB];
+            double want[VOCAB];
+            for (int i = 0; i < VOCAB; i++)
+                logits[i] = i < letters ? (float)(lcg(&seed) % 1000) / 300.0F : -50.0F;
+            for (int i = 0; i < VOCAB; i++)
+                want[i] = (double)logits[i];
+            reference_dry(&s, text, count, want);
+            int best = 0, second = -1;
+            for (int i = 1; i < VOCAB; i++)
+                best = want[i] > want[best] ? i : best;
+            for (int i = 0; i < VOCAB; i++)
+                if (i != best && (second < 0 || want[i] > want[second]))
+                    second = i;
+            text[count] = pick(sampler, logits).token;
+            if (want[best] - want[second] > 1e-3 * (1 + fabs(want[best])))
+                assert_int_equal(text[count], best);
+            count++;
+        }
+        engine_sampler_free(sampler);
+    }
+}
+
+/* A repetition of any length has a finite penalty. */
+static void test_dry_far(void **state)
+{
+    (void)state;
+    struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
+    uint8_t breaks[VOCAB] = {0};
+    s.temperature = 0;
+    s.dry_multiplier = 100;
+    s.dry_base = 10;
+    s.dry_breaks = breaks;
+    struct engine_sampler *sampler = make(&s);
+    for (uint32_t i = 0, zero = 0; i < 9000; i++)
+        engine_sampler_prompt(sampler, &zero, 1);
+    float logits[VOCAB] = {[0] = 1.0F};
+    assert_int_equal(pick(sampler, logits).token, 1);
+    engine_sampler_free(sampler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mirostat_distributions),
+        cmocka_unit_test(test_mirostat_aims),
+        cmocka_unit_test(test_dry),
+        cmocka_unit_test(test_dry_far),
         cmocka_unit_test(test_distributions),
         cmocka_unit_test(test_greedy_takes_the_lower_of_equals),
         cmocka_unit_test(test_tiny_temperature_is_greedy),
