@@ -37,12 +37,6 @@ static struct scratch scratch_of(const struct engine_session *s, uint32_t thread
     return sc;
 }
 
-static void cap(float *scores, size_t n, float most)
-{
-    for (size_t j = 0; j < n; j++)
-        scores[j] = most * tanhf(scores[j] / most);
-}
-
 /* The first key that a token at `position` may look at. */
 static uint32_t first_key(const struct engine_layer *layer, uint32_t position)
 {
@@ -90,7 +84,7 @@ static void add_page(const struct unit *u, uint32_t page, const float *keys, con
     rows.tokens = end - first;
     k->attn_scores(&rows, u->q + first * rows.stride, keys, hp->attn_scale, u->sc.scores);
     if (hp->attn_cap != 0.0F)
-        cap(u->sc.scores, rows.tokens * group * ENGINE_PAGE, hp->attn_cap);
+        k->soft_cap(u->sc.scores, rows.tokens * group * ENGINE_PAGE, hp->attn_cap);
     for (size_t r = 0; r < rows.tokens * group; r++) {
         size_t t = first + r / group, at = t * group + r % group;
         uint32_t from = first_key(u->layer, u->slots[t].position);

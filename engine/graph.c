@@ -294,10 +294,8 @@ static void output_in(struct engine_session *s, const struct engine_layer *layer
 static void cap_logits(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     const struct engine_hparams *hp = &s->model->hp;
-    float *logits = s->logits + t * hp->n_vocab;
     (void)layer;
-    for (uint32_t i = 0; i < hp->n_vocab; i++)
-        logits[i] = hp->final_cap * tanhf(logits[i] / hp->final_cap);
+    s->kernels->soft_cap(s->logits + t * hp->n_vocab, hp->n_vocab, hp->final_cap);
 }
 
 static void compute_logits(struct engine_session *s)

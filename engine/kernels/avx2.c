@@ -135,6 +135,7 @@ const struct engine_kernels engine_kernels_avx2 = {
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .activate = {silu, gelu, clamped},
+    .soft_cap = soft_cap,
     .add = add,
     .scale = scale,
     .to_half = to_half,

@@ -98,6 +98,8 @@ struct engine_kernels {
      *   GELU   x / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3): x (1 + tanh(u)) / 2
      *   CLAMP  min(x, 7) / (1 + exp(-1.702 min(x, 7))), times up clamped to [-7, 7], plus 1 */
     void (*activate[ENGINE_ACTIVATION_COUNT])(float *gate, const float *up, size_t n);
+    /* x = most * tanh(x / most) */
+    void (*soft_cap)(float *x, size_t n, float most);
     void (*add)(float *x, const float *y, size_t n); /* x += y */
     void (*scale)(float *x, float factor, size_t n); /* x *= factor */
     void (*to_half)(const float *x, size_t n, uint16_t *out);

@@ -84,6 +84,12 @@ static void clamped(float *gate, const float *up, size_t n)
     }
 }
 
+static void soft_cap(float *x, size_t n, float most)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = most * tanhf(x[i] / most);
+}
+
 static void add(float *x, const float *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -198,6 +204,7 @@ const struct engine_kernels engine_kernels_portable = {
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .activate = {silu, gelu, clamped},
+    .soft_cap = soft_cap,
     .add = add,
     .scale = scale,
     .to_half = to_half,

@@ -278,6 +278,23 @@ ACTIVATION(silu)
 ACTIVATION(gelu)
 ACTIVATION(clamped)
 
+/* tanh(y) = 1 - 2 / (exp(2 y) + 1) */
+INLINE V capped(V x, float most)
+{
+    V power = v_exp(v_mul(x, v_set(2.0F / most)));
+    V half = v_div(v_set(1.0F), v_add(power, v_set(1.0F)));
+    return v_mul(v_set(most), v_fma(v_set(-2.0F), half, v_set(1.0F)));
+}
+
+static void soft_cap(float *x, size_t n, float most)
+{
+    size_t i = 0;
+    for (; i + VW <= n; i += VW)
+        v_store(x + i, capped(v_load(x + i), most));
+    if (i < n)
+        v_store_n(x + i, capped(v_load_n(x + i, n - i), most), n - i);
+}
+
 static void add(float *x, const float *y, size_t n)
 {
     size_t i = 0;

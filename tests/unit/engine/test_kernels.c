@@ -156,6 +156,19 @@ static void check_activations(const struct engine_kernels *k, const float *x, co
     }
 }
 
+static void check_soft_cap(const struct engine_kernels *k, const float *x, size_t n)
+{
+    float out[MAX + 1];
+    for (size_t i = 0; i < n; i++)
+        out[i] = x[i] * (i % 7 == 0 ? 1000 : 20);
+    out[n] = 42;
+    k->soft_cap(out, n, 30);
+    assert_true(out[n] == 42);
+    for (size_t i = 0; i < n; i++)
+        near((double)out[i], 30 * tanh((double)x[i] * (i % 7 == 0 ? 1000 : 20) / 30), 30, 5e-7,
+             "soft_cap");
+}
+
 static void check_layer_norm(const struct engine_kernels *k, const float *x, const float *w,
                              const float *bias, size_t n)
 {
@@ -192,6 +205,7 @@ static void check_vectors(const struct engine_kernels *k)
         }
         check_activations(k, x, y, n);
         check_layer_norm(k, x, w, y, n);
+        check_soft_cap(k, x, n);
         memcpy(out, x, n * sizeof(*x));
         k->add(out, y, n);
         k->scale(out, 3, n);
