@@ -359,6 +359,14 @@ static enum base_err choose(struct engine_scheduler *sched, struct engine_job *j
     return err;
 }
 
+static bool is_held_up(struct engine_scheduler *sched, const struct engine_job *job)
+{
+    pthread_mutex_lock(&sched->lock);
+    bool held_up = job->paused || job->cancelled;
+    pthread_mutex_unlock(&sched->lock);
+    return held_up;
+}
+
 /* Takes the token of each row while it is the one that the next row was computed for. Returns how
  * many guesses were right. */
 static uint32_t take_rows(struct engine_scheduler *sched, uint32_t slot)
@@ -386,6 +394,12 @@ static uint32_t take_rows(struct engine_scheduler *sched, uint32_t slot)
         engine_job_take(sched, job, &pick);
         if (!right || sched->slots[slot].job != job) /* it may be over */
             return right ? i + 1 : i;
+        if (is_held_up(sched, job)) { /* what it was told of may have made somebody stop it */
+            engine_session_trim(sched->session, slot, before + i);
+            if (sched->drafter)
+                engine_drafter_keep(sched->drafter, slot, before + i);
+            return i + 1;
+        }
     }
     return guesses;
 }

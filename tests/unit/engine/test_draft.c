@@ -205,6 +205,63 @@ static void test_good_draft(void **state)
     engine_scheduler_free(sched);
 }
 
+/* Paused or cancelled from inside an event, nothing more comes of the guesses that were right; after
+ * the pause it goes on as if nothing had been. */
+struct stopper {
+    struct answer answer;
+    struct engine_scheduler *sched;
+    size_t stop_at, events_after;
+    bool cancel;
+    sem_t stopped;
+};
+
+static void on_stopper_event(void *user, const struct engine_event *event)
+{
+    struct stopper *s = user;
+    bool was_stopped = s->answer.count >= s->stop_at;
+    on_event(&s->answer, event);
+    s->events_after += was_stopped && event->type == ENGINE_EVENT_TEXT;
+    if (was_stopped || s->answer.count < s->stop_at)
+        return;
+    if (s->cancel)
+        engine_scheduler_cancel(s->sched, event->id);
+    else
+        engine_scheduler_pause(s->sched, event->id);
+    sem_post(&s->stopped);
+}
+
+static void test_stops_at_once(void **state)
+{
+    (void)state;
+    struct engine_request req = request_of(5, 0, 1);
+    for (size_t at = 2; at < 12; at++) {
+        struct stopper s = {.stop_at = at, .cancel = at % 2};
+        uint64_t id;
+        s.sched = open_scheduler((struct engine_speculation){.always = true, .draft = model},
+                                 2 * CONTEXT, 2);
+        sem_init(&s.answer.over, 0, 0);
+        sem_init(&s.stopped, 0, 0);
+        assert_int_equal(engine_scheduler_submit(
+                             s.sched, &req, (struct engine_sink){on_stopper_event, &s}, &id, NULL),
+                         BASE_OK);
+        sem_wait(&s.stopped);
+        if (!s.cancel) {
+            struct answer other;
+            submit(s.sched, &req, &other); /* a whole answer goes by */
+            wait_for(&other);
+            assert_int_equal(s.events_after, 0);
+            engine_scheduler_resume(s.sched, id);
+        }
+        sem_wait(&s.answer.over);
+        assert_int_equal(s.answer.last, s.cancel ? ENGINE_EVENT_ERROR : ENGINE_EVENT_DONE);
+        if (s.cancel)
+            assert_int_equal(s.events_after, 0);
+        else
+            assert_memory_equal(s.answer.tokens, plain[0][5].tokens, ANSWER * sizeof(uint32_t));
+        engine_scheduler_free(s.sched);
+    }
+}
+
 static void test_other_vocabulary(void **state)
 {
     (void)state;
@@ -380,11 +437,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers_are_the_same),
-        cmocka_unit_test(test_good_draft),
-        cmocka_unit_test(test_other_vocabulary),
-        cmocka_unit_test(test_distribution),
-        cmocka_unit_test(test_lookup),
+        cmocka_unit_test(test_answers_are_the_same), cmocka_unit_test(test_good_draft),
+        cmocka_unit_test(test_stops_at_once),        cmocka_unit_test(test_other_vocabulary),
+        cmocka_unit_test(test_distribution),         cmocka_unit_test(test_lookup),
         cmocka_unit_test(test_whether_it_pays),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
