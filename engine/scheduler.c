@@ -303,6 +303,8 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     job->logprobs = request->sampling.logprobs;
     job->strip_space = request->messages && sched->tokenizer->add_space_prefix;
     enum base_err err = engine_job_prompt(sched, job, request, reterr);
+    if (!err && !engine_job_reserve(job))
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
     if (!err)
         err = make_sampler(sched, job, request, reterr);
     if (!err)

@@ -179,6 +179,8 @@ uint32_t engine_draft_lookup(const uint32_t *tokens, size_t count, uint32_t most
 
 /* --- scheduler_event.c --- */
 
+/* Takes the memory that an answer needs, so that none is taken per token. */
+bool engine_job_reserve(struct engine_job *job);
 /* One token was chosen: text goes out, and the job may end. */
 void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
                      const struct engine_pick *pick);

@@ -8,6 +8,8 @@
 #include "engine/adapter.h"
 #include "engine/tokenizer.h"
 
+enum { PENDING_FIRST = 32 }; /* tokens whose text waits; more only behind long stop texts */
+
 static int64_t now_ns(void)
 {
     return clock_mono_ns(clock_system());
@@ -50,16 +52,34 @@ static bool grow(void **items, size_t count, size_t size)
     return grown != NULL;
 }
 
+static bool grow_pending(struct engine_job *job, size_t capacity)
+{
+    if (!grow((void **)&job->pending, capacity, sizeof(*job->pending)) ||
+        !grow((void **)&job->out_tokens, capacity, sizeof(*job->out_tokens)) ||
+        !grow((void **)&job->out_logprobs, capacity, sizeof(*job->out_logprobs)))
+        return false;
+    job->pending_capacity = capacity;
+    return true;
+}
+
+bool engine_job_reserve(struct engine_job *job)
+{
+    size_t most = job->context, count = job->tokens.count + (size_t)job->max_tokens;
+    if (job->max_tokens > 0 && count < most)
+        most = count;
+    if (most > job->tokens.capacity) {
+        if (!grow((void **)&job->tokens.items, most, sizeof(*job->tokens.items)))
+            return false;
+        job->tokens.capacity = most;
+    }
+    return grow_pending(job, PENDING_FIRST);
+}
+
 static bool add_pending(struct engine_job *job, const struct engine_pick *pick)
 {
-    if (job->pending_count == job->pending_capacity) {
-        size_t capacity = job->pending_capacity ? job->pending_capacity * 2 : 8;
-        if (!grow((void **)&job->pending, capacity, sizeof(*job->pending)) ||
-            !grow((void **)&job->out_tokens, capacity, sizeof(*job->out_tokens)) ||
-            !grow((void **)&job->out_logprobs, capacity, sizeof(*job->out_logprobs)))
-            return false;
-        job->pending_capacity = capacity;
-    }
+    if (job->pending_count == job->pending_capacity &&
+        !grow_pending(job, job->pending_capacity * 2))
+        return false;
     struct engine_job_token *token = &job->pending[job->pending_count++];
     token->token = pick->token;
     token->logprobs.chosen = (struct engine_logprob){pick->token, pick->logprob};

@@ -205,8 +205,8 @@ static void test_good_draft(void **state)
     engine_scheduler_free(sched);
 }
 
-/* Paused or cancelled from inside an event, nothing more comes of the guesses that were right; after
- * the pause it goes on as if nothing had been. */
+/* Paused or cancelled from inside an event, nothing more comes of the guesses that were right;
+ * after the pause it goes on as if nothing had been. */
 struct stopper {
     struct answer answer;
     struct engine_scheduler *sched;
