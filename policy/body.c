@@ -1,9 +1,13 @@
 /* Outgoing bodies: JSON that knows the level of its pieces; see policy.h. */
 #include <stdlib.h>
 
+#include "base/core/sealed.h"
 #include "base/crypto/crypto.h"
 #include "policy/body.h"
 #include "policy/inspection.h"
+
+/* From this size on a finished body is moved to memory of its own, which becomes read-only. */
+enum { SEAL_BYTES = 256 * 1024 };
 
 struct policy_body {
     const struct policy_inspection *inspection;
@@ -16,6 +20,7 @@ struct policy_body {
     size_t unlabelled;
     enum base_err err; /* the first one */
     uint8_t sha256[POLICY_HASH_BYTES];
+    struct slice sealed; /* absent: the bytes are in `out` */
 };
 
 const struct policy_inspection *policy_body_inspection(const struct policy_body *body)
@@ -42,6 +47,7 @@ void policy_body_free(struct policy_body *body)
 {
     if (!body)
         return;
+    sealed_free(body->sealed);
     buffer_done(&body->out);
     buffer_done(&body->piece);
     free(body);
@@ -259,6 +265,18 @@ void policy_body_close_string(struct policy_body *body)
         json_put_raw(&body->json, buffer_slice(&body->piece));
 }
 
+/* Hashes the bytes when they cannot change any more. Without memory for it they are hashed again
+ * before they leave. */
+static void hash(struct policy_body *body)
+{
+    if (buffer_len(&body->out) >= SEAL_BYTES)
+        body->sealed = sealed_new(buffer_slice(&body->out));
+    if (!slice_is_absent(body->sealed))
+        buffer_done(&body->out);
+    crypto_sha256(slice_is_absent(body->sealed) ? buffer_slice(&body->out) : body->sealed,
+                  body->sha256);
+}
+
 enum base_err policy_body_finish(struct policy_body *body, struct base_error *reterr)
 {
     enum base_err err = body->err ? body->err : body->out.err;
@@ -275,14 +293,21 @@ enum base_err policy_body_finish(struct policy_body *body, struct base_error *re
     if (err)
         return base_error_set(reterr, err, "the request could not be written for its target");
     buffer_done(&body->piece);
-    crypto_sha256(buffer_slice(&body->out), body->sha256);
+    hash(body);
     body->finished = true;
     return BASE_OK;
 }
 
 struct slice policy_body_bytes(const struct policy_body *body)
 {
+    if (!slice_is_absent(body->sealed))
+        return body->sealed;
     return body->finished ? buffer_slice(&body->out) : SLICE("");
+}
+
+const uint8_t *policy_body_sealed_sha256(const struct policy_body *body)
+{
+    return !slice_is_absent(body->sealed) && body->finished ? body->sha256 : NULL;
 }
 
 enum policy_level policy_body_level(const struct policy_body *body)

@@ -131,27 +131,47 @@ void policy_permit_free(struct policy_permit *permit)
     free(permit);
 }
 
-enum base_err policy_permit_check(const struct policy_permit *permit, struct slice bytes,
-                                  const struct policy_destination *destination, int64_t now_ns,
-                                  struct base_error *reterr)
+/* `sha256` NULL: not known. */
+static enum base_err check(const struct policy_permit *permit, struct slice bytes,
+                           const uint8_t *sha256, const struct policy_destination *destination,
+                           int64_t now_ns, struct base_error *reterr)
 {
+    uint8_t body[CRYPTO_SHA256_BYTES];
     if (!policy_permit_check_enabled())
         return BASE_OK;
     if (!permit)
         return refuse(reterr, destination->name, "there is no permit");
-    uint8_t body[CRYPTO_SHA256_BYTES];
-    crypto_sha256(bytes, body);
+    if (!sha256) {
+        crypto_sha256(bytes, body);
+        sha256 = body;
+    }
     const struct policy_permit_facts *facts = &permit->facts;
     if (!slice_eq(destination->name, facts->destination) || destination->zone != facts->zone ||
         !slice_eq(destination->id, permit->id))
         return refuse(reterr, destination->name, "its permit names another destination");
-    if (bytes.len != facts->body_bytes || !crypto_equal(body, facts->body_sha256, sizeof(body)))
+    if (bytes.len != facts->body_bytes || !crypto_equal(sha256, facts->body_sha256, sizeof(body)))
         return refuse(reterr, destination->name, "its permit is for another body");
     if (destination->clearance < facts->level)
         return refuse(reterr, destination->name, "its clearance was lowered");
     if (now_ns >= facts->expires_ns)
         return refuse(reterr, destination->name, "its permit has expired");
     return BASE_OK;
+}
+
+enum base_err policy_permit_check(const struct policy_permit *permit, struct slice bytes,
+                                  const struct policy_destination *destination, int64_t now_ns,
+                                  struct base_error *reterr)
+{
+    return check(permit, bytes, NULL, destination, now_ns, reterr);
+}
+
+enum base_err policy_permit_check_body(const struct policy_permit *permit,
+                                       const struct policy_body *body,
+                                       const struct policy_destination *destination, int64_t now_ns,
+                                       struct base_error *reterr)
+{
+    return check(permit, policy_body_bytes(body), policy_body_sealed_sha256(body), destination,
+                 now_ns, reterr);
 }
 
 const struct policy_permit_facts *policy_permit_facts(const struct policy_permit *permit)

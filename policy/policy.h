@@ -394,6 +394,13 @@ void policy_permit_free(struct policy_permit *permit); /* NULL allowed */
 enum base_err policy_permit_check(const struct policy_permit *permit, struct slice bytes,
                                   const struct policy_destination *destination, int64_t now_ns,
                                   struct base_error *reterr) BASE_MUST_USE;
+/* The same for the bytes of a body. A large one is sealed when it is finished: from the moment it
+ * was hashed its memory is read-only, so that it need not be hashed again, which takes 25 ms for
+ * 20 MB on a loop. */
+enum base_err policy_permit_check_body(const struct policy_permit *permit,
+                                       const struct policy_body *body,
+                                       const struct policy_destination *destination, int64_t now_ns,
+                                       struct base_error *reterr) BASE_MUST_USE;
 
 /* What a permit says, for the in-flight table and the audit. Lives as long as the permit. */
 struct policy_permit_facts {

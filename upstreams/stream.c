@@ -350,8 +350,8 @@ static enum base_err check_permit(const struct upstream_target *t, const struct 
         return base_error_set(reterr, BASE_ERR_POLICY_VIOLATION, "%.*s: started without a permit",
                               SLICE_ARG(t->base.name));
     }
-    return policy_permit_check(call->permit, policy_body_bytes(call->body), &destination,
-                               loop_now_ns(call->loop), reterr);
+    return policy_permit_check_body(call->permit, call->body, &destination, loop_now_ns(call->loop),
+                                    reterr);
 }
 
 static bool allow_address(void *user, const struct sockaddr *address)

@@ -1,3 +1,8 @@
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policy/body.h"
 #include "tests/unit/policy/policy_test.h"
 
 /* In the control build every refusal below is a permission: the tests say which. */
@@ -22,11 +27,11 @@ struct fixture {
 static void begin(struct fixture *f, const char *text)
 {
     f->policy = test_policy();
-    f->arena = arena_new(1 << 20);
+    f->arena = arena_new(64 << 20);
     f->chat = (struct test_chat){0};
     test_say(&f->chat, CHAT_ROLE_USER, text);
     f->seen = test_inspect(f->policy, &f->chat, POLICY_LEVEL_PUBLIC, f->arena);
-    assert_int_equal(policy_body_new(f->seen, 4096, &f->body), BASE_OK);
+    assert_int_equal(policy_body_new(f->seen, 4 << 20, &f->body), BASE_OK);
     policy_body_string(f->body, f->chat.parts[0].text);
     assert_int_equal(policy_body_finish(f->body, NULL), BASE_OK);
     f->wish = (struct policy_permit_wish){.body = f->body,
@@ -196,6 +201,61 @@ static void test_door(void **state)
     end(&f);
 }
 
+/* A large body is hashed once: after that nobody can write to it, which only a process that does so
+ * can tell. */
+static void test_large_bodies_are_sealed(void **state)
+{
+    (void)state;
+    static char text[1 << 20];
+    struct fixture f;
+    memset(text, 'a', sizeof(text) - 1);
+    begin(&f, text);
+    struct policy_permit *permit;
+    struct policy_destination elsewhere = cloud;
+    elsewhere.id = SLICE("https://api.example.com.evil");
+    assert_int_equal(policy_permit_new(&f.wish, &permit, NULL), BASE_OK);
+    assert_non_null(policy_body_sealed_sha256(f.body));
+    struct slice bytes = policy_body_bytes(f.body);
+    assert_true(bytes.len > sizeof(text));
+    assert_int_equal(policy_permit_check_body(permit, f.body, &cloud, 1000, NULL), BASE_OK);
+    assert_int_equal(policy_permit_check(permit, bytes, &cloud, 1000, NULL), BASE_OK);
+    assert_int_equal(policy_permit_check_body(permit, f.body, &elsewhere, 1000, NULL), refused());
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGSEGV, SIG_DFL);
+        *(volatile char *)(uintptr_t)(bytes.ptr + 100) = 'b';
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+
+    struct fixture other; /* a permit is for one body, sealed or not */
+    text[5] = 'b';
+    begin(&other, text);
+    assert_int_equal(policy_permit_check_body(permit, other.body, &cloud, 1000, NULL), refused());
+    end(&other);
+    policy_permit_free(permit);
+    end(&f);
+}
+
+static void test_small_bodies_are_hashed_again(void **state)
+{
+    (void)state;
+    struct fixture f, other;
+    struct policy_permit *permit;
+    begin(&f, "Name three rivers.");
+    begin(&other, "Name three lakes..");
+    assert_int_equal(policy_permit_new(&f.wish, &permit, NULL), BASE_OK);
+    assert_null(policy_body_sealed_sha256(f.body));
+    assert_int_equal(policy_permit_check_body(permit, f.body, &cloud, 1000, NULL), BASE_OK);
+    assert_int_equal(policy_permit_check_body(permit, other.body, &cloud, 1000, NULL), refused());
+    policy_permit_free(permit);
+    end(&other);
+    end(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +264,8 @@ int main(void)
         cmocka_unit_test(test_raised),
         cmocka_unit_test(test_newest_policy),
         cmocka_unit_test(test_newest_destination),
+        cmocka_unit_test(test_large_bodies_are_sealed),
+        cmocka_unit_test(test_small_bodies_are_hashed_again),
         cmocka_unit_test(test_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
