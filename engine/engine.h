@@ -98,7 +98,7 @@ struct engine_model_options {
     uint64_t memory_limit; /* bytes the model may take; 0 = what the system calls available */
     bool skip_memory_check;
     bool copy_weights; /* read the file into memory instead of mapping it */
-    bool vocab_only; /* for tokenizers alone: any architecture, no weights needed or bound; a
+    bool vocab_only;   /* for tokenizers alone: any architecture, no weights needed or bound; a
                       * session on such a model is refused with BAD_VALUE */
 };
 
@@ -248,8 +248,8 @@ struct engine_vocab {
     int32_t special[ENGINE_SPECIAL_COUNT]; /* -1 = not named */
     enum engine_flag add_bos, add_eos, add_sep, add_space_prefix, remove_extra_whitespaces;
     enum engine_flag lowercase, strip_accents; /* tokenizer.ggml.normalizer.* */
-    struct slice precompiled_charsmap; /* raw bytes */
-    struct slice chat_template;        /* tokenizer.chat_template */
+    struct slice precompiled_charsmap;         /* raw bytes */
+    struct slice chat_template;                /* tokenizer.chat_template */
 };
 const struct engine_vocab *engine_model_vocab(const struct engine_model *model);
 
@@ -735,6 +735,8 @@ struct engine_request {
     struct slice tools_json; /* for the template; absent = none */
     struct slice vars_json;  /* further variables of the template; absent = none */
     struct slice prompt;     /* plain text to continue */
+    struct slice suffix;     /* text behind the answer, through the model's tokens for filling in;
+                              * absent = none; only with `prompt` */
     const uint32_t *tokens;  /* used as they are */
     size_t token_count;
 
@@ -851,6 +853,9 @@ struct engine_scheduler_stats {
     double prompt_tokens_per_s, output_tokens_per_s;      /* recent; 0 = not known yet */
 };
 void engine_scheduler_stats(struct engine_scheduler *sched, struct engine_scheduler_stats *ret);
+
+/* Does the model's file name the tokens for filling in? Without them a suffix is UNSUPPORTED. */
+bool engine_scheduler_can_infill(const struct engine_scheduler *sched);
 
 /* Borrowed; they live as long as the scheduler. The template is NULL when the model has none. */
 const struct engine_tokenizer *engine_scheduler_tokenizer(const struct engine_scheduler *sched);

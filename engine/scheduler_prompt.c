@@ -196,6 +196,42 @@ static enum base_err from_tokens(const struct engine_scheduler *sched, struct en
     return BASE_OK;
 }
 
+bool engine_scheduler_can_infill(const struct engine_scheduler *sched)
+{
+    const int32_t *special = sched->tokenizer->special;
+    return special[ENGINE_SPECIAL_FIM_PREFIX] >= 0 && special[ENGINE_SPECIAL_FIM_SUFFIX] >= 0 &&
+           special[ENGINE_SPECIAL_FIM_MIDDLE] >= 0;
+}
+
+static enum base_err add_special(const struct engine_scheduler *sched, struct engine_job *job,
+                                 enum engine_special which, struct base_error *reterr)
+{
+    return engine_tokens_add(&job->tokens, (uint32_t)sched->tokenizer->special[which], reterr);
+}
+
+/* <prefix> what stands before <suffix> what stands behind <middle>: as models are trained to fill
+ * in (Bavarian et al. 2022). Neither text can become a special token. */
+static enum base_err from_infill(const struct engine_scheduler *sched, struct engine_job *job,
+                                 const struct engine_request *req, struct base_error *reterr)
+{
+    const struct engine_tokenizer *tok = sched->tokenizer;
+    enum base_err err = BASE_OK;
+    if (!engine_scheduler_can_infill(sched))
+        return base_error_set_param(reterr, BASE_ERR_UNSUPPORTED, "suffix",
+                                    "the model's file names no tokens for filling in");
+    if (tok->add_bos)
+        err = add_special(sched, job, ENGINE_SPECIAL_BOS, reterr);
+    if (!err)
+        err = add_special(sched, job, ENGINE_SPECIAL_FIM_PREFIX, reterr);
+    if (!err)
+        err = engine_tokenize(tok, req->prompt, false, false, &job->tokens, reterr);
+    if (!err)
+        err = add_special(sched, job, ENGINE_SPECIAL_FIM_SUFFIX, reterr);
+    if (!err)
+        err = engine_tokenize(tok, req->suffix, false, false, &job->tokens, reterr);
+    return err ? err : add_special(sched, job, ENGINE_SPECIAL_FIM_MIDDLE, reterr);
+}
+
 enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct engine_job *job,
                                 const struct engine_request *req, struct base_error *reterr)
 {
@@ -206,6 +242,8 @@ enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct eng
                               "a request has exactly one of messages, prompt and tokens");
     if (req->messages)
         err = from_messages(sched, job, req, reterr);
+    else if (!slice_is_absent(req->suffix))
+        err = from_infill(sched, job, req, reterr);
     else if (req->tokens)
         err = from_tokens(sched, job, req, reterr);
     else

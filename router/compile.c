@@ -184,7 +184,7 @@ static enum base_err compile_needs(struct compiler *c, const char *path, struct 
     struct slice known[16];
     size_t count = 0;
 
-    for (unsigned bit = 1; bit <= CHAT_NEED_REASONING; bit <<= 1)
+    for (unsigned bit = 1; bit <= CHAT_NEED_LAST; bit <<= 1)
         known[count++] = slice_from_str(chat_need_name((enum chat_need)bit));
     for (size_t i = 0; i < node->value_count; i++) {
         size_t k = 0;

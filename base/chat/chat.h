@@ -156,8 +156,11 @@ struct chat_request {
     enum chat_dialect dialect;
     struct slice model; /* the name the client asked for */
 
-    const struct chat_message *messages; /* system text of other dialects becomes a message */
+    /* System text of other dialects becomes a message. COMPLETIONS: each prompt is one, of a user,
+     * with one part of text; they are texts to continue, not a conversation. */
+    const struct chat_message *messages;
     size_t message_count;
+    struct slice suffix; /* COMPLETIONS: what comes behind the answer; absent = nothing */
 
     const struct chat_tool *tools;
     size_t tool_count;
@@ -227,9 +230,12 @@ enum chat_need {
     CHAT_NEED_JSON_OBJECT = 1 << 4,
     CHAT_NEED_JSON_SCHEMA = 1 << 5,
     CHAT_NEED_LOGPROBS = 1 << 6,
-    CHAT_NEED_MANY = 1 << 7,     /* n > 1 */
-    CHAT_NEED_REASONING = 1 << 8 /* effort or budget asked for */
+    CHAT_NEED_MANY = 1 << 7,        /* n > 1 */
+    CHAT_NEED_REASONING = 1 << 8,   /* effort or budget asked for */
+    CHAT_NEED_COMPLETIONS = 1 << 9, /* plain text to continue */
+    CHAT_NEED_INFILL = 1 << 10      /* and a text behind it */
 };
+enum { CHAT_NEED_LAST = CHAT_NEED_INFILL };
 unsigned chat_request_needs(const struct chat_request *req);
 /* "tools", "images"...; one bit. */
 const char *chat_need_name(enum chat_need need);

@@ -77,6 +77,8 @@ unsigned chat_request_needs(const struct chat_request *req)
         ret |= CHAT_NEED_MANY;
     if (req->effort > CHAT_EFFORT_NONE || req->thinking_budget.text.len)
         ret |= CHAT_NEED_REASONING;
+    if (req->dialect == CHAT_DIALECT_COMPLETIONS)
+        ret |= CHAT_NEED_COMPLETIONS | (slice_is_absent(req->suffix) ? 0 : CHAT_NEED_INFILL);
     return ret;
 }
 
@@ -101,6 +103,10 @@ const char *chat_need_name(enum chat_need need)
         return "n";
     case CHAT_NEED_REASONING:
         return "reasoning";
+    case CHAT_NEED_COMPLETIONS:
+        return "completions";
+    case CHAT_NEED_INFILL:
+        return "infill";
     }
     return "unknown";
 }

@@ -169,6 +169,10 @@ bool chat_request_visit(const struct chat_request *req, chat_visit_fn on_bytes, 
             return false;
     }
     v.place = (struct chat_place){.message = -1, .part = -1, .role = CHAT_ROLE_USER};
+    v.place.is_prose = true;
+    if (!visit_bytes(&v, "suffix", req->suffix))
+        return false;
+    v.place.is_prose = false;
     if (!visit_tools(&v, req) || !visit_numbers(&v, req))
         return false;
     for (size_t i = 0; i < req->stop_count; i++)

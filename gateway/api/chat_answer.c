@@ -1,23 +1,11 @@
 #include "gateway/api/chat_answer.h"
 
 #include "base/json/json.h"
+#include "gateway/api/chat_choice.h"
 
 #include <stdlib.h>
 
 enum { CALLS_MAX = 128 };
-
-struct call {
-    struct buffer id, name, arguments;
-};
-
-struct api_chat_choice {
-    struct buffer text, reasoning, refusal, logprobs;
-    struct call *calls;
-    size_t call_count;
-    bool has_role; /* the first frame of a choice names the role */
-    bool finished;
-    enum chat_finish finish;
-};
 
 void api_chat_answer_init(struct api_chat_answer *answer,
                           const struct api_chat_answer_options *options)
@@ -53,6 +41,18 @@ void api_chat_answer_done(struct api_chat_answer *answer)
     buffer_done(&answer->head);
 }
 
+static bool is_plain(const struct api_chat_answer *answer)
+{
+    return answer->options.dialect == CHAT_DIALECT_COMPLETIONS;
+}
+
+static const char *object_name(const struct api_chat_answer *answer)
+{
+    if (is_plain(answer))
+        return "text_completion";
+    return answer->options.stream ? "chat.completion.chunk" : "chat.completion";
+}
+
 void api_chat_answer_set_model(struct api_chat_answer *answer, struct slice model)
 {
     answer->model = model;
@@ -61,9 +61,8 @@ void api_chat_answer_set_model(struct api_chat_answer *answer, struct slice mode
     buffer_clear(&answer->head);
     buffer_add_str(&answer->head, "data: {\"id\":\"");
     json_escape(&answer->head, answer->options.id);
-    buffer_addf(&answer->head,
-                "\",\"object\":\"chat.completion.chunk\",\"created\":%lld,\"model\":\"",
-                (long long)answer->options.created_s);
+    buffer_addf(&answer->head, "\",\"object\":\"%s\",\"created\":%lld,\"model\":\"",
+                object_name(answer), (long long)answer->options.created_s);
     json_escape(&answer->head, model);
     buffer_add_str(&answer->head, "\",\"choices\":[");
 }
@@ -222,6 +221,11 @@ static void write_frame(struct api_chat_answer *answer, struct api_chat_choice *
     buffer_add_slice(&answer->out, buffer_slice(&answer->head));
     struct json_writer w;
     json_writer_init(&w, &answer->out);
+    if (is_plain(answer)) {
+        api_completion_choice(&w, choice, event);
+        end_frame(answer);
+        return;
+    }
     json_open_object(&w);
     json_member_i64(&w, "index", event->choice);
     json_key(&w, SLICE("delta"));
@@ -259,7 +263,7 @@ enum base_err api_chat_answer_event(struct api_chat_answer *answer, const struct
     if (event->type == CHAT_EVENT_FINISHED && choice->finished)
         return BASE_OK;
     enum base_err err = collect_event(answer, choice, event);
-    if (!err && answer->options.stream)
+    if (!err && answer->options.stream && api_completion_shows(answer, event))
         write_frame(answer, choice, event);
     return err ? err : answer->out.err;
 }
@@ -382,13 +386,16 @@ static void write_whole(struct api_chat_answer *answer, const struct api_chat_ac
     json_writer_init(&w, &answer->out);
     json_open_object(&w);
     json_member_string(&w, "id", answer->options.id);
-    json_member_str(&w, "object", "chat.completion");
+    json_member_str(&w, "object", object_name(answer));
     json_member_i64(&w, "created", answer->options.created_s);
     json_member_string(&w, "model", answer->model);
     json_key(&w, SLICE("choices"));
     json_open_array(&w);
     for (int32_t i = 0; i < answer->choice_count; i++)
-        write_choice(&w, i, answer->choices[i]);
+        if (is_plain(answer))
+            api_completion_whole(&w, i, answer->choices[i]);
+        else
+            write_choice(&w, i, answer->choices[i]);
     json_close_array(&w);
     write_usage(&w, &answer->usage, account);
     json_close_object(&w);
@@ -403,7 +410,7 @@ static void write_usage_frame(struct api_chat_answer *answer,
     json_writer_init(&w, &answer->out);
     json_open_object(&w);
     json_member_string(&w, "id", answer->options.id);
-    json_member_str(&w, "object", "chat.completion.chunk");
+    json_member_str(&w, "object", object_name(answer));
     json_member_i64(&w, "created", answer->options.created_s);
     json_member_string(&w, "model", answer->model);
     json_key(&w, SLICE("choices"));

@@ -1,5 +1,6 @@
 /*
- * Writing events as a Chat Completions answer, streamed or whole.
+ * Writing events as a Chat Completions answer, streamed or whole; or as one of /v1/completions,
+ * whose choices are text alone.
  *
  *     api_chat_answer_init(&answer, &options);
  *     api_chat_answer_event(&answer, event);         // each content, FINISHED and USAGE event
@@ -22,8 +23,9 @@
 enum { API_CHAT_CHOICES_MAX = 128 };
 
 struct api_chat_answer_options {
-    struct slice id;   /* "chatcmpl-..."; borrowed until done() */
-    int64_t created_s; /* wall clock, seconds */
+    struct slice id;           /* "chatcmpl-..."; borrowed until done() */
+    enum chat_dialect dialect; /* CHAT or COMPLETIONS */
+    int64_t created_s;         /* wall clock, seconds */
     bool stream;
     bool include_usage; /* a usage frame at the end of the stream */
     size_t max_bytes;   /* of collected text */

@@ -147,6 +147,74 @@ static enum base_err refuse_functions(struct reader *r, const struct json_node *
     return reader_fail(r, "no longer supported; use tools and tool_choice");
 }
 
+/* ---- /v1/completions ---- */
+
+enum { PROMPTS_MAX = 128, COMPLETION_LOGPROBS_MAX = 5 };
+
+static enum base_err add_prompt(struct reader *r, const struct json_node *node,
+                                struct chat_message *message)
+{
+    if (json_is(node, JSON_NUMBER) || json_is(node, JSON_ARRAY))
+        return reader_fail(r, "token ids cannot be inspected; send text");
+    struct chat_part *part = arena_calloc(r->arena, 1, sizeof(*part));
+    if (!part)
+        return reader_no_memory(r);
+    *message = (struct chat_message){
+        .role = CHAT_ROLE_USER, .parts = part, .part_count = 1, .content_was_string = true};
+    return reader_string(r, node, &part->text);
+}
+
+static enum base_err read_prompt(struct reader *r, const struct json_node *node)
+{
+    bool is_list = json_is(node, JSON_ARRAY);
+    size_t count = is_list ? node->count : 1;
+    if (count == 0 || count > PROMPTS_MAX)
+        return reader_fail(r, "expected a text, or a list of 1 to %d", PROMPTS_MAX);
+    struct chat_message *messages = arena_calloc(r->arena, count, sizeof(*messages));
+    if (!messages)
+        return reader_no_memory(r);
+    enum base_err err = BASE_OK;
+    if (is_list) {
+        size_t i = 0;
+        for (const struct json_node *n = json_first(node); n && !err; n = json_next(n), i++)
+            err = add_prompt(r, n, &messages[i]);
+    } else {
+        err = add_prompt(r, node, messages);
+    }
+    r->req->messages = messages;
+    r->req->message_count = count;
+    return err;
+}
+
+static enum base_err read_suffix(struct reader *r, const struct json_node *node)
+{
+    return reader_string(r, node, &r->req->suffix);
+}
+
+static enum base_err read_token_logprobs(struct reader *r, const struct json_node *node)
+{
+    r->req->logprobs = r->req->logprobs_given = true;
+    return reader_integer(r, node, 0, COMPLETION_LOGPROBS_MAX, &r->req->top_logprobs);
+}
+
+static enum base_err read_echo(struct reader *r, const struct json_node *node)
+{
+    bool echo = false;
+    enum base_err err = reader_bool(r, node, &echo);
+    if (!err && echo)
+        err = reader_fail(r, "the prompt is not given back; put it before the answer yourself");
+    return err;
+}
+
+static enum base_err read_best_of(struct reader *r, const struct json_node *node)
+{
+    struct chat_number best_of;
+    enum base_err err = reader_integer(r, node, 1, N_MAX, &best_of);
+    if (!err && best_of.value != 1)
+        err = reader_fail(r, "not supported; ask for n answers and choose");
+    return err;
+}
+
 enum kind { BY_FUNCTION, REAL, INTEGER };
 
 struct field {
@@ -165,6 +233,13 @@ struct field {
     {                                                                                              \
         name, BY_FUNCTION, fn, 0, 0, 0                                                             \
     }
+
+/* What is read otherwise than in a chat. */
+static const struct field completion_fields[] = {
+    CALL("prompt", read_prompt),           CALL("suffix", read_suffix),
+    CALL("logprobs", read_token_logprobs), CALL("echo", read_echo),
+    CALL("best_of", read_best_of),
+};
 
 static const struct field fields[] = {
     CALL("model", read_model),
@@ -209,12 +284,30 @@ static enum base_err read_field(struct reader *r, const struct field *field,
     return reader_integer(r, node, (int64_t)field->min, (int64_t)field->max, number);
 }
 
-static const struct field *field_find(struct slice name)
+static const struct field *find_in(const struct field *table, size_t count, struct slice name)
 {
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-        if (slice_eq_str(name, fields[i].name))
-            return &fields[i];
+    for (size_t i = 0; i < count; i++)
+        if (slice_eq_str(name, table[i].name))
+            return &table[i];
     return NULL;
+}
+
+/* NULL: unknown, and kept as it came. */
+static const struct field *field_find(enum chat_dialect dialect, struct slice name)
+{
+    /* Of a chat only; in the other dialect as unknown as any. */
+    static const char *const chat_only[] = {
+        "messages",        "tools",         "tool_choice",  "parallel_tool_calls",
+        "functions",       "function_call", "top_logprobs", "max_completion_tokens",
+        "reasoning_effort"};
+    const struct field *field = NULL;
+    if (dialect == CHAT_DIALECT_COMPLETIONS) {
+        field = find_in(completion_fields, sizeof(completion_fields) / sizeof(*field), name);
+        for (size_t i = 0; i < sizeof(chat_only) / sizeof(chat_only[0]); i++)
+            if (slice_eq_str(name, chat_only[i]))
+                return NULL;
+    }
+    return field ? field : find_in(fields, sizeof(fields) / sizeof(*field), name);
 }
 
 static enum base_err check_whole(struct reader *r)
@@ -223,8 +316,9 @@ static enum base_err check_whole(struct reader *r)
     if (slice_is_absent(req->model))
         return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, "model",
                                     "model: missing; name a model, or \"auto\"");
+    const char *content = req->dialect == CHAT_DIALECT_COMPLETIONS ? "prompt" : "messages";
     if (req->message_count == 0)
-        return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, "messages", "messages: missing");
+        return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, content, "%s: missing", content);
     if (!slice_is_absent(req->top_logprobs.text) && !req->logprobs)
         return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, "top_logprobs",
                                     "top_logprobs: needs logprobs: true");
@@ -234,8 +328,9 @@ static enum base_err check_whole(struct reader *r)
     return BASE_OK;
 }
 
-enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
-                             const struct chat_request **ret_request, struct base_error *reterr)
+static enum base_err parse(enum chat_dialect dialect, const struct json_node *root,
+                           struct arena *arena, const struct chat_request **ret_request,
+                           struct base_error *reterr)
 {
     if (!json_is(root, JSON_OBJECT))
         return base_error_set(reterr, BASE_ERR_BAD_VALUE,
@@ -244,12 +339,12 @@ enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
     r.req = arena_calloc(arena, 1, sizeof(*r.req));
     if (!r.req)
         return reader_no_memory(&r);
-    r.req->dialect = CHAT_DIALECT_CHAT;
+    r.req->dialect = dialect;
 
     struct chat_extra *extras = NULL;
     size_t count = 0, capacity = 0;
     for (const struct json_node *m = json_first(root); m; m = json_next(m)) {
-        const struct field *field = field_find(m->key);
+        const struct field *field = field_find(dialect, m->key);
         if (!field) {
             void *grown = extras;
             if (!arena_grow(arena, &grown, count, &capacity, sizeof(*extras)))
@@ -272,4 +367,17 @@ enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
         return err;
     *ret_request = r.req;
     return BASE_OK;
+}
+
+enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
+                             const struct chat_request **ret_request, struct base_error *reterr)
+{
+    return parse(CHAT_DIALECT_CHAT, root, arena, ret_request, reterr);
+}
+
+enum base_err api_completions_parse(const struct json_node *root, struct arena *arena,
+                                    const struct chat_request **ret_request,
+                                    struct base_error *reterr)
+{
+    return parse(CHAT_DIALECT_COMPLETIONS, root, arena, ret_request, reterr);
 }

@@ -17,6 +17,13 @@
 #include "base/chat/chat.h"
 #include "base/json/json.h"
 
+/* The same for /v1/completions: `prompt` (a text or a list of them; token ids are refused, because
+ * nobody could inspect them), `suffix`, `logprobs` as a number up to 5. `echo` and `best_of` other
+ * than n are refused. */
+enum base_err api_completions_parse(const struct json_node *root, struct arena *arena,
+                                    const struct chat_request **ret_request,
+                                    struct base_error *reterr);
+
 enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
                              const struct chat_request **ret_request, struct base_error *reterr);
 

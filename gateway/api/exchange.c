@@ -166,7 +166,10 @@ static void ask(struct exchange *ex)
     api_exchange_set_state(ex, EXCHANGE_WAITING);
     ex->asked_ns = clock_mono_ns(ex->app->clock);
     struct api_chat_answer_options options = {
-        .id = arena_printf(ex->arena, "chatcmpl-%s", http_exchange_request_id(ex->http)),
+        .id = arena_printf(ex->arena, "%s-%s",
+                           ex->dialect == CHAT_DIALECT_COMPLETIONS ? "cmpl" : "chatcmpl",
+                           http_exchange_request_id(ex->http)),
+        .dialect = ex->dialect,
         .created_s = ex->start_wall_ns / 1000000000,
         .stream = ex->request->stream,
         .include_usage = ex->request->include_usage,
@@ -190,6 +193,10 @@ static void begin_pipeline(struct exchange *ex)
             base_error_set_param(&ex->error, BASE_ERR_MODEL_NOT_FOUND, "model",
                                  "The model '%.*s' does not exist or you do not have access to it",
                                  SLICE_ARG(ex->request->model));
+    else if (ex->dialect == CHAT_DIALECT_COMPLETIONS)
+        err = base_error_set_param(&ex->error, BASE_ERR_UNSUPPORTED, "model",
+                                   "%.*s is a pipeline; ask it over /v1/chat/completions",
+                                   SLICE_ARG(ex->request->model));
     if (err) {
         api_exchange_fail(ex, err, &ex->error, -1);
     } else if (ex->dry_run) {
@@ -338,7 +345,7 @@ static enum base_err read_headers(struct exchange *ex)
     return read_wishes(ex);
 }
 
-static void begin(struct http_exchange *http, bool dry_run)
+static void begin(struct http_exchange *http, enum chat_dialect dialect, bool dry_run)
 {
     struct app *app = http_exchange_app(http);
     struct arena *arena = http_exchange_arena(http);
@@ -353,6 +360,7 @@ static void begin(struct http_exchange *http, bool dry_run)
     ex->view = view_ref(ex->worker->view);
     ex->arena = arena;
     ex->totals = DISPATCH_TOTALS_NONE;
+    ex->dialect = dialect;
     ex->dry_run = dry_run;
     ex->start_wall_ns = clock_wall_ns(app->clock);
     http_exchange_set_user(http, ex);
@@ -367,12 +375,17 @@ static void begin(struct http_exchange *http, bool dry_run)
 
 void api_exchange_on_request(struct http_exchange *http)
 {
-    begin(http, false);
+    begin(http, CHAT_DIALECT_CHAT, false);
 }
 
 void api_exchange_on_request_dry(struct http_exchange *http)
 {
-    begin(http, true);
+    begin(http, CHAT_DIALECT_CHAT, true);
+}
+
+void api_exchange_on_request_completions(struct http_exchange *http)
+{
+    begin(http, CHAT_DIALECT_COMPLETIONS, false);
 }
 
 void api_exchange_on_body(struct http_exchange *http)

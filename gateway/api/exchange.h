@@ -36,6 +36,7 @@ struct exchange {
     struct view *view; /* from the head to the end */
     struct arena *arena;
     enum exchange_state state;
+    enum chat_dialect dialect;
     bool dry_run;  /* /v1/route: the decision is the answer */
     bool stranger; /* no valid key */
 
@@ -106,6 +107,7 @@ enum base_err api_authenticate(struct http_exchange *http, const struct config *
 /* The handlers: see handlers.c. */
 void api_exchange_on_request(struct http_exchange *http);
 void api_exchange_on_request_dry(struct http_exchange *http);
+void api_exchange_on_request_completions(struct http_exchange *http);
 void api_exchange_on_body(struct http_exchange *http);
 void api_exchange_on_gone(struct http_exchange *http);
 void api_exchange_on_writable(struct http_exchange *http);

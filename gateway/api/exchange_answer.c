@@ -319,7 +319,7 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
         .tenant = ex->who.tenant,
         .key_id = ex->who.key_id,
         .session = ex->who.session,
-        .dialect = SLICE("chat"),
+        .dialect = ex->dialect == CHAT_DIALECT_COMPLETIONS ? SLICE("completions") : SLICE("chat"),
         .zone = -1,
         .level = -1,
         .complexity = -1,

@@ -39,7 +39,9 @@ static enum base_err prepare(struct exchange *ex)
     if (err)
         return err;
     const struct chat_request *request;
-    err = api_chat_parse(root, ex->arena, &request, &ex->error);
+    err = ex->dialect == CHAT_DIALECT_COMPLETIONS
+              ? api_completions_parse(root, ex->arena, &request, &ex->error)
+              : api_chat_parse(root, ex->arena, &request, &ex->error);
     if (err)
         return err;
     ex->request = request;

@@ -457,6 +457,28 @@ enum base_err local_convert(const struct chat_request *chat, const struct engine
     return err;
 }
 
+enum { PLAIN_MAX_TOKENS = 16 }; /* OpenAI's default for completions */
+
+enum base_err local_convert_prompt(const struct chat_request *chat, size_t prompt,
+                                   struct arena *arena, struct engine_request *ret_request,
+                                   struct base_error *reterr)
+{
+    struct engine_request request = {
+        .prompt = chat->messages[prompt].parts[0].text,
+        .suffix = chat->suffix,
+        .stop = chat->stop,
+        .stop_count = chat->stop_count,
+        .max_tokens = slice_is_absent(chat->max_tokens.text) ? PLAIN_MAX_TOKENS
+                                                             : (uint32_t)chat->max_tokens.value,
+    };
+    enum base_err err = convert_sampling(chat, arena, &request.sampling, reterr);
+    if (!err)
+        err = read_sampling_extras(chat, arena, &request, reterr);
+    if (!err)
+        *ret_request = request;
+    return err;
+}
+
 /* ---- log-probabilities ---- */
 
 static void write_token(struct json_writer *w, const struct engine_tokenizer *tok,

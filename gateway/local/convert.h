@@ -14,6 +14,11 @@ enum base_err local_convert(const struct chat_request *chat, const struct engine
                             struct arena *arena, struct engine_request *ret_request,
                             struct base_error *reterr);
 
+/* The same for one prompt of a request for completions. */
+enum base_err local_convert_prompt(const struct chat_request *chat, size_t prompt,
+                                   struct arena *arena, struct engine_request *ret_request,
+                                   struct base_error *reterr);
+
 /* {"token","logprob","bytes","top_logprobs"} for each token of the event, comma between. */
 void local_logprobs_write(const struct engine_tokenizer *tok, const struct engine_event *event,
                           struct buffer *out);

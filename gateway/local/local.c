@@ -26,21 +26,44 @@ static void local_release(struct target_stream *stream)
     local_stream_unref(stream);
 }
 
-/* How many answers; BAD_VALUE, UNSUPPORTED. */
+/* How many prompts, and answers to each; BAD_VALUE, UNSUPPORTED. */
 static enum base_err count_choices(const struct local_target *target,
-                                   const struct chat_request *chat, int32_t *ret_n,
-                                   struct base_error *reterr)
+                                   const struct chat_request *chat,
+                                   struct local_stream_options *options, struct base_error *reterr)
 {
+    bool plain = chat->dialect == CHAT_DIALECT_COMPLETIONS;
     int32_t n = slice_is_absent(chat->n.text) ? 1 : (int32_t)chat->n.value;
-    if (n < 1 || n > CHOICES_MAX)
-        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "n", "n: expected 1 to %d",
-                                    CHOICES_MAX);
-    if ((uint32_t)n > target->queue_max) /* it would never be done, however long they waited */
+    int32_t prompts = plain ? (int32_t)chat->message_count : 1;
+    if (n < 1 || n > CHOICES_MAX || prompts > CHOICES_MAX || n * prompts > CHOICES_MAX)
+        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "n",
+                                    "n: expected 1 to %d answers in one request", CHOICES_MAX);
+    /* It would never be done, however long they waited. */
+    if ((uint32_t)(n * prompts) > target->queue_max)
         return base_error_set_param(reterr, BASE_ERR_UNSUPPORTED, "n",
                                     "n: %.*s computes at most %u answers for one request",
                                     SLICE_ARG(target->base.name), target->queue_max);
-    *ret_n = n;
+    options->choices = n;
+    options->prompts = prompts;
+    options->plain = plain;
     return BASE_OK;
+}
+
+static enum base_err submit_prompts(struct target_stream *stream, struct arena *arena,
+                                    struct base_error *reterr)
+{
+    const struct target_call *call = &stream->call;
+    enum base_err err = BASE_OK;
+    for (size_t i = 0; i < call->request->message_count && !err; i++) {
+        struct engine_request request = {0};
+        err = local_convert_prompt(call->request, i, arena, &request, reterr);
+        request.adapter = stream->adapter;
+        request.domain = call->domain;
+        request.flow = call->flow;
+        if (!err)
+            err = local_stream_submit(stream, &request, (int32_t)i * stream->per_prompt,
+                                      stream->per_prompt, reterr);
+    }
+    return err;
 }
 
 /* Converted and submitted. */
@@ -53,9 +76,11 @@ static enum base_err submit(struct target_stream *stream, struct engine_grammar 
     if (!arena)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start %.*s",
                               SLICE_ARG(stream->name));
-    enum base_err err = local_convert(call->request, engine_scheduler_markup(stream->sched), arena,
-                                      &request, reterr);
-    if (!err) {
+    bool plain = call->request->dialect == CHAT_DIALECT_COMPLETIONS;
+    enum base_err err = plain ? submit_prompts(stream, arena, reterr)
+                              : local_convert(call->request, engine_scheduler_markup(stream->sched),
+                                              arena, &request, reterr);
+    if (!err && !plain) {
         request.adapter = stream->adapter;
         request.grammar = grammar;
         request.domain = call->domain;
@@ -119,7 +144,7 @@ static enum base_err local_start(struct target *base, const struct target_call *
     };
     struct target_stream *stream = NULL;
     struct local_form *form = NULL;
-    enum base_err err = count_choices(target, chat, &options.choices, reterr);
+    enum base_err err = count_choices(target, chat, &options, reterr);
     if (!err)
         err = local_form_read(chat, &form, reterr);
     options.answer = (struct engine_answer_options){.with_tools = local_form_has_tools(form),
@@ -285,13 +310,16 @@ void local_target_free(struct target *base)
 unsigned local_target_features(const struct target *base)
 {
     enum {
-        ALWAYS = CHAT_NEED_LOGPROBS | CHAT_NEED_MANY | CHAT_NEED_JSON_OBJECT | CHAT_NEED_JSON_SCHEMA
+        ALWAYS = CHAT_NEED_LOGPROBS | CHAT_NEED_MANY | CHAT_NEED_JSON_OBJECT |
+                 CHAT_NEED_JSON_SCHEMA | CHAT_NEED_COMPLETIONS
     };
     const struct local_target *target = (const struct local_target *)base;
     const struct engine_markup *markup = target ? engine_scheduler_markup(target->sched) : NULL;
     bool thinks = !markup || engine_markup_thinks(markup);
     bool calls = !markup || markup->tools != ENGINE_MARKUP_TOOLS_NONE;
-    return ALWAYS | (thinks ? CHAT_NEED_REASONING : 0) | (calls ? CHAT_NEED_TOOLS : 0);
+    bool fills = !target || engine_scheduler_can_infill(target->sched);
+    return ALWAYS | (thinks ? CHAT_NEED_REASONING : 0) | (calls ? CHAT_NEED_TOOLS : 0) |
+           (fills ? CHAT_NEED_INFILL : 0);
 }
 
 uint32_t local_target_context(const struct target *base)

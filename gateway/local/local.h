@@ -49,8 +49,8 @@ struct local_facts {
     uint32_t running, waiting, queue_max;
     uint32_t kv_tokens, kv_capacity;
     uint64_t guessed_tokens, right_tokens; /* since it was loaded */
-    int64_t first_token_ms;     /* predicted for a prompt of the tokens asked about */
-    int64_t tokens_per_s_milli; /* -1 = nothing measured yet */
+    int64_t first_token_ms;                /* predicted for a prompt of the tokens asked about */
+    int64_t tokens_per_s_milli;            /* -1 = nothing measured yet */
 };
 void local_target_facts(const struct target *target, int64_t prompt_tokens,
                         struct local_facts *ret);

@@ -46,7 +46,8 @@ enum base_err local_stream_new(const struct local_stream_options *options,
                                struct target_stream **ret_stream, struct base_error *reterr)
 {
     static const struct engine_markup no_markup;
-    size_t lanes = (size_t)options->choices * sizeof(struct lane);
+    int32_t count = options->prompts * options->choices;
+    size_t lanes = (size_t)count * sizeof(struct lane);
     struct target_stream *stream = calloc(1, sizeof(*stream) + lanes);
     if (!stream || pthread_mutex_init(&stream->lock, NULL) != 0) {
         free(stream);
@@ -58,12 +59,13 @@ enum base_err local_stream_new(const struct local_stream_options *options,
     stream->call = *options->call;
     stream->adapter = options->adapter;
     stream->sink = options->sink;
-    stream->lane_count = options->choices;
+    stream->lane_count = count;
+    stream->per_prompt = options->choices;
     atomic_init(&stream->refs, 1);
     const struct engine_markup *markup =
         options->plain ? &no_markup : engine_scheduler_markup(options->sched);
     enum base_err err = BASE_OK;
-    for (int32_t i = 0; i < options->choices; i++) {
+    for (int32_t i = 0; i < count; i++) {
         struct lane *lane = &stream->lanes[i];
         *lane = (struct lane){.stream = stream, .choice = i};
         buffer_init(&lane->logprobs, LOGPROBS_MAX);
@@ -111,11 +113,13 @@ void local_stream_usage(struct target_stream *stream, struct chat_usage *ret)
     struct chat_usage sum = CHAT_USAGE_UNKNOWN;
     pthread_mutex_lock(&stream->lock);
     if (stream->started) {
-        const struct engine_usage *first = &stream->lanes[0].usage;
-        sum.input = (int64_t)first->prompt_tokens - first->cached_tokens;
-        sum.cache_read = first->cached_tokens;
-        sum.output = sum.reasoning = 0;
+        sum.input = sum.cache_read = sum.output = sum.reasoning = 0;
         for (int32_t i = 0; i < stream->lane_count; i++) {
+            const struct engine_usage *usage = &stream->lanes[i].usage;
+            if (i % stream->per_prompt == 0) { /* the others share its prompt */
+                sum.input += (int64_t)usage->prompt_tokens - usage->cached_tokens;
+                sum.cache_read += usage->cached_tokens;
+            }
             sum.reasoning += stream->lanes[i].reasoning_tokens;
             sum.output += stream->lanes[i].usage.output_tokens - stream->lanes[i].reasoning_tokens;
         }

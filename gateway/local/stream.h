@@ -53,8 +53,8 @@ struct target_stream {
     bool silent;                    /* loop side: nothing is delivered any more */
     bool paused;
     bool started, failed;
-    int32_t open_lanes; /* loop side: not yet DONE */
-    int32_t lane_count;
+    int32_t open_lanes;             /* loop side: not yet DONE */
+    int32_t lane_count, per_prompt; /* lanes; those in a row that answer one prompt */
     struct lane lanes[];
 };
 
@@ -63,7 +63,7 @@ struct local_stream_options {
     struct slice name;
     const struct target_call *call;
     struct target_sink sink;
-    int32_t choices;
+    int32_t prompts, choices; /* answers to each prompt */
     struct engine_adapter *adapter;
     struct engine_answer_options answer;
     bool plain; /* no markup is looked for: the text is not an answer in a chat */

@@ -143,6 +143,17 @@ static const struct script_line harmony_lines[] = {
     {"<go-result>", {"<|channel|>", "final", "<|message|>", "It is", " sunny", "."}},
 };
 
+/* --- For /v1/completions: it goes on after '!', and fills in --- */
+
+static const char plain_template[] = "{% for m in messages %}{{ m.content }}{% endfor %}";
+static const char *const plain_controls[] = {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>",
+                                             NULL};
+static const struct script_line plain_lines[] = {
+    {"!", {" And", " so", " on", "."}},
+    {"?", {" N\xc3\xb6", " <think>", "."}},
+    {"<|fim_middle|>", {"filled", " in."}},
+};
+
 static const struct family {
     const char *name;
     struct script_model model;
@@ -154,6 +165,7 @@ static const struct family {
     {"mistral_args",
      {mistral_args_template, mistral_args_lines, COUNT(mistral_args_lines), mistral_args_controls,
       NULL}},
+    {"plain", {plain_template, plain_lines, COUNT(plain_lines), plain_controls, NULL}},
     {"harmony",
      {harmony_template, harmony_lines, COUNT(harmony_lines), harmony_controls, "<|return|>"}},
 };

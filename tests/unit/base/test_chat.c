@@ -297,7 +297,11 @@ static void test_needs(void **state)
     assert_int_equal(chat_request_needs(&req), CHAT_NEED_TOOLS | CHAT_NEED_IMAGES |
                                                    CHAT_NEED_JSON_OBJECT | CHAT_NEED_LOGPROBS |
                                                    CHAT_NEED_MANY);
-    for (unsigned bit = 1; bit <= CHAT_NEED_REASONING; bit <<= 1)
+    req = (struct chat_request){.dialect = CHAT_DIALECT_COMPLETIONS};
+    assert_int_equal(chat_request_needs(&req), CHAT_NEED_COMPLETIONS);
+    req.suffix = SLICE("");
+    assert_int_equal(chat_request_needs(&req), CHAT_NEED_COMPLETIONS | CHAT_NEED_INFILL);
+    for (unsigned bit = 1; bit <= CHAT_NEED_LAST; bit <<= 1)
         assert_string_not_equal(chat_need_name((enum chat_need)bit), "unknown");
 }
 

@@ -10,14 +10,74 @@ struct parsed {
     struct base_error detail;
 };
 
-static struct parsed parse(const char *body)
+static struct parsed
+parse_as(const char *body,
+         enum base_err (*read)(const struct json_node *root, struct arena *arena,
+                               const struct chat_request **ret_request, struct base_error *reterr))
 {
     struct parsed p = {.arena = arena_new(1 << 24)};
     const struct json_node *root;
     assert_int_equal(json_parse(slice_from_str(body), &json_limits_request, p.arena, &root, NULL),
                      BASE_OK);
-    p.err = api_chat_parse(root, p.arena, &p.req, &p.detail);
+    p.err = read(root, p.arena, &p.req, &p.detail);
     return p;
+}
+
+static struct parsed parse(const char *body)
+{
+    return parse_as(body, api_chat_parse);
+}
+
+static bool see_suffix(void *user, struct slice bytes, const struct chat_place *place)
+{
+    if (strcmp(place->field, "suffix") == 0 && slice_eq_str(bytes, "end") && place->is_prose)
+        ++*(int *)user;
+    return true;
+}
+
+static void test_completions(void **state)
+{
+    (void)state;
+    int seen = 0;
+    struct parsed p = parse_as("{\"model\":\"m\",\"prompt\":[\"a\",\"\"],\"suffix\":\"end\","
+                               "\"logprobs\":2,\"echo\":false,\"best_of\":1,\"messages\":[],"
+                               "\"max_tokens\":3}",
+                               api_completions_parse);
+    assert_int_equal(p.err, BASE_OK);
+    assert_int_equal(p.req->dialect, CHAT_DIALECT_COMPLETIONS);
+    assert_int_equal(p.req->message_count, 2);
+    assert_int_equal(p.req->messages[1].role, CHAT_ROLE_USER);
+    assert_slice(p.req->messages[0].parts[0].text, "a");
+    assert_slice(p.req->suffix, "end");
+    assert_true(p.req->logprobs);
+    assert_true(p.req->top_logprobs.value == 2);
+    assert_int_equal(p.req->extras.count, 1); /* messages: nothing here */
+    assert_true(chat_request_visit(p.req, see_suffix, &seen));
+    assert_int_equal(seen, 1);
+    arena_free(p.arena);
+    static const char *const bad[][2] = {
+        {"{\"model\":\"m\"}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":[]}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":7}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":{}}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":[1,2]}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":[[1]]}", "prompt"},
+        {"{\"model\":\"m\",\"prompt\":\"a\",\"echo\":true}", "echo"},
+        {"{\"model\":\"m\",\"prompt\":\"a\",\"best_of\":2}", "best_of"},
+        {"{\"model\":\"m\",\"prompt\":\"a\",\"logprobs\":6}", "logprobs"},
+        {"{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":[]}", "suffix"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        p = parse_as(bad[i][0], api_completions_parse);
+        assert_int_equal(p.err, BASE_ERR_BAD_VALUE);
+        assert_string_equal(p.detail.param, bad[i][1]);
+        arena_free(p.arena);
+    }
+    p = parse("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],"
+              "\"prompt\":\"x\",\"suffix\":\"y\"}"); /* unknown in a chat */
+    assert_int_equal(p.err, BASE_OK);
+    assert_int_equal(p.req->extras.count, 2);
+    arena_free(p.arena);
 }
 
 static void test_plain(void **state)
@@ -159,11 +219,9 @@ static void test_errors_do_not_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_parts_and_tools),
-        cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_errors_do_not_quote),
+        cmocka_unit_test(test_completions),     cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_parts_and_tools), cmocka_unit_test(test_null_is_absent),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_errors_do_not_quote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
