@@ -34,6 +34,12 @@ static const struct engine_arch archs[] = {
         .experts = ENGINE_EXPERTS_NEEDED,
     },
     {
+        .name = "gemma",
+        .rope = ENGINE_ROPE_NEOX,
+        .activation = ENGINE_ACTIVATION_GELU,
+        .scale_embd = true,
+    },
+    {
         .name = "gemma2",
         .rope = ENGINE_ROPE_NEOX,
         .activation = ENGINE_ACTIVATION_GELU,
@@ -95,7 +101,8 @@ static const struct engine_arch archs[] = {
     },
 };
 #define ARCH_NAMES                                                                                 \
-    "llama, mistral3, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss, bert, "   \
+    "llama, mistral3, qwen2, qwen3, qwen3moe, gemma, gemma2, gemma3, phi3, starcoder2, gpt-oss, "  \
+    "bert, "                                                                                       \
     "nomic-bert"
 
 const struct engine_arch *engine_arch_find(struct slice name)

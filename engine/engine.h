@@ -41,11 +41,11 @@
  *     const float *row = engine_session_logits(session, 0);     // n_vocab numbers
  *
  * What it computes: architectures llama (Mistral, SmolLM, Mixtral...), mistral3, qwen2, qwen3,
- * qwen3moe, gemma2, gemma3, phi3, starcoder2, gpt-oss, and encoders for embeddings bert, nomic-bert
- * (docs/models.md has the table); weights F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K,
- * Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, in any mix. Formats with panels (kernels/panel.h) are
- * multiplied with 8-bit activations, one scale for 32 (nmse of the logits about 1e-4), the others
- * with float32 ones.
+ * qwen3moe, gemma, gemma2, gemma3, phi3, starcoder2, gpt-oss, and encoders for embeddings bert,
+ * nomic-bert (docs/models.md has the table); weights F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1,
+ * Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4, in any mix. Formats with panels
+ * (kernels/panel.h) are multiplied with 8-bit activations, one scale for 32 (nmse of the logits
+ * about 1e-4), the others with float32 ones.
  *
  * Errors: BAD_FILE for a file that breaks its format (the message names the field), UNSUPPORTED for
  * one that is well-formed but of a kind the engine does not compute, NO_MEMORY for one that cannot

@@ -176,6 +176,25 @@ test('logits: the size is tokens times vocabulary, all finite', async () => {
     await bad(1, /cannot|No such/, 'logits', demoModel, '--tokens', file('ids.json', '[1]'), '--out', '/nowhere/at/all');
 });
 
+test('embed: vectors of length 1, from texts, lines and token ids alike', async () => {
+    const [hello, bye] = parse(await good('embed', demoModel, 'Hello there', 'Bye'));
+    assert.deepEqual([hello.id, bye.id], [0, 1]);
+    assert.ok(Math.abs(Math.hypot(...hello.embedding) - 1) < 1e-5);
+    assert.notDeepEqual(hello.embedding, bye.embedding);
+    const input = file('texts.jsonl', lines([{ id: 'x', text: 'Hello there' }]));
+    assert.deepEqual(parse(await good('embed', demoModel, '--jsonl', input)), [{ ...hello, id: 'x' }]);
+    const { tokens } = parse(await good('tokenize', demoModel, '--jsonl', input, '--special'))[0];
+    const ids = file('embed.json', JSON.stringify(tokens));
+    const [raw] = parse(await good('embed', demoModel, '--tokens', ids, '--raw', '--pooling', 'mean'));
+    const [mean] = parse(await good('embed', demoModel, '--tokens', ids, '--pooling', 'mean'));
+    const length = Math.hypot(...raw.embedding);
+    assert.equal(raw.tokens, tokens.length);
+    mean.embedding.forEach((value, i) => assert.ok(Math.abs(value - raw.embedding[i] / length) < 1e-5));
+    await bad(2, /expected --pooling/, 'embed', demoModel, 'x', '--pooling', 'max');
+    await bad(2, /expected a model, and texts/, 'embed', demoModel);
+    await bad(1, /embeddings of at most|no tokens/, 'embed', demoModel, '');
+});
+
 test('perplexity: words in order are foreseen better than letters in disorder', async () => {
     const text = 'The coffee was great. '.repeat(40);
     const run = async (name, content) =>

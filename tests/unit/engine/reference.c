@@ -374,7 +374,8 @@ static void run_attention(struct shape *m, const struct layer *l, double *x, siz
 
 static double activated(const struct shape *m, double gate, double up)
 {
-    if (is(m, "gemma2") || is(m, "gemma3") || is(m, "starcoder2") || is(m, "bert"))
+    if (is(m, "gemma") || is(m, "gemma2") || is(m, "gemma3") || is(m, "starcoder2") ||
+        is(m, "bert"))
         return 0.5 * gate * (1 + tanh(sqrt(2 / M_PI) * (gate + 0.044715 * gate * gate * gate))) *
                up;
     if (is(m, "gpt-oss")) {
@@ -486,7 +487,7 @@ static void put_embeddings(struct shape *m, const uint32_t *tokens, double *x)
     size_t d = m->n_embd;
     const double *embd = tensor(m, "token_embd.weight"), *types = tensor(m, "token_types.weight");
     const double *positions = tensor(m, "position_embd.weight");
-    double scale = is(m, "gemma2") || is(m, "gemma3") ? sqrt((double)d) : 1;
+    double scale = is(m, "gemma") || is(m, "gemma2") || is(m, "gemma3") ? sqrt((double)d) : 1;
     for (size_t t = 0; t < m->count; t++) {
         for (size_t i = 0; i < d; i++)
             x[t * d + i] = embd[tokens[t] * d + i] * scale + (types ? types[i] : 0) +

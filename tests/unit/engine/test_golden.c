@@ -118,6 +118,7 @@ static const struct tiny_model models[] = {
      .type = 2,
      .seed = 47},
     /* Gemma. */
+    {.arch = "gemma", ODD, HEADS_10_5, .tied = true, .seed = 63},
     {.arch = "gemma2", ODD, HEADS_10_5, GEMMA, .window = 20, .seed = 48},
     {.arch = "gemma2",
      ODD,
