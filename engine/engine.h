@@ -751,7 +751,9 @@ struct engine_request {
     enum engine_overflow overflow;
     uint64_t domain;  /* cached prefixes are shared only inside one domain */
     uint64_t flow;    /* the queue takes turns between flows */
-    int32_t priority; /* higher first, before fairness; 0 = normal */
+    /* Higher first, before fairness, and in the place of a lower one that runs, which waits again
+     * and goes on where it was. 0 = normal. */
+    int32_t priority;
 };
 
 enum engine_event_type {
@@ -818,8 +820,9 @@ void engine_scheduler_free(struct engine_scheduler *sched);
 
 /* Renders and tokenizes on the caller's thread, then queues. After BASE_OK exactly one DONE or
  * ERROR comes for `*ret_id`, perhaps before submit has returned to its caller; after a failure no
- * event does. OVERLOADED: the queue is full (the message has the predicted wait). CONTEXT_LENGTH:
- * the prompt alone is too long (the message has both numbers). */
+ * event does. OVERLOADED: the queue is full (the message has the predicted wait); also as an ERROR
+ * event of one that waits, when it gave way to one more urgent or of a flow with fewer in the
+ * queue. CONTEXT_LENGTH: the prompt alone is too long (the message has both numbers). */
 enum base_err engine_scheduler_submit(struct engine_scheduler *sched,
                                       const struct engine_request *request, struct engine_sink sink,
                                       uint64_t *ret_id, struct base_error *reterr);

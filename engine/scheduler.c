@@ -320,12 +320,20 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
 }
 
 /* Under the lock. */
-static enum base_err check_queue(const struct engine_scheduler *sched, const struct engine_job *job,
+static enum base_err check_queue(struct engine_scheduler *sched, const struct engine_job *job,
                                  struct base_error *reterr)
 {
     if (sched->draining || sched->stopping)
         return base_error_set(reterr, BASE_ERR_SHUTTING_DOWN, "the engine is shutting down");
-    if (sched->waiting >= sched->queue_max)
+    struct engine_job *other = NULL;
+    if (sched->waiting - sched->leaving >= sched->queue_max)
+        other = engine_queue_crowd_out(sched, job->flow, job->priority);
+    if (other) {
+        other->crowded_out = true;
+        sched->leaving++;
+        return BASE_OK;
+    }
+    if (sched->waiting - sched->leaving >= sched->queue_max)
         return base_error_set(reterr, BASE_ERR_OVERLOADED,
                               "the model's queue is full (%u requests); the wait would be %lld ms",
                               sched->waiting, (long long)predict_ms(sched, job->prompt_count));

@@ -58,6 +58,7 @@ struct engine_job {
     int32_t priority;
     enum engine_job_state state; /* lock */
     bool cancelled, paused;      /* lock */
+    bool crowded_out;            /* lock; gives its place in the queue to another */
     bool started;                /* lock; STARTED is out */
 
     struct engine_tokens tokens; /* prompt and answer */
@@ -113,6 +114,7 @@ struct engine_scheduler {
 
     struct engine_job *jobs, **jobs_tail; /* lock */
     uint32_t waiting, running;            /* lock */
+    uint32_t leaving;                     /* lock; of those waiting, crowded out */
     uint64_t next_id;                     /* lock */
     bool draining, stopping;              /* lock */
     bool changed;                         /* lock: something for the thread to look at */
@@ -153,6 +155,11 @@ enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct eng
 
 /* The waiting job whose turn it is, or NULL. Under the lock. */
 struct engine_job *engine_queue_next(struct engine_scheduler *sched);
+
+/* Who leaves the full queue for a new job, or NULL when it must be refused: somebody less urgent,
+ * or as urgent and of a flow with at least two more in it; the last to come. Under the lock. */
+struct engine_job *engine_queue_crowd_out(struct engine_scheduler *sched, uint64_t flow,
+                                          int32_t priority);
 
 /* Puts a waiting job into a free slot, with the longest beginning of its prompt that the session
  * has already. False when there is no slot, or not enough room in the cache for its prompt now. */

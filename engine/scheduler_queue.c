@@ -85,11 +85,49 @@ struct engine_job *engine_queue_next(struct engine_scheduler *sched)
 {
     struct engine_job *best = NULL;
     for (struct engine_job *job = sched->jobs; job; job = job->next) {
-        if (job->state != ENGINE_JOB_WAITING || job->paused || should_wait(sched, job))
+        if (job->state != ENGINE_JOB_WAITING || job->paused || job->crowded_out ||
+            should_wait(sched, job))
             continue;
         if (!best || goes_before(sched, job, best))
             best = job;
     }
+    return best;
+}
+
+/* Waits, and nothing of it was computed yet. */
+static bool is_queued(const struct engine_job *job)
+{
+    return job->state == ENGINE_JOB_WAITING && !job->started && !job->crowded_out;
+}
+
+static uint32_t flow_queued(const struct engine_scheduler *sched, uint64_t flow)
+{
+    uint32_t count = 0;
+    for (const struct engine_job *job = sched->jobs; job; job = job->next)
+        count += is_queued(job) && job->flow == flow;
+    return count;
+}
+
+struct engine_job *engine_queue_crowd_out(struct engine_scheduler *sched, uint64_t flow,
+                                          int32_t priority)
+{
+    struct engine_job *best = NULL;
+    uint32_t most = 0, count = 0;
+    uint64_t counted = 0;
+    for (struct engine_job *job = sched->jobs; job; job = job->next) {
+        if (!is_queued(job) || job->priority > priority || (best && job->priority > best->priority))
+            continue;
+        if (!best || job->flow != counted) { /* neighbours are often of one flow */
+            count = flow_queued(sched, job->flow);
+            counted = job->flow;
+        }
+        if (!best || job->priority < best->priority || count >= most) {
+            best = job;
+            most = count;
+        }
+    }
+    if (best && best->priority == priority && most < flow_queued(sched, flow) + 2)
+        return NULL;
     return best;
 }
 

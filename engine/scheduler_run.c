@@ -35,8 +35,9 @@ static struct engine_job *find_dropped(struct engine_scheduler *sched, bool *ret
     pthread_mutex_lock(&sched->lock);
     struct engine_job *job = sched->jobs;
     *ret_stopping = sched->stopping;
-    while (job && !job->cancelled && !sched->stopping)
+    while (job && !job->cancelled && !job->crowded_out && !sched->stopping)
         job = job->next;
+    sched->leaving -= job && job->crowded_out ? 1 : 0;
     atomic_store(&sched->interrupt, sched->stopping);
     pthread_mutex_unlock(&sched->lock);
     return job;
@@ -51,36 +52,16 @@ static void drop_cancelled(struct engine_scheduler *sched)
             return;
         if (stopping)
             engine_job_fail(sched, job, BASE_ERR_SHUTTING_DOWN, "the engine is shutting down");
+        else if (job->crowded_out && !job->cancelled)
+            engine_job_fail(sched, job, BASE_ERR_OVERLOADED,
+                            "the model's queue is full, and this request gave way to one that is "
+                            "more urgent or whose sender has fewer in it");
         else
             engine_job_fail(sched, job, BASE_ERR_CANCELLED, "the request was cancelled");
     }
 }
 
 /* --- Admission --- */
-
-static void admit(struct engine_scheduler *sched)
-{
-    for (;;) {
-        pthread_mutex_lock(&sched->lock);
-        struct engine_job *job = engine_queue_next(sched);
-        bool admitted = job && engine_queue_admit(sched, job);
-        bool stuck = job && !admitted && sched->running == 0;
-        if (admitted) {
-            job->state = ENGINE_JOB_RUNNING;
-            sched->waiting--;
-            sched->running++;
-            sched->stats.cached_tokens += job->started ? 0 : job->usage.cached_tokens;
-        }
-        pthread_mutex_unlock(&sched->lock);
-        if (stuck)
-            engine_job_fail(sched, job, BASE_ERR_LIMIT,
-                            "the prompt does not fit into the memory for context of this model");
-        else if (!admitted)
-            return;
-        else
-            engine_job_start(sched, job);
-    }
-}
 
 /* Loses its place for the sake of others and waits again; what it has said stays. */
 static void preempt(struct engine_scheduler *sched, struct engine_job *job)
@@ -95,6 +76,49 @@ static void preempt(struct engine_scheduler *sched, struct engine_job *job)
     sched->running--;
     sched->waiting++;
     pthread_mutex_unlock(&sched->lock);
+}
+
+/* The one that must give way for a job of higher priority: of the lowest, the last to come. */
+static struct engine_job *less_urgent(const struct engine_scheduler *sched, int32_t priority)
+{
+    struct engine_job *best = NULL;
+    for (uint32_t i = 0; i < sched->slot_count; i++) {
+        struct engine_job *job = sched->slots[i].job;
+        if (!job || job->priority >= priority)
+            continue;
+        if (!best || job->priority < best->priority ||
+            (job->priority == best->priority && job->id > best->id))
+            best = job;
+    }
+    return best;
+}
+
+static void admit(struct engine_scheduler *sched)
+{
+    for (;;) {
+        pthread_mutex_lock(&sched->lock);
+        struct engine_job *job = engine_queue_next(sched);
+        bool admitted = job && engine_queue_admit(sched, job);
+        bool stuck = job && !admitted && sched->running == 0;
+        int32_t priority = job ? job->priority : INT32_MIN;
+        if (admitted) {
+            job->state = ENGINE_JOB_RUNNING;
+            sched->waiting--;
+            sched->running++;
+            sched->stats.cached_tokens += job->started ? 0 : job->usage.cached_tokens;
+        }
+        pthread_mutex_unlock(&sched->lock);
+        struct engine_job *other = admitted || stuck ? NULL : less_urgent(sched, priority);
+        if (stuck)
+            engine_job_fail(sched, job, BASE_ERR_LIMIT,
+                            "the prompt does not fit into the memory for context of this model");
+        else if (admitted)
+            engine_job_start(sched, job);
+        else if (other)
+            preempt(sched, other);
+        else
+            return;
+    }
 }
 
 /* The last to come of the others that run. */

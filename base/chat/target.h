@@ -38,8 +38,9 @@ struct target_call {
     const struct chat_request *request;
     struct slice request_id;
     struct target_deadlines deadlines;
-    uint64_t domain; /* opaque: caches are shared only within one (tenant, level) */
-    uint64_t flow;   /* opaque: fairness between tenants */
+    uint64_t domain;  /* opaque: caches are shared only within one (tenant, level) */
+    uint64_t flow;    /* opaque: fairness between tenants */
+    int32_t priority; /* engine models: higher first; 0 = normal */
     /* Upstream targets only; NULL for engine models, whose bytes never leave the process. */
     const struct policy_permit *permit;
     const struct policy_body *body;

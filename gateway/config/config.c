@@ -466,7 +466,8 @@ static void build_tenants(struct build *b, const struct file_config *file)
                                          t->models.count,
                                          t->objective_given,
                                          (enum router_objective)t->objective,
-                                         t->may_pin};
+                                         t->may_pin,
+                                         t->priority};
     }
     b->config->tenants = list;
     b->config->tenant_count = file->tenants.count;

@@ -123,7 +123,8 @@ struct config_tenant {
     size_t model_count;
     bool objective_given;
     enum router_objective objective;
-    bool may_pin; /* x-hearth-target is obeyed */
+    bool may_pin;     /* x-hearth-target is obeyed */
+    int32_t priority; /* in the queues of engine models; 0 = normal */
 };
 
 /* A sentence and what must come of it; run at every load. */

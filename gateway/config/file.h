@@ -188,6 +188,7 @@ struct file_tenant {
     int objective;
     bool objective_given;
     bool may_pin;
+    int priority;
 };
 
 struct file_config {

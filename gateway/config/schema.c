@@ -602,6 +602,13 @@ static const struct doc_type pipelines = {
 
 /* ---- tenants ---- */
 
+static const struct doc_word priority_words[] = {
+    {"low", -1, "only when nobody else waits; gives way in the middle of an answer"},
+    {"normal", 0, NULL},
+    {"high", 1, "before all others"},
+    {0}};
+static const struct doc_type priority = {
+    .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "priority", .words = priority_words};
 static const struct doc_field tenant_fields[] = {
     DOC_FIELD(struct file_tenant, name, "name", doc_type_name, .required = true,
               .doc = "as given to `hearth keys add`", .example = "interns"),
@@ -614,6 +621,8 @@ static const struct doc_field tenant_fields[] = {
               .doc = "what is least among the targets that may serve"),
     DOC_FIELD(struct file_tenant, may_pin, "may_pin", doc_type_bool, .fallback = "false",
               .doc = "x-hearth-target is obeyed; a tenant that is not listed may not either"),
+    DOC_FIELD(struct file_tenant, priority, "priority", priority, .fallback = "normal",
+              .doc = "of its requests in the queues of engine models; equals take turns"),
     {0}};
 static const struct doc_type tenant = {.kind = DOC_KIND_OBJECT,
                                        .size = sizeof(struct file_tenant),

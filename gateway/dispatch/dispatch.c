@@ -396,6 +396,7 @@ static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
     struct slice tenant = d->options.plan->who->tenant;
+    const struct config_tenant *config = d->options.plan->who->config;
     struct target_call call = {
         .loop = loop_of(d),
         .request = d->options.plan->request,
@@ -403,6 +404,7 @@ static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
         .domain =
             hash64(tenant, 1 + (uint64_t)policy_inspection_level(d->options.plan->inspection)),
         .flow = hash64(tenant, 0),
+        .priority = config ? config->priority : 0,
         .permit = a->permit,
         .body = a->body,
     };

@@ -85,6 +85,7 @@ static enum base_err submit(struct target_stream *stream, struct engine_grammar 
         request.grammar = grammar;
         request.domain = call->domain;
         request.flow = call->flow;
+        request.priority = call->priority;
         err = local_stream_submit(stream, &request, 0, stream->lane_count, reterr);
     }
     arena_free(arena);

@@ -195,6 +195,10 @@ static void check_answer(const struct client *c)
     const struct engine_request *req = &c->asked->req;
     if (c->err == BASE_ERR_CANCELLED && c->cancelled)
         return;
+    if (c->err == BASE_ERR_OVERLOADED && c->usage.output_tokens == 0 && !c->started) {
+        counts.full++; /* gave its place in the queue to another */
+        return;
+    }
     if (c->err) {
         fprintf(stderr,
                 "soak_engine: temperature %g, top_k %d, top_p %g, min_p %g, typical_p %g, "
@@ -328,8 +332,8 @@ static void ask_known(struct soaked *m, struct client *c, struct soak_request *r
     if (start(c, r)) {
         client_wait(c, UINT32_MAX);
         check_answer(c);
-        if (c->token_count != KNOWN_TOKENS ||
-            memcmp(c->tokens, known->tokens, sizeof(known->tokens)) != 0)
+        if (!c->err && (c->token_count != KNOWN_TOKENS ||
+                        memcmp(c->tokens, known->tokens, sizeof(known->tokens)) != 0))
             give_up("the answer to a known request changed", m->shape.arch);
         counts.known++;
         counts.tokens += c->usage.output_tokens;
@@ -401,7 +405,8 @@ static void live_shortly(struct soaked *m, struct client *clients, struct soak_r
     for (size_t i = 0; i < ANSWERS_MAX; i++) {
         if (there[i] && !clients[i].over)
             give_up("the end of a scheduler", "a request without its last event");
-        if (there[i] && clients[i].err && clients[i].err != BASE_ERR_SHUTTING_DOWN)
+        if (there[i] && clients[i].err && clients[i].err != BASE_ERR_SHUTTING_DOWN &&
+            clients[i].err != BASE_ERR_OVERLOADED)
             give_up("error that nobody asked for", clients[i].message);
         client_done(&clients[i]);
         soak_request_done(&requests[i]);

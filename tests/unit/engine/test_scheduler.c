@@ -458,6 +458,7 @@ static void test_turns(void **state)
     struct base_error detail;
     uint64_t id;
     assert_true(engine_scheduler_wait_ms(sched, 10) >= 0);
+    req.priority = 0; /* of a flow that has most of the queue: refused */
     assert_int_equal(
         engine_scheduler_submit(sched, &req, (struct engine_sink){on_event, NULL}, &id, &detail),
         BASE_ERR_OVERLOADED);
@@ -468,6 +469,71 @@ static void test_turns(void **state)
         assert_int_equal(clients[1 + i].started_as, others[i].want);
     engine_scheduler_free(sched);
     for (int i = 0; i < 7; i++)
+        client_done(&clients[i]);
+}
+
+/* A full queue: the last of the flow with most in it gives way to one of another, and anybody to
+ * one more urgent; what runs gives way too, and goes on afterwards as if nothing had been. */
+static void test_who_gives_way(void **state)
+{
+    (void)state;
+    struct engine_scheduler *sched = open_scheduler(CONTEXT, 1, 64, 4);
+    struct engine_request req = greedy(ANSWER);
+    req.prompt = prompt_of(2);
+    req.domain = 1;
+    int order = 0;
+    struct client *first = client_new(0);
+    first->pause_at_text = sched;
+    submit(sched, &req, first);
+    wait_texts(first, 3);
+    static const struct {
+        uint64_t flow;
+        int32_t priority;
+        enum { SERVED, CROWDED_OUT, REFUSED } fate;
+    } others[] = {{7, 0, SERVED}, {7, 0, CROWDED_OUT}, {7, 0, CROWDED_OUT}, {7, 0, CROWDED_OUT},
+                  {8, 0, SERVED}, {9, 0, SERVED},      {6, -1, REFUSED}};
+    for (size_t i = 0; i < 7; i++) {
+        struct client *c = client_new(1 + i);
+        c->order = &order;
+        req.flow = others[i].flow;
+        req.priority = others[i].priority;
+        req.prompt = prompt_of(1);
+        req.domain = 2 + i;
+        if (others[i].fate != REFUSED) {
+            submit(sched, &req, c);
+            continue;
+        }
+        struct base_error detail; /* less urgent than all that wait */
+        assert_int_equal(engine_scheduler_submit(sched, &req, (struct engine_sink){on_event, c},
+                                                 &c->id, &detail),
+                         BASE_ERR_OVERLOADED);
+    }
+    wait_end(&clients[3]);
+    wait_end(&clients[4]);
+    /* Takes a place in the queue, the second of flow 7's, and then the first's, in the middle. */
+    struct client *urgent = client_new(8);
+    urgent->order = &order;
+    req.priority = 1;
+    req.flow = 7;
+    submit(sched, &req, urgent);
+    wait_end(urgent); /* though the only place was taken by one that stands still */
+    expect_as_alone(urgent, 1, ANSWER);
+    assert_int_equal(urgent->started_as, 1);
+    engine_scheduler_resume(sched, first->id);
+    wait_end(first);
+    expect_as_alone(first, 2, ANSWER);
+    for (size_t i = 0; i < 6; i++) {
+        struct client *c = &clients[1 + i];
+        wait_end(c);
+        if (others[i].fate == CROWDED_OUT) {
+            assert_int_equal(c->error, BASE_ERR_OVERLOADED);
+            assert_int_equal(c->started, 0);
+        } else {
+            expect_as_alone(c, 1, ANSWER);
+        }
+    }
+    engine_scheduler_free(sched);
+    for (int i = 0; i < 9; i++)
         client_done(&clients[i]);
 }
 
@@ -867,6 +933,7 @@ int main(void)
         cmocka_unit_test(test_end_with_work_in_flight),
         cmocka_unit_test(test_shared_prompts),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_who_gives_way),
         cmocka_unit_test(test_context),
         cmocka_unit_test(test_stop_and_logprobs),
         cmocka_unit_test(test_bad_requests),
