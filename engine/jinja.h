@@ -19,8 +19,15 @@
  * it is rendered. Differences from Python: integers have 64 bits, upper() and lower() change ASCII
  * letters only, maps have text keys.
  *
- * tojson is that of the usual loaders (no HTML escapes, keys in their order). strftime_now() is
- * UTC.
+ * tojson is that of the usual loaders (no HTML escapes, keys in their order; indent, separators).
+ * strftime_now() is UTC. A function is defined as a name, but is no value otherwise.
+ *
+ * Not in the subset, though Jinja has it: the blocks raw, with, filter, call, block, include,
+ * import, autoescape; recursive loops, loop.changed, loop.depth; varargs; `**`, `%` on texts,
+ * lists times numbers, numbers other than decimal; the filters sum, min, max, round, format, batch,
+ * slice, groupby, truncate, center, wordcount, escape and what else is for HTML; the tests upper,
+ * lower, sameas, callable; the methods format, title, isdigit, rsplit, partition, index, rfind,
+ * ljust and the like; joiner, cycler; tojson with sort_keys or ensure_ascii.
  *
  * Every byte that comes out is known to stand in the template or to come from a value
  * (`engine_run`): strings carry that along through all operations. A value may be vouched for

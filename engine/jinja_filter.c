@@ -100,16 +100,27 @@ FILTER(filter_indent)
 
 FILTER(filter_tojson)
 {
-    if (jinja_is_true(args[0]) || jinja_is_true(args[2]) || jinja_is_true(args[3]))
+    struct jinja_json_style style = {.item = SLICE_NONE, .key = SLICE_NONE};
+    if (jinja_is_true(args[0]) || jinja_is_true(args[3]))
         return jinja_fail(run, node, BASE_ERR_UNSUPPORTED,
-                          "tojson() supports indent only, not ensure_ascii, separators, sort_keys");
+                          "tojson() supports indent and separators, not ensure_ascii, sort_keys");
+    if (jinja_is_true(args[2])) {
+        const struct engine_value *pair = jinja_count(args[2]) == 2 ? args[2].u.list->items : NULL;
+        if (args[2].type != ENGINE_VALUE_LIST || !pair || pair[0].type != ENGINE_VALUE_STRING ||
+            pair[1].type != ENGINE_VALUE_STRING)
+            return jinja_fail(run, node, BASE_ERR_BAD_REQUEST,
+                              "tojson(): separators are two texts");
+        style.item = jinja_bytes(pair[0]);
+        style.key = jinja_bytes(pair[1]);
+    }
     int64_t indent = args[1].type == ENGINE_VALUE_INT ? args[1].u.i : -1;
     if ((given(args[1]) && args[1].type != ENGINE_VALUE_NULL && indent < 0) || indent > 16)
         return jinja_fail(run, node, BASE_ERR_BAD_REQUEST,
                           "tojson() with an indent of 0 to 16 only");
     if (self.type == ENGINE_VALUE_UNDEFINED)
         return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "tojson() of an undefined value");
-    return jinja_to_json(run, node, self, (int)indent, ret);
+    style.indent = (int)indent;
+    return jinja_to_json(run, node, self, &style, ret);
 }
 
 /* --- Numbers --- */

@@ -257,8 +257,13 @@ size_t jinja_count(struct engine_value value); /* members of a list, map or name
 /* What {{ value }} prints, as a STRING. */
 enum base_err jinja_to_string(struct jinja_run *run, const struct jinja_node *node,
                               struct engine_value value, struct engine_value *ret);
+struct jinja_json_style {
+    int indent;             /* -1 = none */
+    struct slice item, key; /* what stands between items, and behind a key; absent = the usual */
+};
 enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node,
-                            struct engine_value value, int indent, struct engine_value *ret);
+                            struct engine_value value, const struct jinja_json_style *style,
+                            struct engine_value *ret);
 /* Python's repr() of a float. */
 size_t jinja_format_double(double d, char out[40]);
 

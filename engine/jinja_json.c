@@ -262,8 +262,9 @@ struct writer {
     struct jinja_run *run;
     const struct jinja_node *node;
     struct jinja_text text;
-    int indent; /* -1 = none */
-    bool json;  /* else Python's repr() */
+    int indent;             /* -1 = none */
+    struct slice item, key; /* separators */
+    bool json;              /* else Python's repr() */
 };
 
 static void put(struct writer *w, const char *text)
@@ -333,7 +334,7 @@ static enum base_err write_list(struct writer *w, struct engine_value list, int 
     put(w, tuple ? "(" : "[");
     for (size_t i = 0; i < jinja_count(list); i++) {
         if (i > 0)
-            put(w, w->indent < 0 ? ", " : ",");
+            jinja_text_add_slice(&w->text, w->item, false);
         new_line(w, depth + 1);
         enum base_err err = write_value(w, list.u.list->items[i], depth + 1);
         if (err)
@@ -350,10 +351,10 @@ static enum base_err write_map(struct writer *w, struct engine_value map, int de
     put(w, "{");
     for (size_t i = 0; i < jinja_count(map); i++) {
         if (i > 0)
-            put(w, w->indent < 0 ? ", " : ",");
+            jinja_text_add_slice(&w->text, w->item, false);
         new_line(w, depth + 1);
         enum base_err err = write_value(w, map.u.map->items[i].key, depth + 1);
-        put(w, ": ");
+        jinja_text_add_slice(&w->text, w->key, false);
         if (!err)
             err = write_value(w, map.u.map->items[i].value, depth + 1);
         if (err)
@@ -419,9 +420,16 @@ static enum base_err write_whole(struct writer *w, struct engine_value value,
 }
 
 enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node,
-                            struct engine_value value, int indent, struct engine_value *ret)
+                            struct engine_value value, const struct jinja_json_style *style,
+                            struct engine_value *ret)
 {
-    struct writer w = {.run = run, .node = node, .indent = indent, .json = true};
+    struct slice item = style->indent < 0 ? SLICE(", ") : SLICE(",");
+    struct writer w = {.run = run,
+                       .node = node,
+                       .indent = style->indent,
+                       .item = slice_is_absent(style->item) ? item : style->item,
+                       .key = slice_is_absent(style->key) ? SLICE(": ") : style->key,
+                       .json = true};
     return write_whole(&w, value, ret);
 }
 
@@ -436,7 +444,8 @@ enum base_err jinja_to_string(struct jinja_run *run, const struct jinja_node *no
         *ret = jinja_literal("");
         return BASE_OK;
     }
-    struct writer w = {.run = run, .node = node, .indent = -1};
+    struct writer w = {
+        .run = run, .node = node, .indent = -1, .item = SLICE(", "), .key = SLICE(": ")};
     enum base_err err = write_whole(&w, value, ret);
     /* Digits and words of Python's own cannot make anything up: <|image_ ~ loop.index ~ |> stays.
      */

@@ -16,8 +16,16 @@
         return BASE_OK;                                                                            \
     }
 
-TYPE_TEST(is_defined, self.type != ENGINE_VALUE_UNDEFINED)
-TYPE_TEST(is_undefined, self.type == ENGINE_VALUE_UNDEFINED)
+/* The functions are values in Jinja: templates ask whether there is a strftime_now. */
+static bool is_known(const struct jinja_node *node, struct engine_value self)
+{
+    return self.type != ENGINE_VALUE_UNDEFINED ||
+           (node->kind == JINJA_TEST && node->a && node->a->kind == JINJA_NAME &&
+            jinja_find_function(node->a->name));
+}
+
+TYPE_TEST(is_defined, is_known(node, self))
+TYPE_TEST(is_undefined, !is_known(node, self))
 TYPE_TEST(is_none, self.type == ENGINE_VALUE_NULL)
 TYPE_TEST(is_string, self.type == ENGINE_VALUE_STRING)
 TYPE_TEST(is_mapping, self.type == ENGINE_VALUE_MAP)

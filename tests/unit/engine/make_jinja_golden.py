@@ -145,6 +145,283 @@ type {{ f.name }} = (_: {{ type_of(f.parameters) }}) => any;
 }"""
 CHAT = [CHATML, HEADERS, TOOLED, MACROS]
 
+# --- Templates in the manner of the families, with what each of them asks of the language.
+
+CHANNELS = """{%- macro kind(spec, required, nullable=false) -%}
+    {%- if spec.type == "array" -%}
+        {%- if spec['items'] -%}
+            {%- if spec['items']['type'] == "string" -%}{{- "string[]" }}{%- else -%}{{- kind(spec['items'], required) + "[]" }}{%- endif -%}
+            {%- if spec.nullable %}{{- " | null" }}{%- endif -%}
+        {%- else -%}{{- "any[]" }}{%- endif -%}
+    {%- elif spec.type is defined and spec.type is iterable and spec.type is not string and spec.type is not mapping and spec.type[0] is defined -%}
+        {%- if spec.type | length > 1 -%}{{- spec.type | join(" | ") }}{%- else -%}{{- spec.type[0] }}{%- endif -%}
+    {%- elif spec.oneOf -%}
+        {%- for variant in spec.oneOf -%}
+            {{- kind(variant, required) -}}
+            {%- if variant.description %}{{- "// " + variant.description }}{%- endif -%}
+            {%- if not loop.last %}{{- " | " }}{%- endif -%}
+        {%- endfor -%}
+    {%- elif spec.type == "string" -%}
+        {%- if spec.enum -%}{{- '"' + spec.enum|join('" | "') + '"' -}}{%- else -%}{{- "string" }}{%- if nullable %}{{- " | null" }}{%- endif -%}{%- endif -%}
+    {%- elif spec.type == "object" -%}
+        {%- if spec.properties -%}
+            {{- "{\\n" }}
+            {%- for name, part in spec.properties.items() -%}
+                {{- name -}}
+                {%- if name not in (spec.required or []) -%}{{- "?" }}{%- endif -%}
+                {{- ": " }}{{ kind(part, spec.required or []) }}
+                {%- if not loop.last -%}{{- ", " }}{%- endif -%}
+            {%- endfor -%}
+            {{- "}" }}
+        {%- else -%}{{- "object" }}{%- endif -%}
+    {%- else -%}{{- spec.type or "any" }}{%- endif -%}
+{%- endmacro -%}
+{%- macro system_text() -%}
+    {%- if identity is not defined %}{%- set identity = "You are a test." %}{%- endif -%}
+    {{- identity + "\\n" }}
+    {{- "Current date: " + strftime_now("%Y-%m-%d") + "\\n\\n" }}
+    {%- if reasoning_effort is not defined %}{%- set reasoning_effort = "medium" %}{%- endif %}
+    {{- "Reasoning: " + reasoning_effort + "\\n\\n# Valid channels: analysis, commentary, final." }}
+    {%- if tools -%}{{- "\\nCalls go to 'functions'." }}{%- endif -%}
+{%- endmacro -%}
+{{- "<|start|>system<|message|>" }}{{- system_text() }}{{- "<|end|>" }}
+{%- if messages[0].role == "developer" or messages[0].role == "system" %}
+    {%- set instructions = messages[0].content %}{%- set rest = messages[1:] %}
+{%- else %}{%- set instructions = "" %}{%- set rest = messages %}{%- endif %}
+{%- if instructions or tools %}
+    {{- "<|start|>developer<|message|>" }}
+    {%- if instructions %}{{- "# Instructions\\n\\n" + instructions + "\\n\\n" }}{%- endif %}
+    {%- for tool in tools or [] %}
+        {%- set tool = tool.function %}
+        {{- "// " + tool.description + "\\ntype " + tool.name + " = " }}
+        {%- if tool.parameters and tool.parameters.properties %}
+            {{- "(_: {\\n" }}
+            {%- for name, part in tool.parameters.properties.items() %}
+                {%- if part.description %}{{- "// " + part.description + "\\n" }}{%- endif %}
+                {{- name }}{%- if name not in (tool.parameters.required or []) %}{{- "?" }}{%- endif %}{{- ": " }}
+                {{- kind(part, tool.parameters.required or []) }}
+                {%- if part.default is defined -%}
+                    {%- if part.enum %}{{- ", // default: " + part.default }}{%- else %}{{- ", // default: " + part.default|tojson }}{%- endif %}
+                {%- endif -%}
+                {%- if not loop.last %}{{- ",\\n" }}{%- else %}{{- ",\\n" }}{%- endif -%}
+            {%- endfor %}
+            {{- "}) => any;\\n\\n" }}
+        {%- else %}{{- "() => any;\\n\\n" }}{%- endif %}
+    {%- endfor %}
+    {{- "<|end|>" }}
+{%- endif %}
+{%- set last_call = namespace(name=none) %}
+{%- for message in rest -%}
+    {%- if message.role == 'assistant' -%}
+        {%- if "content" in message and message.content is string %}
+            {%- if "<|channel|>analysis<|message|>" in message.content %}{{- raise_exception("channels belong elsewhere") }}{%- endif %}
+        {%- endif %}
+        {%- if "tool_calls" in message %}
+            {%- set future = namespace(found=false) %}
+            {%- for later in rest[loop.index:] %}
+                {%- if later.role == 'assistant' and "tool_calls" not in later %}{%- set future.found = true %}{%- endif %}
+            {%- endfor %}
+            {%- set call = message.tool_calls[0] %}{%- if call.function %}{%- set call = call.function %}{%- endif %}
+            {%- if not future.found %}{{- "(open)" }}{%- endif %}
+            {{- "<|start|>assistant to=functions." + call.name + "<|channel|>commentary " }}
+            {{- (call.content_type if call.content_type is defined else "json") + "<|message|>" }}{{- call.arguments|tojson }}{{- "<|call|>" }}
+            {%- set last_call.name = call.name %}
+        {%- elif loop.last and not add_generation_prompt %}{{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|return|>" }}
+        {%- else %}{{- "<|start|>assistant<|channel|>final<|message|>" + message.content + "<|end|>" }}
+            {%- set last_call.name = none %}
+        {%- endif %}
+    {%- elif message.role == 'tool' -%}
+        {%- if last_call.name is none %}{{- raise_exception("a result without a call") }}{%- endif %}
+        {{- "<|start|>functions." + last_call.name + " to=assistant<|channel|>commentary<|message|>" + message.content|tojson + "<|end|>" }}
+    {%- elif message.role == 'user' -%}{{- "<|start|>user<|message|>" + message.content + "<|end|>" }}
+    {%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|start|>assistant{%- endif -%}"""
+BRACKETS = """{%- if messages[0]["role"] == "system" %}
+    {%- set system_message = messages[0]["content"] %}
+    {%- set loop_messages = messages[1:] %}
+{%- else %}
+    {%- set loop_messages = messages %}
+{%- endif %}
+{%- if not tools is defined %}{%- set tools = none %}{%- endif %}
+{%- set user_messages = loop_messages | selectattr("role", "equalto", "user") | list %}
+{%- set ns = namespace() %}
+{%- set ns.index = 0 %}
+{%- for message in loop_messages %}
+    {%- if not (message.role == "tool" or message.role == "tool_results" or (message.tool_calls is defined and message.tool_calls is not none)) %}
+        {%- if (message["role"] == "user") != (ns.index % 2 == 0) %}{{- raise_exception("roles must alternate") }}{%- endif %}
+        {%- set ns.index = ns.index + 1 %}
+    {%- endif %}
+{%- endfor %}
+{{- bos_token }}
+{%- for message in loop_messages %}
+    {%- if message["role"] == "user" %}
+        {%- if tools is not none and (message == user_messages[-1]) %}
+            {{- "[AVAILABLE_TOOLS] [" }}
+            {%- for tool in tools %}
+                {%- set tool = tool.function %}
+                {{- '{"type": "function", "function": {' }}
+                {%- for key, val in tool.items() if key != "return" %}
+                    {%- if val is string %}{{- '"' + key + '": "' + val + '"' }}
+                    {%- else %}{{- '"' + key + '": ' + val|tojson }}{%- endif %}
+                    {%- if not loop.last %}{{- ", " }}{%- endif %}
+                {%- endfor %}
+                {{- "}}" }}
+                {%- if not loop.last %}{{- ", " }}{%- else %}{{- "]" }}{%- endif %}
+            {%- endfor %}
+            {{- "[/AVAILABLE_TOOLS]" }}
+        {%- endif %}
+        {%- if loop.last and system_message is defined %}{{- "[INST] " + system_message + "\\n\\n" + message["content"] + "[/INST]" }}
+        {%- else %}{{- "[INST] " + message["content"] + "[/INST]" }}{%- endif %}
+    {%- elif message.tool_calls is defined and message.tool_calls is not none %}
+        {{- "[TOOL_CALLS] [" }}
+        {%- for tool_call in message.tool_calls %}
+            {%- set out = tool_call.function|tojson %}
+            {{- out[:-1] }}
+            {%- if not tool_call.id is defined or tool_call.id|length != 2 %}{{- raise_exception("ids have two characters") }}{%- endif %}
+            {{- ', "id": "' + tool_call.id + '"}' }}
+            {%- if not loop.last %}{{- ", " }}{%- else %}{{- "]" + eos_token }}{%- endif %}
+        {%- endfor %}
+    {%- elif message["role"] == "assistant" %}{{- " " + message["content"]|trim + eos_token }}
+    {%- elif message["role"] == "tool_results" or message["role"] == "tool" %}
+        {%- if message.content is defined and message.content.content is defined %}{%- set content = message.content.content %}{%- else %}{%- set content = message.content %}{%- endif %}
+        {{- '[TOOL_RESULTS] {"content": ' + content|string + ", " + '"call_id": "' + message.tool_call_id + '"}[/TOOL_RESULTS]' }}
+    {%- else %}{{- raise_exception("unknown role") }}{%- endif %}
+{%- endfor %}"""
+PYTHON_TAG = """{{- bos_token }}
+{%- if custom_tools is defined %}{%- set tools = custom_tools %}{%- endif %}
+{%- if not tools_in_user_message is defined %}{%- set tools_in_user_message = true %}{%- endif %}
+{%- if not date_string is defined %}
+    {%- if strftime_now is defined %}{%- set date_string = strftime_now("%d %b %Y") %}{%- else %}{%- set date_string = "26 Jul 2024" %}{%- endif %}
+{%- endif %}
+{%- if not tools is defined %}{%- set tools = none %}{%- endif %}
+{%- if messages[0]['role'] == 'system' %}{%- set system_message = messages[0]['content']|trim %}{%- set messages = messages[1:] %}{%- else %}{%- set system_message = "" %}{%- endif %}
+{{- "<|h|>system<|/h|>\\n\\n" }}
+{%- if tools is not none %}{{- "Environment: ipython\\n" }}{%- endif %}
+{{- "Today Date: " + date_string + "\\n\\n" }}{{- system_message }}{{- "<|eot|>" }}
+{%- if tools_in_user_message and not tools is none %}
+    {%- if messages | length != 0 %}{%- set first = messages[0]['content']|trim %}{%- set messages = messages[1:] %}
+    {%- else %}{{- raise_exception("there is no first message") }}{%- endif %}
+    {{- '<|h|>user<|/h|>\\n\\n' -}}
+    {{- 'Respond in the format {"name": function name, "parameters": dictionary}. ' }}
+    {%- for t in tools %}{{- t | tojson(indent=4) }}{{- "\\n\\n" }}{%- endfor %}
+    {{- first + "<|eot|>"}}
+{%- endif %}
+{%- for message in messages %}
+    {%- if not (message.role == 'ipython' or message.role == 'tool' or 'tool_calls' in message) %}
+        {{- '<|h|>' + message['role'] + '<|/h|>\\n\\n'+ message['content'] | trim + '<|eot|>' }}
+    {%- elif 'tool_calls' in message %}
+        {%- if not message.tool_calls|length == 1 %}{{- raise_exception("one call at a time") }}{%- endif %}
+        {%- set tool_call = message.tool_calls[0].function %}
+        {%- if builtin_tools is defined and tool_call.name in builtin_tools %}
+            {{- "<|python_tag|>" + tool_call.name + ".call(" }}
+            {%- for arg_name, arg_val in tool_call.arguments | items %}{{- arg_name + '="' ~ arg_val ~ '"' }}{%- if not loop.last %}{{- ", " }}{%- endif %}{%- endfor %}
+            {{- ")" }}
+        {%- else %}
+            {{- '{"name": "' + tool_call.name + '", ' }}{{- '"parameters": ' }}{{- tool_call.arguments | tojson }}{{- "}" }}
+        {%- endif %}
+        {{- "<|eot|>" }}
+    {%- elif message.role == "tool" or message.role == "ipython" %}
+        {{- "<|h|>ipython<|/h|>\\n\\n" }}
+        {%- if message.content is mapping or message.content is iterable %}{{- message.content | tojson }}{%- else %}{{- message.content }}{%- endif %}
+        {{- "<|eot|>" }}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|h|>assistant<|/h|>\\n\\n' }}{%- endif %}"""
+PYTHON_TYPES = """{%- macro python_type(spec) %}
+{%- set basic = {"string": "str", "number": "float", "integer": "int", "boolean": "bool"} %}
+{%- if basic[spec.type] is defined %}{{- basic[spec.type] }}
+{%- elif spec.type == "array" %}{{- "list[" + python_type(spec|items) + "]" }}
+{%- elif spec.type == "object" %}{%- if spec.additionalProperties is defined %}{{- "dict[str, " + python_type(spec.additionalProperties) + ']' }}{%- else %}{{- "dict" }}{%- endif %}
+{%- elif spec.type is iterable and spec.type is not string %}{{- "Union[" }}{%- for t in spec.type %}{{- python_type({"type": t}) }}{%- if not loop.last %}{{- "," }}{%- endif %}{%- endfor %}{{- "]" }}
+{%- else %}{{- "Any" }}{%- endif %}
+{%- endmacro %}
+{{- bos_token }}{{- "<|im_start|>system\\n<tools> " }}
+{%- for tool in tools %}
+    {%- if tool.function is defined %}{%- set tool = tool.function %}{%- endif %}
+    {{- '{"type": "function", "function": ' }}{{- '{"name": "' + tool.name + '", ' }}
+    {{- '"description": "' + tool.name + '(' }}
+    {%- for name, fields in tool.parameters.properties|items %}
+        {{- name + ": " + python_type(fields) }}{%- if not loop.last %}{{- ", " }}{%- endif %}
+    {%- endfor %}
+    {{- ")" }}{%- if tool.return is defined %}{{- " -> " + python_type(tool.return) }}{%- endif %}
+    {{- " - " + tool.description + "\\n\\n" }}
+    {%- for name, fields in tool.parameters.properties|items %}
+        {%- if loop.first %}{{- "    Args:\\n" }}{%- endif %}
+        {{- "        " + name + "(" + python_type(fields) + "): " + (fields.description|default('-'))|trim }}
+    {%- endfor %}
+    {{- '", "parameters": ' }}
+    {%- if tool.parameters.properties | length == 0 %}{{- "{}" }}{%- else %}{{- tool.parameters|tojson }}{%- endif %}
+    {{- "}" }}{%- if not loop.last %}{{- "\\n" }}{%- endif %}
+{%- endfor %}
+{{- " </tools><|im_end|>\\n" }}
+{%- for message in messages %}
+    {%- if message.role == "user" or message.role == "system" or (message.role == "assistant" and message.tool_calls is not defined) %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>' + '\\n' }}
+    {%- elif message.role == "assistant" %}
+        {{- '<|im_start|>' + message.role }}
+        {%- for tool_call in message.tool_calls %}
+            {{- '\\n<tool_call>\\n' }}{%- if tool_call.function is defined %}{%- set tool_call = tool_call.function %}{%- endif %}
+            {{- '{' }}{{- '"name": "' }}{{- tool_call.name }}{{- '"' }}
+            {%- if tool_call.arguments is defined %}{{- ', ' }}{{- '"arguments": ' }}{{- tool_call.arguments|tojson }}{%- endif %}
+            {{- '}' }}{{- '\\n</tool_call>' }}
+        {%- endfor %}
+        {{- '<|im_end|>\\n' }}
+    {%- elif message.role == "tool" %}
+        {%- if loop.previtem and loop.previtem.role != "tool" %}{{- '<|im_start|>tool\\n' }}{%- endif %}
+        {{- '<tool_response>\\n' }}{{- message.content }}{%- if not loop.last %}{{- '\\n</tool_response>\\n' }}{%- else %}{{- '\\n</tool_response>' }}{%- endif %}
+        {%- if not loop.last and loop.nextitem.role != "tool" %}{{- '<|im_end|>' }}{%- elif loop.last %}{{- '<|im_end|>' }}{%- endif %}
+    {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"""
+TURNS = """{{ bos_token }}
+{%- if messages[0]['role'] == 'system' -%}
+    {%- if messages[0]['content'] is string -%}{%- set first_user_prefix = messages[0]['content'] + '\n\n' -%}
+    {%- else -%}{%- set first_user_prefix = messages[0]['content'][0]['text'] + '\n\n' -%}{%- endif -%}
+    {%- set loop_messages = messages[1:] -%}
+{%- else -%}{%- set first_user_prefix = "" -%}{%- set loop_messages = messages -%}{%- endif -%}
+{%- for message in loop_messages -%}
+    {%- if (message['role'] == 'assistant') -%}{%- set role = "model" -%}{%- else -%}{%- set role = message['role'] -%}{%- endif -%}
+    {{ '<start_of_turn>' + role + '\n' + (first_user_prefix if loop.first else "") }}
+    {%- if message['content'] is string -%}{{ message['content'] | trim }}
+    {%- elif message['content'] is iterable -%}
+        {%- for item in message['content'] -%}{%- if item['type'] == 'text' -%}{{ item['text'] | trim }}{%- endif -%}{%- endfor -%}
+    {%- else -%}{{ raise_exception("content of an unknown type") }}{%- endif -%}
+    {{ '<end_of_turn>\n' }}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{'<start_of_turn>model\n'}}{%- endif -%}"""
+SPLIT = """{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}
+{% set ns = namespace(is_first=false, is_tool=false, is_output_first=true, system_prompt='') %}
+{%- for message in messages %}{%- if message['role'] == 'system' %}{% set ns.system_prompt = message['content'] %}{%- endif %}{%- endfor %}
+{{ bos_token }}{{ ns.system_prompt }}
+{%- for message in messages %}
+{%- if message['role'] == 'user' %}{%- set ns.is_tool = false -%}{{ '<User>' + message['content'] }}{%- endif %}
+{%- if message['role'] == 'assistant' and message['content'] is none %}
+{%- set ns.is_tool = false -%}
+{%- for tool in message['tool_calls'] %}
+{%- if not ns.is_first %}{{ '<Assistant><calls>' + tool['type'] + '<sep>' + tool['function']['name'] + '\\n' + '```json' + '\\n' + tool['function']['arguments']|tojson(separators=(',', ':')) + '\\n' + '```' }}{%- set ns.is_first = true -%}
+{%- else %}{{ '\\n' + tool['function']['name'] }}{%- endif %}
+{%- endfor %}{{ '</calls>' }}
+{%- endif %}
+{%- if message['role'] == 'assistant' and message['content'] is not none %}
+{%- if ns.is_tool %}{{ '</outputs>' + message['content'] + eos_token }}{%- set ns.is_tool = false -%}
+{%- else %}{% set content = message['content'] %}{% if '</think>' in content %}{% set content = content.split('</think>')[-1] %}{% endif %}{{ '<Assistant>' + content + eos_token }}{%- endif %}
+{%- endif %}
+{%- if message['role'] == 'tool' %}{%- set ns.is_tool = true -%}
+{%- if ns.is_output_first %}{{ '<outputs>' + message['content'] }}{%- set ns.is_output_first = false %}{%- else %}{{ '\\n' + message['content'] }}{%- endif %}
+{%- endif %}
+{%- endfor -%}
+{% if ns.is_tool %}{{ '</outputs>' }}{% endif %}{% if add_generation_prompt and not ns.is_tool %}{{ '<Assistant><think>\\n' }}{% endif %}"""
+FAMILIES = [CHANNELS, BRACKETS, PYTHON_TAG, PYTHON_TYPES, TURNS, SPLIT]
+RICH_TOOLS = TOOLS + [{"type": "function", "function": {"name": "book", "description": "Book \u00e9", "parameters": {
+    "type": "object", "properties": {"when": {"type": ["string", "null"], "description": "day"}, "tags": {"type": "array",
+        "items": {"type": "string"}, "nullable": True}, "kind": {"oneOf": [{"type": "string", "enum": ["a", "b"]},
+        {"type": "integer", "description": "code"}]}, "size": {"type": "string", "enum": ["s", "l"], "default": "s"},
+        "who": {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "number"}}, "required": ["name"]}},
+    "required": ["when", "who"]}}}, {"type": "function", "function": {"name": "now", "description": "Time", "parameters":
+    {"type": "object", "properties": {}}}}]
+PARTS = [{"role": "user", "content": [{"type": "text", "text": " look "}, {"type": "image"}]}, {"role": "assistant", "content": "ok"}]
+
 SMALL = r"""
 a{# c #}b
 {# a comment alone #}
@@ -216,6 +493,7 @@ a {%- if true -%} b {%- endif -%} c
 ---
 {{ v | tojson }}
 {{ v | tojson(indent=2) }}
+{{ v | tojson(separators=(',', ':'), ensure_ascii=false) }}{{ v.a | tojson(separators=[' ; ', '='], indent=1) }}
 {{ [] | tojson(indent=2) }}{{ {} | tojson }}{{ 'é"\\\n\t/<>&\'' | tojson }}{{ 1.0 | tojson }}{{ none | tojson }}{{ true | tojson }}
 ---
 {{ v }}|{{ ['it\'s', "q\"", 'a\nb\\'] }}|{{ [none, true, 1.5, {'k': 'v'}] }}|{{ none }}|{{ true }}|{{ missing }}|
@@ -225,6 +503,8 @@ a {%- if true -%} b {%- endif -%} c
 {% if x is not defined %}{% set x = 'def' %}{% endif %}{{ x }}{% if s and l|length > 2 %}yes{% elif s %}no{% else %}never{% endif %}{% if false %}a{% elif false %}b{% elif true %}c{% elif true %}d{% endif %}
 ---
 {% generation %}said{% endgeneration %}|{{ "\x41\u00e9\t\\d\'" }}|{{ 'a' "b" }}|{{ '{{ not a tag }}' }}{{ {'a': {'b': 1}}['a']['b'] }}{{{'x': 2}.x}}
+---
+{{ strftime_now is defined }}{{ range is undefined }}{{ raise_exception is not defined }}{{ d.range is defined }}{{ [missing] | select('defined') | list | length }}
 ---
 {{ strftime_now('%Y-%m-%d') }}{{ dict(a=1, b='x') }}{{ [1] + [2] }}{{ d | items | list }}{{ (l | length) + 1 }}{{ l | length + 1 }}{{ 'a' + 'b' | upper }}
 ---
@@ -296,6 +576,11 @@ def cases():
             for prompt in (True, False):
                 yield template, {"messages": messages, "add_generation_prompt": prompt, "tools": TOOLS,
                                  "bos_token": "<s>", "eos_token": "</s>"}
+    for template in FAMILIES:
+        for messages in (MESSAGES, MESSAGES[1:], CALLS, CALLS[:3], PARTS):
+            for tools in (RICH_TOOLS, None):
+                yield template, {"messages": messages, "add_generation_prompt": tools is None or len(messages) != 2,
+                                 "tools": tools, "bos_token": "<s>", "eos_token": "</s>", "reasoning_effort": "high"}
     for template in SMALL[1:].split("---\n"):
         yield template, VARS
     yield "line\r\nother\rthird\n", {}
