@@ -1,8 +1,8 @@
 /*
  * Panels with AVX2, included by avx2.c: a vector is one step of eight rows. maddubs multiplies
  * unsigned codes by signed inputs and adds pairs in 16 bits; how many steps such a sum can hold
- * depends on the bits of a code. Codes of 8 bits are taken as magnitude and sign. `bits`, `scales`,
- * `zero` are constants after inlining.
+ * depends on the bits of a code. Codes of 8 bits are taken as magnitude and sign. `type` is
+ * constant once inlined.
  */
 #define STEP_BYTES 64
 
@@ -83,20 +83,41 @@ INLINE __m256i panel_shift(__m256i v, int by)
     return by >= 0 ? _mm256_slli_epi16(v, by) : _mm256_srli_epi16(v, -by);
 }
 
-/* Codes of one step of eight rows; 8 bits: signed. */
-INLINE __m256i panel_step(const uint8_t *codes, unsigned bits, size_t i)
+INLINE bool panel_signed(struct engine_panel_type type)
 {
+    return type.bits == 8 || type.levels;
+}
+
+/* Codes of one step of eight rows; signed ones for 8 bits and levels. */
+INLINE __m256i panel_step(const uint8_t *codes, struct engine_panel_type type, size_t i)
+{
+    const unsigned bits = type.bits;
+    const uint8_t *plane = codes;
+    __m256i v = _mm256_setzero_si256(), h;
     if (bits == 8)
         return _mm256_xor_si256(panel_load(codes + i * STEP_BYTES), _mm256_set1_epi8((char)0x80));
-    __m256i v = panel_load(codes + i % 4 * STEP_BYTES);
-    v = _mm256_and_si256(panel_shift(v, i < 4 ? 0 : -4), _mm256_set1_epi8(15));
-    if (bits == 5) {
-        __m256i h = panel_shift(panel_load(codes + 4 * STEP_BYTES), 4 - (int)i);
-        v = _mm256_or_si256(v, _mm256_and_si256(h, _mm256_set1_epi8(16)));
+    if (bits >= 4) {
+        v = panel_shift(panel_load(plane + i % 4 * STEP_BYTES), i < 4 ? 0 : -4);
+        v = _mm256_and_si256(v, _mm256_set1_epi8(15));
+        plane += (size_t)4 * STEP_BYTES;
     }
     if (bits == 6) {
-        __m256i h = panel_shift(panel_load(codes + (4 + i / 4) * STEP_BYTES), 4 - (int)(i % 4) * 2);
+        h = panel_shift(panel_load(plane + i / 4 * STEP_BYTES), 4 - (int)(i % 4) * 2);
         v = _mm256_or_si256(v, _mm256_and_si256(h, _mm256_set1_epi8(48)));
+    }
+    if (bits < 4) {
+        h = panel_shift(panel_load(plane + i / 4 * STEP_BYTES), (int)(i % 4) * -2);
+        v = _mm256_and_si256(h, _mm256_set1_epi8(3));
+        plane += (size_t)2 * STEP_BYTES;
+    }
+    if (bits == 5 || bits == 3) {
+        int to = bits == 5 ? 4 : 2;
+        h = panel_shift(panel_load(plane), to - (int)i);
+        v = _mm256_or_si256(v, _mm256_and_si256(h, _mm256_set1_epi8((char)(1 << to))));
+    }
+    if (type.levels) {
+        __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)type.levels);
+        v = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(levels), v);
     }
     return v;
 }
@@ -109,27 +130,27 @@ INLINE __m256i panel_input(const int8_t *q)
 }
 
 /* Sums of pairs, in 16 bits. */
-INLINE __m256i panel_pairs(__m256i w, __m256i x, unsigned bits)
+INLINE __m256i panel_pairs(__m256i w, __m256i x, struct engine_panel_type type)
 {
-    if (bits == 8)
+    if (panel_signed(type))
         return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
     return _mm256_maddubs_epi16(w, x);
 }
 
 /* Steps `from` to `end` - 1 of eight rows against `tokens` tokens, added to dots. Token t's step i
  * stands at x + i * step_bytes + t * 4. */
-INLINE void panel_dots(const uint8_t *codes, unsigned bits, size_t from, size_t end,
+INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from, size_t end,
                        const int8_t *x, size_t step_bytes, size_t tokens, __m256i *dots)
 {
     /* most steps whose pairs fit: 2 * 127 * (2^bits - 1) each, 32767 all */
-    const size_t fit = bits == 4 ? 8 : bits == 5 ? 4 : bits == 6 ? 2 : 1;
+    const size_t fit = panel_signed(type) ? 1 : type.bits == 6 ? 2 : type.bits == 5 ? 4 : 8;
     const __m256i ones = _mm256_set1_epi16(1);
     for (size_t i = from; i < end; i += fit) {
         __m256i pairs[4];
         for (size_t j = 0; j < fit && i + j < end; j++) {
-            __m256i w = panel_step(codes, bits, i + j);
+            __m256i w = panel_step(codes, type, i + j);
             for (size_t t = 0; t < tokens; t++) {
-                __m256i p = panel_pairs(w, panel_input(x + (i + j) * step_bytes + t * 4), bits);
+                __m256i p = panel_pairs(w, panel_input(x + (i + j) * step_bytes + t * 4), type);
                 pairs[t] = j == 0 ? p : _mm256_add_epi16(pairs[t], p);
             }
         }
@@ -149,32 +170,50 @@ INLINE V panel_bytes(const uint8_t *p, bool is_signed)
     return _mm256_cvtepi32_ps(is_signed ? _mm256_cvtepi8_epi32(v) : _mm256_cvtepu8_epi32(v));
 }
 
-/* Scales of a block for eight rows from `row`: of its first and second sixteen columns (the same
- * but for K16), and mins. */
-INLINE void panel_scales(const uint8_t *header, const uint8_t *scales,
-                         enum engine_panel_scales kind, size_t row, V *first, V *second, V *min)
+/* Scales and mins of a block for eight rows, of its first and second sixteen columns; but for K16
+ * and K16_MIN the second scale and the first min are those of the whole block. */
+struct panel_scales {
+    V scale[2], min[2];
+};
+
+INLINE struct panel_scales panel_scales(const uint8_t *header, const uint8_t *scales,
+                                        enum engine_panel_scales kind, size_t row)
 {
-    *min = v_zero();
+    struct panel_scales s;
+    s.min[0] = s.min[1] = v_zero();
     if (kind == ENGINE_PANEL_K32) {
-        *first = *second = v_mul(panel_halves(header + row * 2), panel_bytes(scales + row, false));
-        *min = v_mul(panel_halves(header + 32 + row * 2), panel_bytes(scales + 16 + row, false));
-        *min = v_sub(v_zero(), *min);
+        s.scale[1] = v_mul(panel_halves(header + row * 2), panel_bytes(scales + row, false));
+        s.min[0] =
+            v_mul(panel_halves(header + 32 + row * 2), panel_bytes(scales + 16 + row, false));
+        s.min[0] = v_sub(v_zero(), s.min[0]);
     } else if (kind == ENGINE_PANEL_K16) {
         V d = v_load((const float *)(const void *)header + row);
-        *first = v_mul(d, panel_bytes(scales + row, true));
-        *second = v_mul(d, panel_bytes(scales + 16 + row, true));
+        for (size_t h = 0; h < 2; h++)
+            s.scale[h] = v_mul(d, panel_bytes(scales + h * 16 + row, true));
+    } else if (kind == ENGINE_PANEL_K16_MIN) {
+        for (size_t h = 0; h < 2; h++) {
+            __m256i both = _mm256_cvtepu8_epi32(
+                _mm_loadl_epi64((const __m128i *)(const void *)(scales + h * 16 + row)));
+            V scale = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(15)));
+            V min = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 4));
+            s.scale[h] = v_mul(panel_halves(header + row * 2), scale);
+            s.min[h] = v_sub(v_zero(), v_mul(panel_halves(header + 32 + row * 2), min));
+        }
+    } else if (kind == ENGINE_PANEL_BF16) {
+        s.scale[1] = v_load_bf16((const uint16_t *)(const void *)scales + row);
     } else {
-        *first = *second = panel_halves(scales + row * 2);
+        s.scale[1] = panel_halves(scales + row * 2);
         if (kind == ENGINE_PANEL_HALF_MIN)
-            *min = panel_halves(scales + 32 + row * 2);
+            s.min[0] = panel_halves(scales + 32 + row * 2);
     }
+    return s;
 }
 
 INLINE __m256i panel_start(int32_t shift, unsigned zero)
 {
     if (zero == 0 || zero == 128) /* 8 bits are signed here */
         return _mm256_setzero_si256();
-    return _mm256_set1_epi32(shift * (int32_t)(zero / 8));
+    return _mm256_set1_epi32(shift / 8 * (int32_t)zero);
 }
 
 INLINE V panel_scaled(V acc, __m256i dots, float d, V scale)
@@ -190,29 +229,32 @@ struct panel_sums {
 
 /* One block of eight rows from `row` against `tokens` tokens. */
 INLINE void panel_block(const uint8_t *panel, struct engine_panel_place at, size_t row,
-                        unsigned bits, unsigned zero, enum engine_panel_scales kind,
-                        const int8_t *q, size_t step_bytes, struct panel_sums x, size_t tokens,
-                        V *acc)
+                        struct engine_panel_type type, const int8_t *q, size_t step_bytes,
+                        struct panel_sums x, size_t tokens, V *acc)
 {
     const uint8_t *codes = panel + at.codes + row * 4;
-    bool halves = kind == ENGINE_PANEL_K16;
+    bool halves = type.scales >= ENGINE_PANEL_K16;
     __m256i dots[4];
-    V first, second, min;
-    panel_scales(panel + at.header, panel + at.scales, kind, row, &first, &second, &min);
+    const struct panel_scales s =
+        panel_scales(panel + at.header, panel + at.scales, type.scales, row);
     for (size_t t = 0; t < tokens; t++)
-        dots[t] = panel_start(halves ? x.low[t] : x.shift[t], zero);
-    panel_dots(codes, bits, 0, halves ? 4 : 8, q, step_bytes, tokens, dots);
+        dots[t] = panel_start(halves ? x.low[t] : x.shift[t], type.zero);
+    panel_dots(codes, type, 0, halves ? 4 : 8, q, step_bytes, tokens, dots);
     if (halves) {
         for (size_t t = 0; t < tokens; t++) {
-            acc[t] = panel_scaled(acc[t], dots[t], x.d[t], first);
-            dots[t] = panel_start(x.high[t], zero);
+            acc[t] = panel_scaled(acc[t], dots[t], x.d[t], s.scale[0]);
+            dots[t] = panel_start(x.high[t], type.zero);
         }
-        panel_dots(codes, bits, 4, 8, q, step_bytes, tokens, dots);
+        panel_dots(codes, type, 4, 8, q, step_bytes, tokens, dots);
     }
     for (size_t t = 0; t < tokens; t++) {
-        acc[t] = panel_scaled(acc[t], dots[t], x.d[t], second);
-        if (zero == 0)
-            acc[t] = v_fma(min, v_set(x.sum[t]), acc[t]);
+        acc[t] = panel_scaled(acc[t], dots[t], x.d[t], s.scale[1]);
+        if (type.scales == ENGINE_PANEL_K16_MIN) {
+            acc[t] = v_fma(s.min[0], v_set(x.d[t] * -0.125F * (float)x.low[t]), acc[t]);
+            acc[t] = v_fma(s.min[1], v_set(x.d[t] * -0.125F * (float)x.high[t]), acc[t]);
+        } else if (type.zero == 0) {
+            acc[t] = v_fma(s.min[0], v_set(x.sum[t]), acc[t]);
+        }
     }
 }
 
@@ -226,18 +268,17 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t t
 }
 
 /* One panel against one token, both halves at once: memory is read once, in order. */
-INLINE void panel_single(const struct engine_panel_job *job, size_t panel, unsigned bits,
-                         unsigned zero, enum engine_panel_scales kind)
+INLINE void panel_single(const struct engine_panel_job *job, size_t panel,
+                         struct engine_panel_type type)
 {
-    const struct engine_panel_layout layout = {.bits = (uint8_t)bits, .scales = kind};
     const uint8_t *weights = job->panels + panel * job->panel_bytes;
     const struct engine_act1 *x = job->x;
     V acc[2] = {v_zero(), v_zero()};
     for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++, x++) {
-        const struct engine_panel_place at = engine_panel_place(&layout, b);
+        const struct engine_panel_place at = engine_panel_place(type, b);
         const struct panel_sums sums = {&x->d, &x->sum, &x->shift, &x->low, &x->high};
         for (size_t h = 0; h < 2; h++)
-            panel_block(weights, at, h * VW, bits, zero, kind, x->q, 4, sums, 1, &acc[h]);
+            panel_block(weights, at, h * VW, type, x->q, 4, sums, 1, &acc[h]);
     }
     panel_store(job, panel * ENGINE_PANEL_ROWS, 0, acc[0]);
     panel_store(job, panel * ENGINE_PANEL_ROWS + VW, 0, acc[1]);
@@ -245,47 +286,41 @@ INLINE void panel_single(const struct engine_panel_job *job, size_t panel, unsig
 
 /* Eight rows of a panel against four tokens. */
 INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t row, size_t quad,
-                       unsigned bits, unsigned zero, enum engine_panel_scales kind)
+                       struct engine_panel_type type)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
-    const struct engine_panel_layout layout = {.bits = (uint8_t)bits, .scales = kind};
     const uint8_t *weights = job->panels + panel * job->panel_bytes;
     const struct engine_act4 *x = (const struct engine_act4 *)job->x + quad * blocks;
     V acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
     for (size_t b = 0; b < blocks; b++, x++) {
-        const struct engine_panel_place at = engine_panel_place(&layout, b);
+        const struct engine_panel_place at = engine_panel_place(type, b);
         const struct panel_sums sums = {x->d, x->sum, x->shift, x->low, x->high};
-        panel_block(weights, at, row, bits, zero, kind, x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
+        panel_block(weights, at, row, type, x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
     }
     for (size_t t = 0; t < 4 && quad * 4 + t < job->tokens; t++)
         panel_store(job, panel * ENGINE_PANEL_ROWS + row, quad * 4 + t, acc[t]);
 }
 
 INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
-                         unsigned bits, unsigned zero, enum engine_panel_scales kind)
+                         struct engine_panel_type type)
 {
     for (; panel < end; panel++) {
         if (!job->quads) {
-            panel_single(job, panel, bits, zero, kind);
+            panel_single(job, panel, type);
             continue;
         }
         for (size_t quad = 0; quad < (job->tokens + 3) / 4; quad++) {
-            panel_tile(job, panel, 0, quad, bits, zero, kind);
-            panel_tile(job, panel, VW, quad, bits, zero, kind);
+            panel_tile(job, panel, 0, quad, type);
+            panel_tile(job, panel, VW, quad, type);
         }
     }
 }
 
-#define PANELS(name, bits, zero, kind)                                                             \
+#define PANELS(name, bits, zero, kind, levels)                                                     \
     static void panels_##name(const struct engine_panel_job *job, size_t panel, size_t end)        \
     {                                                                                              \
-        panel_matmul(job, panel, end, bits, zero, kind);                                           \
+        const struct engine_panel_type type = {bits, zero, ENGINE_PANEL_##kind, levels};           \
+        panel_matmul(job, panel, end, type);                                                       \
     }
-PANELS(q8_0, 8, 128, ENGINE_PANEL_HALF)
-PANELS(q4_0, 4, 8, ENGINE_PANEL_HALF)
-PANELS(q4_1, 4, 0, ENGINE_PANEL_HALF_MIN)
-PANELS(q5_0, 5, 16, ENGINE_PANEL_HALF)
-PANELS(q5_1, 5, 0, ENGINE_PANEL_HALF_MIN)
-PANELS(q4_k, 4, 0, ENGINE_PANEL_K32)
-PANELS(q5_k, 5, 0, ENGINE_PANEL_K32)
-PANELS(q6_k, 6, 32, ENGINE_PANEL_K16)
+ENGINE_PANEL_TYPES(PANELS)
+#define PANELS_ENTRY(name, ...) [ENGINE_FORMAT_##name] = panels_##name,

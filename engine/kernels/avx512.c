@@ -98,17 +98,7 @@ const struct engine_kernels engine_kernels_avx512 = {
             [ENGINE_FORMAT_BF16] = matmul_bf16,
         },
     .matmul_any = matmul_any,
-    .panels =
-        {
-            [ENGINE_FORMAT_Q8_0] = panels_q8_0,
-            [ENGINE_FORMAT_Q4_0] = panels_q4_0,
-            [ENGINE_FORMAT_Q4_1] = panels_q4_1,
-            [ENGINE_FORMAT_Q5_0] = panels_q5_0,
-            [ENGINE_FORMAT_Q5_1] = panels_q5_1,
-            [ENGINE_FORMAT_Q4_K] = panels_q4_k,
-            [ENGINE_FORMAT_Q5_K] = panels_q5_k,
-            [ENGINE_FORMAT_Q6_K] = panels_q6_k,
-        },
+    .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},
     .pack_one = pack_one,
     .pack_four = pack_four,
     .rms_norm = rms_norm,

@@ -1,7 +1,6 @@
 /*
  * Panels with AVX-512 VNNI, included by avx512.c: a vector is one step of sixteen rows, a register
- * tile sixteen rows by up to twelve tokens. `bits`, `zero`, `kind` and `quads` are constants once
- * inlined.
+ * tile sixteen rows by up to twelve tokens. `type` and `quads` are constants once inlined.
  */
 #define STEP_BYTES 64
 #define MAX_QUADS 3
@@ -83,21 +82,47 @@ INLINE __m512i panel_shift(__m512i v, int by)
     }
 }
 
-/* Codes of one step. The loads of steps i and i + 4 are the same vector. */
-INLINE __m512i panel_step(const uint8_t *codes, unsigned bits, size_t i)
+INLINE __m512i panel_load(const uint8_t *p, size_t vector)
 {
+    return _mm512_load_si512(p + vector * STEP_BYTES);
+}
+
+/* Codes of one step. The loads of steps i and i + 4 are the same vector. */
+INLINE __m512i panel_step(const uint8_t *codes, struct engine_panel_type type, size_t i)
+{
+    const unsigned bits = type.bits;
+    const uint8_t *plane = codes;
+    __m512i v = _mm512_setzero_si512(), h;
     if (bits == 8)
-        return _mm512_load_si512(codes + i * STEP_BYTES);
-    __m512i v = _mm512_load_si512(codes + i % 4 * STEP_BYTES);
-    v = _mm512_and_si512(panel_shift(v, i < 4 ? 0 : -4), _mm512_set1_epi8(15));
-    if (bits == 5) { /* v | (h & 16) */
-        __m512i h = panel_shift(_mm512_load_si512(codes + 4 * STEP_BYTES), 4 - (int)i);
-        v = _mm512_ternarylogic_epi32(v, h, _mm512_set1_epi8(16), 0xF8);
+        return panel_load(codes, i);
+    if (bits >= 4) {
+        v = panel_shift(panel_load(plane, i % 4), i < 4 ? 0 : -4);
+        v = _mm512_and_si512(v, _mm512_set1_epi8(15));
+        plane += (size_t)4 * STEP_BYTES;
     }
     if (bits == 6) { /* v | (h & 48) */
-        __m512i h = _mm512_load_si512(codes + (4 + i / 4) * STEP_BYTES);
-        h = panel_shift(h, 4 - (int)(i % 4) * 2);
+        h = panel_shift(panel_load(plane, i / 4), 4 - (int)(i % 4) * 2);
         v = _mm512_ternarylogic_epi32(v, h, _mm512_set1_epi8(48), 0xF8);
+    }
+    if (bits < 4) {
+        h = panel_load(plane, i / 4);
+        h = i % 4 == 3 ? _mm512_srli_epi16(h, 6) : panel_shift(h, (int)(i % 4) * -2);
+        v = _mm512_and_si512(h, _mm512_set1_epi8(3));
+        plane += (size_t)2 * STEP_BYTES;
+    }
+    if (bits == 5) { /* v | (h & 16) */
+        h = panel_shift(panel_load(plane, 0), 4 - (int)i);
+        v = _mm512_ternarylogic_epi32(v, h, _mm512_set1_epi8(16), 0xF8);
+    }
+    if (bits == 3) { /* v | (h & 4); step 7 goes five down */
+        h = panel_load(plane, 0);
+        h = i == 7 ? _mm512_srli_epi16(h, 5) : panel_shift(h, 2 - (int)i);
+        v = _mm512_ternarylogic_epi32(v, h, _mm512_set1_epi8(4), 0xF8);
+    }
+    if (type.levels) {
+        __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)type.levels);
+        levels = _mm_xor_si128(levels, _mm_set1_epi8((char)0x80));
+        v = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(levels), v);
     }
     return v;
 }
@@ -120,43 +145,60 @@ struct panel_at {
 
 /* The first block of the pair that starts with block b, at *p, which goes on behind the pair. Code
  * for both blocks of a pair in line is what lets memory be read at its full speed. */
-INLINE struct panel_at panel_first(const uint8_t **p, size_t b, unsigned bits,
-                                   enum engine_panel_scales kind, const uint8_t *header)
+INLINE struct panel_at panel_first(const uint8_t **p, size_t b, struct engine_panel_type type,
+                                   const uint8_t *header)
 {
-    if (ENGINE_PANEL_HEADER(kind) > 0 && b % (2 * ENGINE_PANEL_GROUP_PAIRS) == 0) {
+    if (ENGINE_PANEL_HEADER(type.scales) > 0 && b % (2 * ENGINE_PANEL_GROUP_PAIRS) == 0) {
         header = *p;
-        *p += ENGINE_PANEL_HEADER(kind);
+        *p += ENGINE_PANEL_HEADER(type.scales);
     }
     const uint8_t *start = *p;
-    *p += ENGINE_PANEL_PAIR(kind, bits);
-    return (struct panel_at){header, start, start + ENGINE_PANEL_PAIR_SCALES(kind)};
+    *p += ENGINE_PANEL_PAIR(type.scales, type.bits);
+    return (struct panel_at){header, start, start + ENGINE_PANEL_PAIR_SCALES(type.scales)};
 }
 
-INLINE struct panel_at panel_second(struct panel_at at, unsigned bits,
-                                    enum engine_panel_scales kind)
+INLINE struct panel_at panel_second(struct panel_at at, struct engine_panel_type type)
 {
-    return (struct panel_at){at.header, at.scales + ENGINE_PANEL_PAIR_SCALES(kind) / 2,
-                             at.codes + bits * STEP_BYTES};
+    return (struct panel_at){at.header, at.scales + ENGINE_PANEL_PAIR_SCALES(type.scales) / 2,
+                             at.codes + type.bits * STEP_BYTES};
 }
 
-/* Scales of a block, for its first and second sixteen columns (the same but for K16), and mins. */
-INLINE void panel_scales(struct panel_at at, enum engine_panel_scales kind, V *first, V *second,
-                         V *min)
+/* Scales and mins of a block, of its first and second sixteen columns; but for K16 and K16_MIN the
+ * second scale and the first min are those of the whole block. */
+struct panel_scales {
+    V scale[2], min[2];
+};
+
+INLINE struct panel_scales panel_scales(struct panel_at at, enum engine_panel_scales kind)
 {
-    *min = v_zero();
+    struct panel_scales s;
+    s.min[0] = s.min[1] = v_zero();
     if (kind == ENGINE_PANEL_K32) {
-        *first = *second = v_mul(panel_halves(at.header), panel_bytes(at.scales, false));
-        *min = _mm512_fnmadd_ps(panel_halves(at.header + 32), panel_bytes(at.scales + 16, false),
-                                v_zero());
+        s.scale[1] = v_mul(panel_halves(at.header), panel_bytes(at.scales, false));
+        s.min[0] = v_sub(v_zero(),
+                         v_mul(panel_halves(at.header + 32), panel_bytes(at.scales + 16, false)));
     } else if (kind == ENGINE_PANEL_K16) {
         V d = v_load((const float *)(const void *)at.header);
-        *first = v_mul(d, panel_bytes(at.scales, true));
-        *second = v_mul(d, panel_bytes(at.scales + 16, true));
+        for (size_t h = 0; h < 2; h++)
+            s.scale[h] = v_mul(d, panel_bytes(at.scales + h * 16, true));
+    } else if (kind == ENGINE_PANEL_K16_MIN) {
+        const __m512i low = _mm512_set1_epi32(15);
+        for (size_t h = 0; h < 2; h++) {
+            __m512i both = _mm512_cvtepu8_epi32(
+                _mm_load_si128((const __m128i *)(const void *)(at.scales + h * 16)));
+            V min = _mm512_cvtepi32_ps(_mm512_srli_epi32(both, 4));
+            s.scale[h] =
+                v_mul(panel_halves(at.header), _mm512_cvtepi32_ps(_mm512_and_si512(both, low)));
+            s.min[h] = v_sub(v_zero(), v_mul(panel_halves(at.header + 32), min));
+        }
+    } else if (kind == ENGINE_PANEL_BF16) {
+        s.scale[1] = v_load_bf16((const uint16_t *)(const void *)at.scales);
     } else {
-        *first = *second = panel_halves(at.scales);
+        s.scale[1] = panel_halves(at.scales);
         if (kind == ENGINE_PANEL_HALF_MIN)
-            *min = panel_halves(at.scales + 32);
+            s.min[0] = panel_halves(at.scales + 32);
     }
+    return s;
 }
 
 /* -8 times a sum of inputs, times zero / 8: where a dot product of codes starts. */
@@ -165,10 +207,18 @@ INLINE __m512i panel_start(int32_t shift, unsigned zero)
     if (zero == 0)
         return _mm512_setzero_si512();
     __m512i v = _mm512_set1_epi32(shift);
-    return zero == 8    ? v
-           : zero == 16 ? _mm512_slli_epi32(v, 1)
-           : zero == 32 ? _mm512_slli_epi32(v, 2)
-                        : _mm512_slli_epi32(v, 4);
+    switch (zero) {
+    case 4:
+        return _mm512_srai_epi32(v, 1);
+    case 8:
+        return v;
+    case 16:
+        return _mm512_slli_epi32(v, 1);
+    case 32:
+        return _mm512_slli_epi32(v, 2);
+    default:
+        return _mm512_slli_epi32(v, 4);
+    }
 }
 
 INLINE int32_t panel_quad_step(const int8_t *q)
@@ -180,12 +230,17 @@ INLINE int32_t panel_quad_step(const int8_t *q)
 
 /* A block of `quads` times four tokens; steps from `from`, in the order that shares loads when all
  * eight are asked for. */
-INLINE void panel_dots(const uint8_t *codes, unsigned bits, size_t from, size_t count,
-                       const struct engine_act4 *const *x, size_t quads, __m512i *dots)
+INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from,
+                       size_t count, const struct engine_act4 *const *x, size_t quads,
+                       __m512i *dots)
 {
+    /* Said aloud: a compiler that finds this too long makes a loop of it, at two thirds of the
+     * speed. */
+#pragma GCC unroll 8
     for (size_t i = 0; i < count; i++) {
         size_t step = count == 8 ? i / 2 + i % 2 * 4 : from + i;
-        __m512i w = panel_step(codes, bits, step);
+        __m512i w = panel_step(codes, type, step);
+#pragma GCC unroll 12
         for (size_t t = 0; t < quads * 4; t++)
             dots[t] = _mm512_dpbusd_epi32(
                 dots[t], w, _mm512_set1_epi32(panel_quad_step(x[t / 4]->q[step][t % 4])));
@@ -197,92 +252,98 @@ INLINE V panel_scaled(V acc, __m512i dots, float d, V scale)
     return v_fma(v_mul(_mm512_cvtepi32_ps(dots), v_set(d)), scale, acc);
 }
 
+/* Mins times the sums of inputs; those of halves are given as -8 times theirs. */
+INLINE V panel_mins(V acc, struct engine_panel_type type, const struct panel_scales *s, float d,
+                    float sum, int32_t low, int32_t high)
+{
+    if (type.scales != ENGINE_PANEL_K16_MIN)
+        return v_fma(s->min[0], v_set(sum), acc);
+    acc = v_fma(s->min[0], v_set(d * -0.125F * (float)low), acc);
+    return v_fma(s->min[1], v_set(d * -0.125F * (float)high), acc);
+}
+
 /* One block against up to twelve tokens. */
-INLINE void panel_block(struct panel_at at, unsigned bits, unsigned zero,
-                        enum engine_panel_scales kind, const struct engine_act4 *in,
-                        size_t quad_blocks, size_t quads, V *acc)
+INLINE void panel_block(struct panel_at at, struct engine_panel_type type,
+                        const struct engine_act4 *in, size_t quad_blocks, size_t quads, V *acc)
 {
     const struct engine_act4 *x[MAX_QUADS];
     for (size_t i = 0; i < quads; i++)
         x[i] = in + i * quad_blocks;
-    const bool halves = kind == ENGINE_PANEL_K16;
+    const bool halves = type.scales >= ENGINE_PANEL_K16;
     __m512i dots[MAX_QUADS * 4];
-    V first, second, min;
     for (size_t t = 0; t < quads * 4; t++)
-        dots[t] = panel_start(halves ? x[t / 4]->low[t % 4] : x[t / 4]->shift[t % 4], zero);
-    panel_dots(at.codes, bits, 0, halves ? 4 : 8, x, quads, dots);
-    panel_scales(at, kind, &first, &second, &min);
+        dots[t] = panel_start(halves ? x[t / 4]->low[t % 4] : x[t / 4]->shift[t % 4], type.zero);
+    panel_dots(at.codes, type, 0, halves ? 4 : 8, x, quads, dots);
+    const struct panel_scales s = panel_scales(at, type.scales);
     if (halves) {
         for (size_t t = 0; t < quads * 4; t++) {
-            acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], first);
-            dots[t] = panel_start(x[t / 4]->high[t % 4], zero);
+            acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], s.scale[0]);
+            dots[t] = panel_start(x[t / 4]->high[t % 4], type.zero);
         }
-        panel_dots(at.codes, bits, 4, 4, x, quads, dots);
+        panel_dots(at.codes, type, 4, 4, x, quads, dots);
     }
     for (size_t t = 0; t < quads * 4; t++) {
-        acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], second);
-        if (zero == 0)
-            acc[t] = v_fma(min, v_set(x[t / 4]->sum[t % 4]), acc[t]);
+        acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], s.scale[1]);
+        if (type.zero == 0)
+            acc[t] = panel_mins(acc[t], type, &s, x[t / 4]->d[t % 4], x[t / 4]->sum[t % 4],
+                                x[t / 4]->low[t % 4], x[t / 4]->high[t % 4]);
     }
 }
 
 /* One panel against up to twelve tokens. */
-INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel, unsigned bits,
-                       unsigned zero, enum engine_panel_scales kind, const struct engine_act4 *in,
-                       size_t quads, V *acc)
+INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel,
+                       struct engine_panel_type type, const struct engine_act4 *in, size_t quads,
+                       V *acc)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
     struct panel_at at = {0};
     for (size_t t = 0; t < quads * 4; t++)
         acc[t] = v_zero();
     for (size_t b = 0; b < blocks; b += 2) {
-        at = panel_first(&panel, b, bits, kind, at.header);
-        panel_block(at, bits, zero, kind, in + b, blocks, quads, acc);
+        at = panel_first(&panel, b, type, at.header);
+        panel_block(at, type, in + b, blocks, quads, acc);
         if (b + 1 < blocks)
-            panel_block(panel_second(at, bits, kind), bits, zero, kind, in + b + 1, blocks, quads,
-                        acc);
+            panel_block(panel_second(at, type), type, in + b + 1, blocks, quads, acc);
     }
 }
 
 /* One block against one token: the same sums, in the same order. */
-INLINE V panel_block_single(struct panel_at at, unsigned bits, unsigned zero,
-                            enum engine_panel_scales kind, const struct engine_act1 *x, V acc)
+INLINE V panel_block_single(struct panel_at at, struct engine_panel_type type,
+                            const struct engine_act1 *x, V acc)
 {
-    const bool halves = kind == ENGINE_PANEL_K16;
-    __m512i low = panel_start(halves ? x->low : x->shift, zero);
-    __m512i high = halves ? panel_start(x->high, zero) : _mm512_setzero_si512();
-    V first, second, min;
+    const bool halves = type.scales >= ENGINE_PANEL_K16;
+    __m512i low = panel_start(halves ? x->low : x->shift, type.zero);
+    __m512i high = halves ? panel_start(x->high, type.zero) : _mm512_setzero_si512();
     for (size_t i = 0; i < 4; i++) {
-        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, bits, i),
+        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i),
                                   _mm512_set1_epi32(panel_quad_step(x->q + i * 4)));
-        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, bits, i + 4),
+        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4),
                                    _mm512_set1_epi32(panel_quad_step(x->q + 16 + i * 4)));
     }
-    panel_scales(at, kind, &first, &second, &min);
+    const struct panel_scales s = panel_scales(at, type.scales);
     if (halves)
-        acc = panel_scaled(acc, low, x->d, first);
+        acc = panel_scaled(acc, low, x->d, s.scale[0]);
     else
         high = _mm512_add_epi32(low, high);
-    acc = panel_scaled(acc, high, x->d, second);
-    if (zero == 0)
-        acc = v_fma(min, v_set(x->sum), acc);
+    acc = panel_scaled(acc, high, x->d, s.scale[1]);
+    if (type.zero == 0)
+        acc = panel_mins(acc, type, &s, x->d, x->sum, x->low, x->high);
     return acc;
 }
 
 /* One panel against one token. No prefetching: the hardware does it better. */
-INLINE V panel_single(const struct engine_panel_job *job, const uint8_t *panel, unsigned bits,
-                      unsigned zero, enum engine_panel_scales kind)
+INLINE V panel_single(const struct engine_panel_job *job, const uint8_t *panel,
+                      struct engine_panel_type type)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
     const struct engine_act1 *x = job->x;
     struct panel_at at = {0};
     V acc = v_zero();
     for (size_t b = 0; b < blocks; b += 2) {
-        at = panel_first(&panel, b, bits, kind, at.header);
-        acc = panel_block_single(at, bits, zero, kind, x + b, acc);
+        at = panel_first(&panel, b, type, at.header);
+        acc = panel_block_single(at, type, x + b, acc);
         if (b + 1 < blocks)
-            acc =
-                panel_block_single(panel_second(at, bits, kind), bits, zero, kind, x + b + 1, acc);
+            acc = panel_block_single(panel_second(at, type), type, x + b + 1, acc);
     }
     return acc;
 }
@@ -299,15 +360,15 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t panel, size_t
 }
 
 INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
-                         unsigned bits, unsigned zero, enum engine_panel_scales kind)
+                         struct engine_panel_type type)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK, quads = (job->tokens + 3) / 4;
-    const size_t most = bits == 5 ? 2 : MAX_QUADS; /* as registers hold */
+    const size_t most = type.bits == 5 ? 2 : MAX_QUADS; /* as registers hold */
     V acc[MAX_QUADS * 4];
     for (; panel < end; panel++) {
         const uint8_t *p = job->panels + panel * job->panel_bytes;
         if (!job->quads) {
-            acc[0] = panel_single(job, p, bits, zero, kind);
+            acc[0] = panel_single(job, p, type);
             panel_store(job, panel, 0, 1, acc);
             continue;
         }
@@ -315,27 +376,22 @@ INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_
             const struct engine_act4 *x = (const struct engine_act4 *)job->x + q * blocks;
             size_t count = quads - q < most ? quads - q : most;
             if (count == 3)
-                panel_tile(job, p, bits, zero, kind, x, 3, acc);
+                panel_tile(job, p, type, x, 3, acc);
             else if (count == 2)
-                panel_tile(job, p, bits, zero, kind, x, 2, acc);
+                panel_tile(job, p, type, x, 2, acc);
             else
-                panel_tile(job, p, bits, zero, kind, x, 1, acc);
+                panel_tile(job, p, type, x, 1, acc);
             panel_store(job, panel, q * 4, count * 4, acc);
             q += count;
         }
     }
 }
 
-#define PANELS(name, bits, zero, kind)                                                             \
+#define PANELS(name, bits, zero, kind, levels)                                                     \
     static void panels_##name(const struct engine_panel_job *job, size_t panel, size_t end)        \
     {                                                                                              \
-        panel_matmul(job, panel, end, bits, zero, kind);                                           \
+        const struct engine_panel_type type = {bits, zero, ENGINE_PANEL_##kind, levels};           \
+        panel_matmul(job, panel, end, type);                                                       \
     }
-PANELS(q8_0, 8, 128, ENGINE_PANEL_HALF)
-PANELS(q4_0, 4, 8, ENGINE_PANEL_HALF)
-PANELS(q4_1, 4, 0, ENGINE_PANEL_HALF_MIN)
-PANELS(q5_0, 5, 16, ENGINE_PANEL_HALF)
-PANELS(q5_1, 5, 0, ENGINE_PANEL_HALF_MIN)
-PANELS(q4_k, 4, 0, ENGINE_PANEL_K32)
-PANELS(q5_k, 5, 0, ENGINE_PANEL_K32)
-PANELS(q6_k, 6, 32, ENGINE_PANEL_K16)
+ENGINE_PANEL_TYPES(PANELS)
+#define PANELS_ENTRY(name, ...) [ENGINE_FORMAT_##name] = panels_##name,

@@ -44,87 +44,199 @@ static void fifths(const uint8_t *qh, uint32_t *steps)
         steps[i] |= spread(bits >> 4 * i & 15) << 4;
 }
 
-static void codes_q4_0(const uint8_t *block, size_t part, uint32_t *steps)
+/* Bits `at` and up of each of 32 bytes. */
+static void field(const uint8_t *bytes, size_t at, uint32_t mask, unsigned to, uint32_t *steps)
 {
-    (void)part;
-    nibbles(block + offsetof(struct engine_q4_0, qs), steps);
+    for (size_t i = 0; i < 8; i++)
+        steps[i] |= (load(bytes + 4 * i) >> at & mask) << to;
 }
 
-static void codes_q4_1(const uint8_t *block, size_t part, uint32_t *steps)
+#define CODES(name) static void codes_##name(const uint8_t *block, size_t part, uint32_t *steps)
+#define SCALES(name)                                                                               \
+    static void scales_##name(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
+#define AT(type, member) (block + offsetof(struct type, member))
+
+static uint16_t half(const uint8_t *p)
 {
-    (void)part;
-    nibbles(block + offsetof(struct engine_q4_1, qs), steps);
+    uint16_t v;
+    memcpy(&v, p, sizeof(v));
+    return v;
 }
 
-static void codes_q5_0(const uint8_t *block, size_t part, uint32_t *steps)
+/* Of types whose blocks have 32 numbers and begin with their scale. */
+static void first_half(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
 {
     (void)part;
-    nibbles(block + offsetof(struct engine_q5_0, qs), steps);
-    fifths(block + offsetof(struct engine_q5_0, qh), steps);
+    ret->d = half(block);
 }
 
-static void codes_q5_1(const uint8_t *block, size_t part, uint32_t *steps)
+static void first_halves(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
 {
     (void)part;
-    nibbles(block + offsetof(struct engine_q5_1, qs), steps);
-    fifths(block + offsetof(struct engine_q5_1, qh), steps);
+    ret->d = half(block);
+    ret->m = half(block + 2);
 }
 
-static void codes_q8_0(const uint8_t *block, size_t part, uint32_t *steps)
+CODES(Q8_0)
 {
     (void)part;
     for (size_t i = 0; i < 8; i++)
-        steps[i] = load(block + offsetof(struct engine_q8_0, qs) + 4 * i) ^ UINT32_C(0x80808080);
+        steps[i] = load(AT(engine_q8_0, qs) + 4 * i) ^ UINT32_C(0x80808080);
 }
+#define scales_Q8_0 first_half
 
-static void codes_q4_k(const uint8_t *block, size_t part, uint32_t *steps)
+CODES(Q4_0)
 {
-    const uint8_t *qs = block + offsetof(struct engine_q4_k, qs) + part / 2 * 32;
-    for (size_t i = 0; i < 8; i++)
-        steps[i] = load(qs + 4 * i) >> part % 2 * 4 & LOW_NIBBLES;
+    (void)part;
+    nibbles(AT(engine_q4_0, qs), steps);
 }
+#define scales_Q4_0 first_half
+#define codes_IQ4_NL codes_Q4_0
+#define scales_IQ4_NL first_half
 
-static void codes_q5_k(const uint8_t *block, size_t part, uint32_t *steps)
+CODES(Q4_1)
 {
-    const uint8_t *qs = block + offsetof(struct engine_q5_k, qs) + part / 2 * 32;
-    const uint8_t *qh = block + offsetof(struct engine_q5_k, qh);
-    for (size_t i = 0; i < 8; i++)
-        steps[i] = (load(qs + 4 * i) >> part % 2 * 4 & LOW_NIBBLES) |
-                   (load(qh + 4 * i) >> part & LOW_BITS) << 4;
+    (void)part;
+    nibbles(AT(engine_q4_1, qs), steps);
 }
+#define scales_Q4_1 first_halves
 
-static void codes_q6_k(const uint8_t *block, size_t part, uint32_t *steps)
+CODES(Q5_0)
 {
-    const uint8_t *ql = block + part / 4 * 64 + part % 2 * 32;
-    const uint8_t *qh = block + offsetof(struct engine_q6_k, qh) + part / 4 * 32;
-    for (size_t i = 0; i < 8; i++)
-        steps[i] = (load(ql + 4 * i) >> part % 4 / 2 * 4 & LOW_NIBBLES) |
-                   (load(qh + 4 * i) >> part % 4 * 2 & LOW_PAIRS) << 4;
+    (void)part;
+    nibbles(AT(engine_q5_0, qs), steps);
+    fifths(AT(engine_q5_0, qh), steps);
+}
+#define scales_Q5_0 first_half
+
+CODES(Q5_1)
+{
+    (void)part;
+    nibbles(AT(engine_q5_1, qs), steps);
+    fifths(AT(engine_q5_1, qh), steps);
+}
+#define scales_Q5_1 first_halves
+
+CODES(Q4_K)
+{
+    memset(steps, 0, 32);
+    field(AT(engine_q4_k, qs) + part / 2 * 32, part % 2 * 4, LOW_NIBBLES, 0, steps);
 }
 
-static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {
-    [ENGINE_FORMAT_Q8_0] = {ENGINE_FORMAT_Q8_0, 8, 128, ENGINE_PANEL_HALF, codes_q8_0, 0, 0},
-    [ENGINE_FORMAT_Q4_0] = {ENGINE_FORMAT_Q4_0, 4, 8, ENGINE_PANEL_HALF, codes_q4_0, 0, 0},
-    [ENGINE_FORMAT_Q4_1] = {ENGINE_FORMAT_Q4_1, 4, 0, ENGINE_PANEL_HALF_MIN, codes_q4_1, 0, 2},
-    [ENGINE_FORMAT_Q5_0] = {ENGINE_FORMAT_Q5_0, 5, 16, ENGINE_PANEL_HALF, codes_q5_0, 0, 0},
-    [ENGINE_FORMAT_Q5_1] = {ENGINE_FORMAT_Q5_1, 5, 0, ENGINE_PANEL_HALF_MIN, codes_q5_1, 0, 2},
-    [ENGINE_FORMAT_Q4_K] = {ENGINE_FORMAT_Q4_K, 4, 0, ENGINE_PANEL_K32, codes_q4_k, 0, 2},
-    [ENGINE_FORMAT_Q5_K] = {ENGINE_FORMAT_Q5_K, 5, 0, ENGINE_PANEL_K32, codes_q5_k, 0, 2},
-    [ENGINE_FORMAT_Q6_K] = {ENGINE_FORMAT_Q6_K, 6, 32, ENGINE_PANEL_K16, codes_q6_k,
-                            offsetof(struct engine_q6_k, d), 0},
-};
+/* Scale and min of part j: 6 bits each, the first four parts' in the low bits of bytes 0 to 7, the
+ * others' split between nibbles of the last bytes and the two top bits of the first. */
+SCALES(Q4_K)
+{
+    const uint8_t *s = AT(engine_q4_k, scales);
+    size_t j = part;
+    ret->d = half(block);
+    ret->m = half(block + 2);
+    ret->s[0] = (uint8_t)(j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4);
+    ret->s[1] = (uint8_t)(j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4);
+}
+
+CODES(Q5_K)
+{
+    memset(steps, 0, 32);
+    field(AT(engine_q5_k, qs) + part / 2 * 32, part % 2 * 4, LOW_NIBBLES, 0, steps);
+    field(AT(engine_q5_k, qh), part, LOW_BITS, 4, steps);
+}
+#define scales_Q5_K scales_Q4_K
+_Static_assert(offsetof(struct engine_q4_k, scales) == offsetof(struct engine_q5_k, scales),
+               "scales_Q4_K() takes both");
+
+CODES(Q6_K)
+{
+    memset(steps, 0, 32);
+    field(AT(engine_q6_k, ql) + part / 4 * 64 + part % 2 * 32, part % 4 / 2 * 4, LOW_NIBBLES, 0,
+          steps);
+    field(AT(engine_q6_k, qh) + part / 4 * 32, part % 4 * 2, LOW_PAIRS, 4, steps);
+}
+
+SCALES(Q6_K)
+{
+    ret->d = half(AT(engine_q6_k, d));
+    memcpy(ret->s, AT(engine_q6_k, scales) + part * 2, 2);
+}
+
+CODES(Q2_K)
+{
+    memset(steps, 0, 32);
+    field(AT(engine_q2_k, qs) + part / 4 * 32, part % 4 * 2, LOW_PAIRS, 0, steps);
+}
+
+SCALES(Q2_K)
+{
+    ret->d = half(AT(engine_q2_k, d));
+    ret->m = half(AT(engine_q2_k, dmin));
+    memcpy(ret->s, AT(engine_q2_k, scales) + part * 2, 2);
+}
+
+CODES(Q3_K)
+{
+    memset(steps, 0, 32);
+    field(AT(engine_q3_k, qs) + part / 4 * 32, part % 4 * 2, LOW_PAIRS, 0, steps);
+    field(AT(engine_q3_k, hmask), part, LOW_BITS, 2, steps);
+}
+
+SCALES(Q3_K)
+{
+    const uint8_t *s = AT(engine_q3_k, scales);
+    ret->d = half(AT(engine_q3_k, d));
+    for (size_t h = 0; h < 2; h++) {
+        size_t i = part * 2 + h;
+        int low = s[i % 8] >> (i / 8 * 4) & 15, top = s[8 + i % 4] >> (i / 4 * 2) & 3;
+        ret->s[h] = (uint8_t)((low | top << 4) - 32);
+    }
+}
+
+CODES(IQ4_XS)
+{
+    nibbles(AT(engine_iq4_xs, qs) + part * 16, steps);
+}
+
+SCALES(IQ4_XS)
+{
+    int low = AT(engine_iq4_xs, scales_l)[part / 2] >> (part % 2 * 4) & 15;
+    int top = half(AT(engine_iq4_xs, scales_h)) >> (part * 2) & 3;
+    ret->d = half(block);
+    ret->s[0] = ret->s[1] = (uint8_t)((low | top << 4) - 32);
+}
+
+CODES(MXFP4)
+{
+    (void)part;
+    nibbles(AT(engine_mxfp4, qs), steps);
+}
+
+/* 2^(e - 128), half of the scale, for levels that are twice the number; a subnormal below e = 2. */
+SCALES(MXFP4)
+{
+    unsigned e = *AT(engine_mxfp4, e);
+    (void)part;
+    ret->d = (uint16_t)(e < 2 ? 0x20U << e : (e - 1) << 7);
+}
+
+#define LAYOUT(name, bits_, zero_, kind_, levels_)                                                 \
+    [ENGINE_FORMAT_##name] = {                                                                     \
+        .format = ENGINE_FORMAT_##name,                                                            \
+        .type = {bits_, zero_, ENGINE_PANEL_##kind_, levels_},                                     \
+        .codes = codes_##name,                                                                     \
+        .scales = scales_##name,                                                                   \
+    },
+static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {ENGINE_PANEL_TYPES(LAYOUT)};
 
 const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format)
 {
-    return layouts[format].bits ? &layouts[format] : NULL;
+    return layouts[format].codes ? &layouts[format] : NULL;
 }
 
 size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols)
 {
     size_t pairs = (cols / ENGINE_PANEL_BLOCK + 1) / 2;
     size_t headers = (pairs + ENGINE_PANEL_GROUP_PAIRS - 1) / ENGINE_PANEL_GROUP_PAIRS;
-    return pairs * ENGINE_PANEL_PAIR(layout->scales, layout->bits) +
-           headers * ENGINE_PANEL_HEADER(layout->scales);
+    return pairs * ENGINE_PANEL_PAIR(layout->type.scales, layout->type.bits) +
+           headers * ENGINE_PANEL_HEADER(layout->type.scales);
 }
 
 /* --- packing -------------------------------------------------------------------------------- */
@@ -187,72 +299,49 @@ static void get_codes(unsigned bits, const uint8_t *in, uint32_t *steps)
         steps[i] |= (load(in) >> i & LOW_BITS) << low;
 }
 
-/* Scale and min of part j: 6 bits each, the first four parts' in the low bits of bytes 0 to 7, the
- * others' split between nibbles of the last bytes and the two top bits of the first. */
-static void part_scales(const uint8_t *s, size_t j, uint8_t *scale, uint8_t *min)
+/* One row's scales; the header with the first block of a group. */
+static void put_scales(enum engine_panel_scales kind, const struct engine_panel_scale *s,
+                       uint8_t *header, uint8_t *scales, size_t row)
 {
-    *scale = (uint8_t)(j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4);
-    *min = (uint8_t)(j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4);
-}
-
-/* One row's scales: a header for each block of the file where there are headers, and those of
- * `part` of it. */
-static void put_header(const struct engine_panel_layout *l, const uint8_t *block, uint8_t *out,
-                       size_t row)
-{
-    if (l->scales == ENGINE_PANEL_K32) {
-        memcpy(out + row * 2, block + l->d_at, 2);
-        memcpy(out + ROWS * 2 + row * 2, block + l->m_at, 2);
-    } else if (l->scales == ENGINE_PANEL_K16) {
-        uint16_t half;
-        memcpy(&half, block + l->d_at, sizeof(half));
-        float d = engine_half_to_float(half);
-        memcpy(out + row * 4, &d, sizeof(d));
-    }
-}
-
-static void put_scales(const struct engine_panel_layout *l, const uint8_t *block, size_t part,
-                       uint8_t *out, size_t row)
-{
-    switch (l->scales) {
-    case ENGINE_PANEL_HALF_MIN:
-        memcpy(out + ROWS * 2 + row * 2, block + l->m_at, 2);
-        memcpy(out + row * 2, block + l->d_at, 2);
+    float d = engine_half_to_float(s->d);
+    switch (kind) {
+    case ENGINE_PANEL_K16:
+        memcpy(header + row * 4, &d, sizeof(d));
         break;
     case ENGINE_PANEL_K32:
-        part_scales(block + offsetof(struct engine_q4_k, scales), part, out + row,
-                    out + ROWS + row);
+    case ENGINE_PANEL_K16_MIN:
+        memcpy(header + row * 2, &s->d, 2);
+        memcpy(header + ROWS * 2 + row * 2, &s->m, 2);
         break;
-    case ENGINE_PANEL_K16:
-        out[row] = block[offsetof(struct engine_q6_k, scales) + part * 2];
-        out[ROWS + row] = block[offsetof(struct engine_q6_k, scales) + part * 2 + 1];
-        break;
+    case ENGINE_PANEL_HALF_MIN:
+        memcpy(scales + ROWS * 2 + row * 2, &s->m, 2);
+        memcpy(scales + row * 2, &s->d, 2);
+        return;
     default:
-        memcpy(out + row * 2, block + l->d_at, 2);
-        break;
+        memcpy(scales + row * 2, &s->d, 2);
+        return;
     }
+    scales[row] = s->s[0];
+    scales[ROWS + row] = s->s[1];
 }
-
-_Static_assert(offsetof(struct engine_q4_k, scales) == offsetof(struct engine_q5_k, scales),
-               "put_scales() takes both");
 
 void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *rows,
                        size_t row_bytes, size_t row_count, size_t cols, uint8_t *panel)
 {
     const struct engine_format *format = engine_format_at(layout->format);
     size_t parts = format->block / ENGINE_PANEL_BLOCK, blocks = cols / ENGINE_PANEL_BLOCK;
+    struct engine_panel_scale scale = {0};
     uint32_t steps[ENGINE_PANEL_STEPS];
     if (row_count < ROWS || blocks % 2 != 0)
         memset(panel, 0, engine_panel_bytes(layout, cols));
     for (size_t b = 0; b < blocks; b++) {
-        const struct engine_panel_place at = engine_panel_place(layout, b);
+        const struct engine_panel_place at = engine_panel_place(layout->type, b);
         for (size_t r = 0; r < row_count; r++) {
             const uint8_t *block = rows + r * row_bytes + b / parts * format->block_bytes;
-            if (b % parts == 0)
-                put_header(layout, block, panel + at.header, r);
-            put_scales(layout, block, b % parts, panel + at.scales, r);
+            layout->scales(block, b % parts, &scale);
+            put_scales(layout->type.scales, &scale, panel + at.header, panel + at.scales, r);
             layout->codes(block, b % parts, steps);
-            put_codes(layout->bits, steps, panel + at.codes + r * 4);
+            put_codes(layout->type.bits, steps, panel + at.codes + r * 4);
         }
     }
 }
@@ -261,17 +350,20 @@ void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *
 
 static float half_at(const uint8_t *p, size_t index)
 {
-    uint16_t half;
-    memcpy(&half, p + 2 * index, sizeof(half));
-    return engine_half_to_float(half);
+    return engine_half_to_float(half(p + 2 * index));
 }
 
-/* Scale and min of half `h` of a block. */
-static void scales_of(const struct engine_panel_layout *l, const uint8_t *header,
-                      const uint8_t *scales, size_t row, size_t h, float *scale, float *min)
+/* Scale and min of half `h` of a block; the min is added. */
+static void scales_of(enum engine_panel_scales kind, const uint8_t *header, const uint8_t *scales,
+                      size_t row, size_t h, float *scale, float *min)
 {
+    const uint8_t byte = scales[h * ROWS + row];
+    uint32_t bits = (uint32_t)half(scales + 2 * row) << 16;
     *min = 0;
-    switch (l->scales) {
+    switch (kind) {
+    case ENGINE_PANEL_BF16:
+        memcpy(scale, &bits, sizeof(*scale));
+        break;
     case ENGINE_PANEL_HALF_MIN:
         *scale = half_at(scales, row);
         *min = half_at(scales + ROWS * 2, row);
@@ -282,7 +374,11 @@ static void scales_of(const struct engine_panel_layout *l, const uint8_t *header
         break;
     case ENGINE_PANEL_K16:
         memcpy(scale, header + row * 4, sizeof(*scale));
-        *scale *= (float)(int8_t)scales[h * ROWS + row];
+        *scale *= (float)(int8_t)byte;
+        break;
+    case ENGINE_PANEL_K16_MIN:
+        *scale = half_at(header, row) * (float)(byte & 15);
+        *min = -half_at(header + ROWS * 2, row) * (float)(byte >> 4);
         break;
     default:
         *scale = half_at(scales, row);
@@ -293,16 +389,20 @@ static void scales_of(const struct engine_panel_layout *l, const uint8_t *header
 void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *panel, size_t row,
                       size_t cols, float *out)
 {
+    const struct engine_panel_type type = layout->type;
     uint32_t steps[ENGINE_PANEL_STEPS];
     uint8_t codes[ENGINE_PANEL_BLOCK];
     for (size_t b = 0; b < cols / ENGINE_PANEL_BLOCK; b++) {
-        const struct engine_panel_place at = engine_panel_place(layout, b);
+        const struct engine_panel_place at = engine_panel_place(type, b);
         float scale[2], min[2];
-        get_codes(layout->bits, panel + at.codes + row * 4, steps);
+        get_codes(type.bits, panel + at.codes + row * 4, steps);
         memcpy(codes, steps, sizeof(codes));
         for (size_t h = 0; h < 2; h++)
-            scales_of(layout, panel + at.header, panel + at.scales, row, h, &scale[h], &min[h]);
-        for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++)
-            *out++ = scale[i / 16] * (float)(codes[i] - layout->zero) + min[i / 16];
+            scales_of(type.scales, panel + at.header, panel + at.scales, row, h, &scale[h],
+                      &min[h]);
+        for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++) {
+            int q = type.levels ? type.levels[codes[i]] : codes[i] - type.zero;
+            *out++ = scale[i / 16] * (float)q + min[i / 16];
+        }
     }
 }

@@ -41,6 +41,8 @@
 enum engine_panel_scales {
     /* of a block: scale[16], half precision */
     ENGINE_PANEL_HALF,
+    /* of a block: scale[16], bfloat16 (the upper half of a float32) */
+    ENGINE_PANEL_BF16,
     /* of a block: scale[16], min[16], half precision; the min is added */
     ENGINE_PANEL_HALF_MIN,
     /* header: d[16], dmin[16] in half precision; of a block: scale[16], min[16] as bytes:
@@ -49,6 +51,9 @@ enum engine_panel_scales {
     /* header: d[16] in float32; of a block: scale[16] of its first sixteen columns, scale[16]
      * of the others, signed bytes: d * scale */
     ENGINE_PANEL_K16,
+    /* header: d[16], dmin[16] in half precision; of a block: a byte[16] for its first sixteen
+     * columns, one for the others: scale in the low nibble, min in the high one */
+    ENGINE_PANEL_K16_MIN,
     ENGINE_PANEL_SCALES_COUNT
 };
 
@@ -58,15 +63,43 @@ enum engine_panel_scales {
 #define ENGINE_PANEL_PAIR(kind, bits) (ENGINE_PANEL_PAIR_SCALES(kind) + 128U * (bits))
 #define ENGINE_PANEL_GROUP_PAIRS 4U
 
+/* What kernels know of a format. */
+struct engine_panel_type {
+    uint8_t bits; /* of a code: 2 to 6, or 8 */
+    uint8_t zero; /* 4, 8, 16, 32, 128; 0 where there is a min */
+    enum engine_panel_scales scales;
+    const int8_t *levels; /* [16]: codes of 4 bits choose code - 128; NULL = they are it */
+};
+
+/* Every format with panels: name, bits, zero, scales, levels. */
+#define ENGINE_PANEL_TYPES(TYPE)                                                                   \
+    TYPE(Q8_0, 8, 128, HALF, NULL)                                                                 \
+    TYPE(Q4_0, 4, 8, HALF, NULL)                                                                   \
+    TYPE(Q4_1, 4, 0, HALF_MIN, NULL)                                                               \
+    TYPE(Q5_0, 5, 16, HALF, NULL)                                                                  \
+    TYPE(Q5_1, 5, 0, HALF_MIN, NULL)                                                               \
+    TYPE(Q4_K, 4, 0, K32, NULL)                                                                    \
+    TYPE(Q5_K, 5, 0, K32, NULL)                                                                    \
+    TYPE(Q6_K, 6, 32, K16, NULL)                                                                   \
+    TYPE(Q2_K, 2, 0, K16_MIN, NULL)                                                                \
+    TYPE(Q3_K, 3, 4, K16, NULL)                                                                    \
+    TYPE(IQ4_NL, 4, 128, HALF, engine_iq4_levels)                                                  \
+    TYPE(IQ4_XS, 4, 128, K16, engine_iq4_levels)                                                   \
+    TYPE(MXFP4, 4, 128, BF16, engine_mxfp4_levels)
+
+/* The scales of a block of 32 columns, as they lie in a panel. */
+struct engine_panel_scale {
+    uint16_t d, m;
+    uint8_t s[2];
+};
+
 struct engine_panel_layout {
     enum engine_format_id format;
-    uint8_t bits; /* of a code: 2 to 6, or 8 */
-    uint8_t zero; /* 8, 16, 32, 128; 0 where there is a min */
-    enum engine_panel_scales scales;
-    /* Codes of 32 columns (`part` of a block of the file) as eight steps of four bytes. */
+    struct engine_panel_type type;
+    /* Part `part` (32 columns) of a block of the file: codes as eight steps of four bytes, and
+     * scales. */
     void (*codes)(const uint8_t *block, size_t part, uint32_t steps[ENGINE_PANEL_STEPS]);
-    /* Where the scales of a block of the file stand. */
-    uint8_t d_at, m_at;
+    void (*scales)(const uint8_t *block, size_t part, struct engine_panel_scale *ret);
 };
 
 /* NULL when a format has no panels: it is computed through its `dequantise`. */
@@ -76,17 +109,17 @@ const struct engine_panel_layout *engine_panel_layout(enum engine_format_id form
 struct engine_panel_place {
     size_t header, scales, codes;
 };
-static inline struct engine_panel_place engine_panel_place(const struct engine_panel_layout *layout,
+static inline struct engine_panel_place engine_panel_place(struct engine_panel_type type,
                                                            size_t block)
 {
-    size_t pair = block / 2, pair_bytes = ENGINE_PANEL_PAIR(layout->scales, layout->bits);
-    size_t headers = pair / ENGINE_PANEL_GROUP_PAIRS * ENGINE_PANEL_HEADER(layout->scales);
+    size_t pair = block / 2, pair_bytes = ENGINE_PANEL_PAIR(type.scales, type.bits);
+    size_t headers = pair / ENGINE_PANEL_GROUP_PAIRS * ENGINE_PANEL_HEADER(type.scales);
     size_t header =
         headers + pair / ENGINE_PANEL_GROUP_PAIRS * ENGINE_PANEL_GROUP_PAIRS * pair_bytes;
-    size_t start = headers + ENGINE_PANEL_HEADER(layout->scales) + pair * pair_bytes;
-    size_t scales = ENGINE_PANEL_PAIR_SCALES(layout->scales);
+    size_t start = headers + ENGINE_PANEL_HEADER(type.scales) + pair * pair_bytes;
+    size_t scales = ENGINE_PANEL_PAIR_SCALES(type.scales);
     return (struct engine_panel_place){header, start + block % 2 * scales / 2,
-                                       start + scales + block % 2 * 64 * layout->bits};
+                                       start + scales + block % 2 * 64 * type.bits};
 }
 
 /* Of one panel of `cols` columns (whole blocks of the format); a multiple of 64. */

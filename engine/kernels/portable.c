@@ -188,17 +188,7 @@ static void lora_up(const struct engine_lora *l, const float *h, size_t row, siz
 const struct engine_kernels engine_kernels_portable = {
     .name = "portable",
     .matmul_any = matmul,
-    .panels =
-        {
-            [ENGINE_FORMAT_Q8_0] = panels,
-            [ENGINE_FORMAT_Q4_0] = panels,
-            [ENGINE_FORMAT_Q4_1] = panels,
-            [ENGINE_FORMAT_Q5_0] = panels,
-            [ENGINE_FORMAT_Q5_1] = panels,
-            [ENGINE_FORMAT_Q4_K] = panels,
-            [ENGINE_FORMAT_Q5_K] = panels,
-            [ENGINE_FORMAT_Q6_K] = panels,
-        },
+    .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},
     .pack_one = pack_one,
     .pack_four = pack_four,
     .rms_norm = rms_norm,

@@ -72,7 +72,7 @@ static struct block_view block_of(const struct engine_panel_job *job, size_t tok
 /* A block of a panel with everything spelt out. */
 struct panel_block {
     uint8_t codes[ENGINE_PANEL_STEPS][ENGINE_PANEL_ROWS][4];
-    float scales[2][ENGINE_PANEL_ROWS], mins[ENGINE_PANEL_ROWS];
+    float scales[2][ENGINE_PANEL_ROWS], mins[2][ENGINE_PANEL_ROWS];
 };
 
 /* Codes of a plane's vectors: `bits` of each, at `low` of the whole code. */
@@ -116,7 +116,7 @@ static void read_scales(enum engine_panel_scales kind, const uint8_t *header, co
 {
     const size_t rows = ENGINE_PANEL_ROWS;
     for (size_t r = 0; r < rows; r++) {
-        float first, second, min = 0;
+        float first, second, min = 0, second_min = 0;
         if (kind == ENGINE_PANEL_K32) {
             first = second = half_of(header, r) * (float)scales[r];
             min = -half_of(header + rows * 2, r) * (float)scales[rows + r];
@@ -124,6 +124,15 @@ static void read_scales(enum engine_panel_scales kind, const uint8_t *header, co
             memcpy(&first, header + r * 4, sizeof(first));
             second = first * (float)(int8_t)scales[rows + r];
             first *= (float)(int8_t)scales[r];
+        } else if (kind == ENGINE_PANEL_K16_MIN) {
+            first = half_of(header, r) * (float)(scales[r] & 15);
+            second = half_of(header, r) * (float)(scales[rows + r] & 15);
+            min = -half_of(header + rows * 2, r) * (float)(scales[r] >> 4);
+            second_min = -half_of(header + rows * 2, r) * (float)(scales[rows + r] >> 4);
+        } else if (kind == ENGINE_PANEL_BF16) {
+            uint32_t bits = (uint32_t)scales[2 * r] << 16 | (uint32_t)scales[2 * r + 1] << 24;
+            memcpy(&first, &bits, sizeof(first));
+            second = first;
         } else {
             first = second = half_of(scales, r);
             if (kind == ENGINE_PANEL_HALF_MIN)
@@ -131,34 +140,48 @@ static void read_scales(enum engine_panel_scales kind, const uint8_t *header, co
         }
         out->scales[0][r] = first;
         out->scales[1][r] = second;
-        out->mins[r] = min;
+        out->mins[0][r] = min;
+        out->mins[1][r] = second_min;
     }
 }
 
 /* One block of sixteen rows with one token: exact integers, then a float for each scale. */
-static void add_block(const struct panel_block *p, const struct engine_panel_layout *l,
+static void add_block(const struct panel_block *p, struct engine_panel_type type,
                       const struct block_view *x, float *acc)
 {
+    bool halves = type.scales >= ENGINE_PANEL_K16;
     for (size_t r = 0; r < ENGINE_PANEL_ROWS; r++) {
-        int32_t sums[2] = {x->low / 8 * l->zero, x->high / 8 * l->zero};
+        int32_t sums[2] = {x->low / 8 * type.zero, x->high / 8 * type.zero};
         for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++) {
             for (size_t c = 0; c < 4; c++)
                 sums[i / 4] += p->codes[i][r][c] * x->q[i * x->step + c];
         }
-        if (l->scales == ENGINE_PANEL_K16)
+        if (halves)
             acc[r] += (float)sums[0] * x->d * p->scales[0][r];
         else
             sums[1] += sums[0];
         acc[r] += (float)sums[1] * x->d * p->scales[1][r];
-        acc[r] += p->mins[r] * x->sum;
+        if (type.scales == ENGINE_PANEL_K16_MIN) {
+            acc[r] += p->mins[0][r] * (x->d * -0.125F * (float)x->low);
+            acc[r] += p->mins[1][r] * (x->d * -0.125F * (float)x->high);
+        } else {
+            acc[r] += p->mins[0][r] * x->sum;
+        }
     }
+}
+
+/* Codes that choose from levels become these. */
+static void read_levels(const int8_t *levels, uint8_t *codes)
+{
+    for (size_t i = 0; levels && i < (size_t)ENGINE_PANEL_STEPS * 64; i++)
+        codes[i] = (uint8_t)(levels[codes[i]] + 128);
 }
 
 #define PANEL_TOKENS 16 /* at a time, for one reading of the weights */
 
 static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
 {
-    const struct engine_panel_layout *l = job->layout;
+    const struct engine_panel_type type = job->layout->type;
     struct panel_block block;
     for (; panel < end; panel++) {
         const uint8_t *p = job->panels + panel * job->panel_bytes;
@@ -168,12 +191,13 @@ static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
             size_t count = job->tokens - t < PANEL_TOKENS ? job->tokens - t : PANEL_TOKENS;
             float acc[PANEL_TOKENS][ENGINE_PANEL_ROWS] = {{0}};
             for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++) {
-                const struct engine_panel_place at = engine_panel_place(l, b);
-                read_codes(p + at.codes, l->bits, block.codes[0][0]);
-                read_scales(l->scales, p + at.header, p + at.scales, &block);
+                const struct engine_panel_place at = engine_panel_place(type, b);
+                read_codes(p + at.codes, type.bits, block.codes[0][0]);
+                read_levels(type.levels, block.codes[0][0]);
+                read_scales(type.scales, p + at.header, p + at.scales, &block);
                 for (size_t i = 0; i < count; i++) {
                     struct block_view x = block_of(job, t + i, b);
-                    add_block(&block, l, &x, acc[i]);
+                    add_block(&block, type, &x, acc[i]);
                 }
             }
             for (size_t i = 0; i < count; i++)
@@ -182,3 +206,5 @@ static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
         }
     }
 }
+
+#define PANELS_ENTRY(name, ...) [ENGINE_FORMAT_##name] = panels,

@@ -249,7 +249,7 @@ static void check_model(const struct tiny_model *m, uint32_t threads)
     double *exact = reference_logits(bytes, tokens, TOKENS);
     double nmse = reference_nmse(logits, exact, (size_t)TOKENS * VOCAB);
     double kl = reference_kl(logits, exact, TOKENS, VOCAB);
-    struct tolerance most = allowed(m->type);
+    struct tolerance most = allowed(m->expert_type ? m->expert_type : m->type);
     printf("%-8s %-5s type %-2u seed %-2d threads %u: nmse %.2e kl %.2e\n", engine_cpu_name(),
            m->arch, m->type, (int)m->seed, threads, nmse, kl);
     if (!(nmse < most.nmse) || !(kl < most.kl))
