@@ -46,44 +46,7 @@ static enum base_err read_texts(const struct engine_tokenizer *tok, uint32_t ran
     return BASE_OK;
 }
 
-/* The number of a text that is no token; it becomes one when it is new. */
-static uint32_t intern_part(struct engine_tokenizer *tok, struct slice text)
-{
-    uint32_t slot = engine_hash_slot(&tok->by_part, tok->parts, text);
-    if (tok->by_part.slots[slot] == 0) {
-        struct slice last = tok->part_count ? tok->parts[tok->part_count - 1] : SLICE("");
-        char *to = tok->part_count ? tok->part_blob + (last.ptr - tok->part_blob) + last.len
-                                   : tok->part_blob;
-        memcpy(to, text.ptr, text.len);
-        tok->parts[tok->part_count++] = slice_of(to, text.len);
-        tok->by_part.slots[slot] = (uint32_t)tok->part_count;
-    }
-    return tok->vocab->token_count + tok->by_part.slots[slot] - 1;
-}
-
-/* AGAIN: a token takes part that ordinary text must not become. */
-static enum base_err read_merge(struct engine_tokenizer *tok, uint32_t rank,
-                                struct engine_merge *ret_merge, struct base_error *reterr)
-{
-    char raw[MERGE_TEXT_MAX];
-    struct slice parts[3];
-    uint32_t found[3];
-    enum base_err err = read_texts(tok, rank, raw, parts, reterr);
-    for (size_t i = 0; !err && i < 3; i++) {
-        int32_t token = engine_tokenizer_find(tok, parts[i]);
-        if (token >= 0)
-            found[i] = (uint32_t)token;
-        else if (engine_tokenizer_find_any(tok, parts[i]) >= 0)
-            return BASE_ERR_AGAIN;
-        else
-            found[i] = intern_part(tok, parts[i]);
-    }
-    if (!err)
-        *ret_merge = (struct engine_merge){found[0], found[1], rank, found[2]};
-    return err;
-}
-
-/* Room for the texts that are no tokens: none in most files. */
+/* Room for the texts that are no tokens: most files need none. */
 static enum base_err make_room_for_parts(struct engine_tokenizer *tok, struct base_error *reterr)
 {
     size_t count = 0, bytes = 0;
@@ -108,20 +71,61 @@ static enum base_err make_room_for_parts(struct engine_tokenizer *tok, struct ba
     return BASE_OK;
 }
 
+/* The number of a text that is no token; it becomes one when it is new. */
+static enum base_err intern_part(struct engine_tokenizer *tok, struct slice text, uint32_t *ret,
+                                 struct base_error *reterr)
+{
+    if (!tok->parts) {
+        enum base_err err = make_room_for_parts(tok, reterr);
+        if (err)
+            return err;
+    }
+    uint32_t slot = engine_hash_slot(&tok->by_part, tok->parts, text);
+    if (tok->by_part.slots[slot] == 0) {
+        struct slice last = tok->part_count ? tok->parts[tok->part_count - 1] : SLICE("");
+        char *to = tok->part_count ? tok->part_blob + (last.ptr - tok->part_blob) + last.len
+                                   : tok->part_blob;
+        memcpy(to, text.ptr, text.len);
+        tok->parts[tok->part_count++] = slice_of(to, text.len);
+        tok->by_part.slots[slot] = (uint32_t)tok->part_count;
+    }
+    *ret = tok->vocab->token_count + tok->by_part.slots[slot] - 1;
+    return BASE_OK;
+}
+
+/* AGAIN: a token takes part that ordinary text must not become. */
+static enum base_err read_merge(struct engine_tokenizer *tok, uint32_t rank,
+                                struct engine_merge *ret_merge, struct base_error *reterr)
+{
+    char raw[MERGE_TEXT_MAX];
+    struct slice parts[3];
+    uint32_t found[3];
+    enum base_err err = read_texts(tok, rank, raw, parts, reterr);
+    for (size_t i = 0; !err && i < 3; i++) {
+        int32_t token = engine_tokenizer_find(tok, parts[i]);
+        if (token >= 0)
+            found[i] = (uint32_t)token;
+        else if (engine_tokenizer_find_any(tok, parts[i]) >= 0)
+            return BASE_ERR_AGAIN;
+        else
+            err = intern_part(tok, parts[i], &found[i], reterr);
+    }
+    if (!err)
+        *ret_merge = (struct engine_merge){found[0], found[1], rank, found[2]};
+    return err;
+}
+
 enum base_err engine_tokenizer_load_merges(struct engine_tokenizer *tok, struct base_error *reterr)
 {
     const struct engine_vocab *vocab = tok->vocab;
     if (tok->kind != ENGINE_TOKENIZER_BPE)
         return BASE_OK;
-    enum base_err err = make_room_for_parts(tok, reterr);
-    if (err)
-        return err;
     tok->merges = calloc(vocab->merge_count ? vocab->merge_count : 1, sizeof(*tok->merges));
     if (!tok->merges || !engine_hash_new(&tok->by_pair, vocab->merge_count))
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the vocabulary's merges");
     for (uint32_t rank = 0; rank < vocab->merge_count; rank++) {
         struct engine_merge merge;
-        err = read_merge(tok, rank, &merge, reterr);
+        enum base_err err = read_merge(tok, rank, &merge, reterr);
         if (err == BASE_ERR_AGAIN)
             continue;
         if (err)

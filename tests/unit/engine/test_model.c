@@ -277,6 +277,42 @@ static void test_memory_is_checked_first(void **state)
     tiny_done(&f);
 }
 
+/* For its vocabulary alone a file needs neither an architecture nor weights. */
+static void test_vocabulary_alone(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"a", "b", "ab"};
+    const struct engine_model_options options = {.vocab_only = true};
+    struct tiny_file f;
+    struct engine_model *model = NULL;
+    struct engine_session *session = NULL;
+    struct engine_tokenizer *tok = NULL;
+    struct base_error detail = {0};
+    tiny_begin(&f, 3);
+    tiny_kv_str(&f, "general.architecture", "never-heard-of");
+    tiny_kv_str(&f, "tokenizer.ggml.model", "gpt2");
+    tiny_kv_strs(&f, "tokenizer.ggml.tokens", texts, 3);
+    tiny_kv_strs(&f, "tokenizer.ggml.merges", (const char *const[]){"a b"}, 1);
+    tiny_kv_u32(&f, "tokenizer.ggml.middle_token_id", 1); /* a name of before */
+    struct slice bytes = tiny_end(&f);
+    assert_int_equal(engine_model_open_bytes(bytes, "mem", NULL, &model, &detail),
+                     BASE_ERR_UNSUPPORTED);
+    if (engine_model_open_bytes(bytes, "mem", &options, &model, &detail))
+        fail_msg("%s", detail.message);
+    assert_int_equal(engine_model_info(model)->n_vocab, 3);
+    assert_int_equal(engine_model_vocab(model)->special[ENGINE_SPECIAL_FIM_MIDDLE], 1);
+    assert_int_equal(engine_session_new(model, NULL, &session, &detail), BASE_ERR_BAD_VALUE);
+    assert_int_equal(engine_tokenizer_new(model, &tok, &detail), BASE_OK);
+    struct engine_tokens tokens = {0};
+    assert_int_equal(engine_tokenize(tok, SLICE("abb"), false, false, &tokens, NULL), BASE_OK);
+    assert_int_equal(tokens.count, 2);
+    assert_int_equal(tokens.items[0], 2);
+    engine_tokens_done(&tokens);
+    engine_tokenizer_free(tok);
+    engine_model_unref(model);
+    tiny_done(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_refuses_patched_options),
         cmocka_unit_test(test_refuses_broken_contents),
         cmocka_unit_test(test_memory_is_checked_first),
+        cmocka_unit_test(test_vocabulary_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
