@@ -18,13 +18,13 @@ import { planted } from './planted.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const SECONDS = Number(process.env.SOAK_SECONDS || 10);
-const ROUNDS = Math.max(8, Math.min(40, Math.round(SECONDS / 30)));
+const ROUNDS = Math.max(4, Math.min(40, Math.round(SECONDS / 30)));
 const WARM_UP = Math.ceil(ROUNDS / 4); /* rounds until everything has been used that is kept */
 const CLIENTS = 16;
 const BODY_MAX = 2 << 20;
 const HANGS_MS = 60000;
 const RSS_MORE = (rss) => rss * 0.1 + (32 << 20); /* an allocator, and more so a sanitizer's, keeps what it once had */
-const FILES_MORE = 8; /* connections to providers that are kept for the next request */
+const FILES_MORE = 46; /* connections that each worker keeps to each of 23 upstreams for the next request */
 
 const modes = ['ok', 'drip:ms=20', 'slow_head:ms=60', 'error500', 'cut:at=token,after=2', 'reset', 'ratelimit', 'silent',
     'stall:after=2', 'stale', 'html', 'huge:bytes=3000000', 'big_line:bytes=300000', 'error_in_stream', 'not_http',
@@ -233,8 +233,8 @@ class Soak {
         }
     }
 
-    async reloads_(until) {
-        for (let i = 0; Date.now() < until; i++) {
+    async reloads_(until, least) {
+        for (let i = 0; i < least || Date.now() < until; i++) {
             await sleep(300 + randomInt(700));
             const good = i % 3 !== 2;
             this.reloads[good ? 'good' : 'bad']++;
@@ -267,9 +267,11 @@ class Soak {
     async run() {
         const end = Date.now() + SECONDS * 1000;
         let first, last;
+        for (const what of new Set(this.visits)) /* what is made at first use is there from now on */
+            await this[what]();
         for (let round = 1; round <= ROUNDS; round++) {
             const until = Date.now() + Math.max(300, (end - Date.now()) / (ROUNDS + 1 - round) - 1700);
-            await Promise.all([...Array.from({ length: CLIENTS }, () => this.client(until)), this.reloads_(until)]);
+            await Promise.all([...Array.from({ length: CLIENTS }, () => this.client(until)), this.reloads_(until, round === 1 ? 3 : 0)]);
             await this.settle();
             last = this.figures();
             if (round === WARM_UP)
