@@ -238,6 +238,7 @@ static enum base_err read_all(struct opening *o)
     if (memory == MAP_FAILED)
         return base_error_set(o->reterr, BASE_ERR_NO_MEMORY, "%s: no memory to read it",
                               gguf_name(o->file));
+    (void)madvise(memory, o->used, MADV_HUGEPAGE); /* a step may read all of many adapters */
     adapter->memory = memory;
     adapter->memory_bytes = adapter->info.bytes = o->used;
     return add_pairs(o);

@@ -139,8 +139,7 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
         compute_panels(p, w->kernels->panels[p->matrix->format->id], row, end);
     else
         compute_rows(p, w->kernels, row, end, w->scratch + thread * w->scratch_floats);
-    for (; row < end; row += ROWS_AT_ONCE)
-        engine_lora_up(w, p, row, row + ROWS_AT_ONCE < end ? row + ROWS_AT_ONCE : end);
+    engine_lora_up(w, p, row, end); /* as one: an adapter's numbers are read as a stream */
 }
 
 /* What a row costs, in no particular unit: reading its weights, then each token. */
