@@ -133,6 +133,8 @@ static enum base_err open_state(struct process *p, struct base_error *reterr)
     if (!err)
         err = state_memory_open(p->state, config, &app->memory, reterr);
     if (!err)
+        state_memory_workpool(p->state, app->workpool);
+    if (!err)
         err = keys_open(state_path(p->state, "keys.json"), app->clock, app->random, &app->keys,
                         reterr);
     return err;
@@ -271,6 +273,8 @@ static void finish(struct process *p)
     struct app *app = &p->app;
     if (app->server)
         http_server_stop(app->server);
+    if (p->state)
+        state_memory_workpool(p->state, NULL);
     workpool_free(app->workpool);
     app_run_left(app);
     for (unsigned i = 0; i < app->worker_count; i++) {

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -16,7 +18,15 @@ struct state {
     char folder[PATH_MAX - 64];
     char path[PATH_MAX];
     int lock_fd;
+
+    struct policy_memory *memory;
+    struct workpool *workpool;   /* where the log is written anew; NULL: nowhere */
+    pthread_mutex_t labels_lock; /* guards the two descriptors and `records` */
     int labels_fd;
+    int fresh_fd;   /* of the log that is being written anew: it gets each record as well */
+    size_t records; /* in the log */
+    size_t records_max;
+    bool is_rewriting;
 };
 
 static enum base_err io_error(struct base_error *reterr, const char *path, const char *what)
@@ -56,7 +66,8 @@ enum base_err state_open(struct slice folder, struct state **ret_state, struct b
     struct state *state = calloc(1, sizeof(*state));
     if (!state)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to open the state folder");
-    state->lock_fd = state->labels_fd = -1;
+    state->lock_fd = state->labels_fd = state->fresh_fd = -1;
+    (void)pthread_mutex_init(&state->labels_lock, NULL);
     enum base_err err = BASE_OK;
     if (folder.len == 0 || folder.len >= sizeof(state->folder))
         err = base_error_set(reterr, BASE_ERR_BAD_CONFIG, "state: expected a folder's path");
@@ -80,6 +91,7 @@ void state_close(struct state *state)
         return;
     if (state->lock_fd >= 0)
         (void)close(state->lock_fd);
+    (void)pthread_mutex_destroy(&state->labels_lock);
     free(state);
 }
 
@@ -118,10 +130,29 @@ static enum base_err append_to(int fd, const uint8_t *record)
     return put == POLICY_MEMORY_RECORD_BYTES ? BASE_OK : BASE_ERR_IO;
 }
 
+static void rewrite_elsewhere(void *user);
+
+/* The memory is bounded, so its log is, too: with more than twice as many records as the memory can
+ * hold at least half of them say nothing any more. */
 static enum base_err append_live(void *user, const uint8_t *record)
 {
-    const struct state *state = user;
-    return append_to(state->labels_fd, record);
+    struct state *state = user;
+    struct workpool *pool = NULL;
+    pthread_mutex_lock(&state->labels_lock);
+    enum base_err err = append_to(state->labels_fd, record);
+    if (!err && state->fresh_fd >= 0)
+        err = append_to(state->fresh_fd, record);
+    if (++state->records > state->records_max && state->workpool && !state->is_rewriting) {
+        state->is_rewriting = true;
+        pool = state->workpool;
+    }
+    pthread_mutex_unlock(&state->labels_lock);
+    if (pool && !workpool_submit(pool, rewrite_elsewhere, state)) {
+        pthread_mutex_lock(&state->labels_lock);
+        state->is_rewriting = false; /* with the next record, then */
+        pthread_mutex_unlock(&state->labels_lock);
+    }
+    return err;
 }
 
 static enum base_err append_saved(void *user, const uint8_t *record)
@@ -155,23 +186,56 @@ static enum base_err load(struct state *state, struct policy_memory *memory, int
     return err ? base_error_set(reterr, err, "%s: cannot be loaded", path) : BASE_OK;
 }
 
-/* Replaces the log by one without repetitions; appending goes on in the new one. */
-static enum base_err rewrite(struct state *state, struct policy_memory *memory, int64_t now_ns,
-                             struct base_error *reterr)
+/* Replaces the log by one without repetitions. Records that come meanwhile go to both: those that
+ * came before are in the memory already. */
+static enum base_err rewrite(struct state *state, struct base_error *reterr)
 {
-    char path[PATH_MAX];
-    (void)snprintf(path, sizeof(path), "%s", state_path(state, "labels.log"));
-    const char *fresh = state_path(state, "labels.log.new");
+    char path[PATH_MAX], fresh[PATH_MAX];
+    struct policy_memory_stats stats;
+    (void)snprintf(path, sizeof(path), "%s/labels.log", state->folder);
+    (void)snprintf(fresh, sizeof(fresh), "%s/labels.log.new", state->folder);
     int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0)
         return io_error(reterr, fresh, "cannot be written");
-    enum base_err err = policy_memory_save(memory, now_ns, append_saved, &fd);
-    if (err || fsync(fd) != 0 || rename(fresh, path) != 0) {
-        (void)close(fd);
-        return io_error(reterr, fresh, "cannot be written");
+    pthread_mutex_lock(&state->labels_lock);
+    state->fresh_fd = fd;
+    pthread_mutex_unlock(&state->labels_lock);
+    enum base_err err =
+        policy_memory_save(state->memory, clock_wall_ns(clock_system()), append_saved, &fd);
+    if (!err && (fsync(fd) != 0 || rename(fresh, path) != 0))
+        err = BASE_ERR_IO;
+    if (err)
+        err = io_error(reterr, fresh, "cannot be written");
+    policy_memory_stats(state->memory, &stats);
+    pthread_mutex_lock(&state->labels_lock);
+    int old = err ? fd : state->labels_fd;
+    state->fresh_fd = -1;
+    if (!err) {
+        state->labels_fd = fd;
+        state->records = stats.entries;
+    } else { /* not at each record again */
+        state->records = 0;
     }
-    state->labels_fd = fd;
-    return BASE_OK;
+    state->is_rewriting = false;
+    pthread_mutex_unlock(&state->labels_lock);
+    if (old >= 0)
+        (void)close(old);
+    return err;
+}
+
+static void rewrite_elsewhere(void *user)
+{
+    struct base_error detail;
+    if (rewrite(user, &detail))
+        log_event(LOG_ERROR, "the label memory's log could not be written anew",
+                  LOG_STR("reason", detail.message), LOG_END);
+}
+
+void state_memory_workpool(struct state *state, struct workpool *pool)
+{
+    pthread_mutex_lock(&state->labels_lock);
+    state->workpool = pool;
+    pthread_mutex_unlock(&state->labels_lock);
 }
 
 enum base_err state_memory_open(struct state *state, const struct config *config,
@@ -191,8 +255,13 @@ enum base_err state_memory_open(struct state *state, const struct config *config
     explicit_bzero(mc.key, sizeof(mc.key));
     if (!err)
         err = load(state, memory, now_ns, reterr);
-    if (!err)
-        err = rewrite(state, memory, now_ns, reterr);
+    if (!err) {
+        struct policy_memory_stats stats;
+        policy_memory_stats(memory, &stats);
+        state->memory = memory;
+        state->records_max = 2 * stats.capacity;
+        err = rewrite(state, reterr);
+    }
     if (err) {
         policy_memory_free(memory);
         return err;

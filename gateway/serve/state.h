@@ -9,12 +9,14 @@
  *
  * The lock is flock() on `lock`: it goes with the process, however that ends. The label memory is
  * `labels.log`, records appended as they come (so a killed process loses none), written anew at
- * start; its HMAC key is `labels.key`, mode 0600, made once.
+ * start, and whenever it has twice as many records as the memory has entries; its HMAC key is
+ * `labels.key`, mode 0600, made once.
  */
 #ifndef GATEWAY_SERVE_STATE_H
 #define GATEWAY_SERVE_STATE_H
 
 #include "gateway/config/config.h"
+#include "gateway/serve/workpool.h"
 #include "policy/policy.h"
 
 struct state;
@@ -30,6 +32,8 @@ const char *state_path(struct state *state, const char *name);
 enum base_err state_memory_open(struct state *state, const struct config *config,
                                 struct policy_memory **ret_memory,
                                 struct base_error *reterr) BASE_MUST_USE;
+/* Where the log is written anew while Hearth runs. NULL: nowhere any more, before the pool goes. */
+void state_memory_workpool(struct state *state, struct workpool *pool);
 void state_memory_close(struct state *state, struct policy_memory *memory);
 
 #endif

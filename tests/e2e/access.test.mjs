@@ -163,6 +163,27 @@ test('a flood without keys does not fill the ledger', async (t) => {
     assert.equal(total, 2, 'one row a minute, and one for the request with a key');
 });
 
+test('the log of the label memory is as bounded as the memory', async (t) => {
+    const hearth = await startHearth({ t, config: targets() + '\npolicy: {memory_entries: 1024}\n' });
+    const log = path.join(hearth.state, 'labels.log'), RECORD = 32, LIMIT = 2 * 1024;
+    let largest = 0;
+    const say = (i) => [{ role: 'user', content: `Please write to customer${i}@example-mail${i}.com about order ${i} today` }];
+    for (let i = 0; i < 3000; i += 20) {
+        await Promise.all(Array.from({ length: 20 }, async (_, k) => {
+            const response = await ask(hearth, { messages: say(i + k) });
+            assert.equal(response.status, 200, await response.text());
+        }));
+        largest = Math.max(largest, fs.statSync(log).size / RECORD);
+    }
+    assert.ok(largest > 1500, `${largest} records: the test writes too few`);
+    assert.ok(largest < LIMIT + 1500, `${largest} records`);
+    assert.ok(!/could not be written anew/.test(hearth.output));
+    await hearth.kill();
+    await hearth.start(); /* and it is a good log */
+    assert.ok(!/torn|skipped/.test(hearth.output), hearth.output);
+    assert.ok(fs.statSync(log).size / RECORD <= 1024);
+});
+
 test('TLS out: the certificate is verified, with ca_file or not at all', async (t) => {
     const secure = await startProvider({ tls: true });
     t.after(() => secure.stop());
