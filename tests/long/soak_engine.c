@@ -258,9 +258,8 @@ static void behave(struct client *c, enum behaviour what)
 {
     switch (what) {
     case CANCEL_LATER:
-        client_wait(c, 1);
-        /* fall through */
     case CANCEL_AT_ONCE:
+        client_wait(c, what == CANCEL_LATER ? 1 : 0);
         pthread_mutex_lock(&c->lock);
         c->cancelled = true;
         pthread_mutex_unlock(&c->lock);
