@@ -507,6 +507,7 @@ enum base_err engine_answer_finish(struct engine_answer *a, bool cut_off, engine
 {
     static const struct slice call_markers[] = {
         SLICE_INIT("<tool_call>"), SLICE_INIT("[TOOL_CALLS]"), SLICE_INIT("<|python_tag|>")};
+    bool may_call = a->with_tools && !(a->is_json && a->has_text);
     a->on_piece = on_piece;
     a->user = user;
     switch (a->section) {
@@ -523,7 +524,7 @@ enum base_err engine_answer_finish(struct engine_answer *a, bool cut_off, engine
         break;
     case SECTION_TEXT:
         if (a->whole == 0 || space_at(buffer_slice(&a->held)) < buffer_len(&a->held))
-            emit(a, ENGINE_PIECE_TEXT, rest_of(a, call_markers, a->with_tools ? 3 : 0, cut_off));
+            emit(a, ENGINE_PIECE_TEXT, rest_of(a, call_markers, may_call ? 3 : 0, cut_off));
         break;
     case SECTION_CLOSE:
         break;
