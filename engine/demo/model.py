@@ -69,33 +69,28 @@ class Block(nn.Module):
 
 
 class Llama(nn.Module):
-    def __init__(self, shape, dropout=0.0):
+    def __init__(self, shape):
         super().__init__()
         self.shape = shape
-        self.drop = nn.Dropout(dropout)
         self.token_embd = nn.Embedding(shape.vocab, shape.dim)
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.output_norm = Norm(shape.dim)
         for name, p in self.named_parameters():
             if p.dim() == 2:
-                scale = 0.5 if "embd" in name else 1.0
+                scale = math.sqrt(p.shape[1]) if "embd" in name else 1.0
                 if name.endswith(("attn_output.weight", "ffn_down.weight")):
                     scale /= math.sqrt(2 * shape.layers)
                 nn.init.normal_(p, std=scale / math.sqrt(p.shape[1]))
+        nn.init.constant_(self.output_norm.weight, shape.dim ** -0.5)
 
-    def forward(self, ids, positions=None, pick=None):
-        """Logits [batch, time, vocab]; with `pick` (a mask over ids) only of those places.
-        `positions` [batch, time] may leave gaps: distances in a longer text."""
+    def forward(self, ids, positions, picks, apart):
+        """Logits [picks, vocab] of one row of ids [1, time] at the places `picks`; `apart` is added to the
+        attention scores. `positions` [1, time] may leave gaps: distances in a longer text."""
         t = ids.shape[1]
-        top = t if positions is None else int(positions.max()) + 1
-        cos, sin = (y.to(ids.device) for y in rope_tables(top, self.shape.head_dim))
-        if positions is None:
-            cos, sin = cos[:t], sin[:t]
-        else:
-            cos, sin = cos[positions][:, None], sin[positions][:, None]
-        mask = torch.full((t, t), float("-inf"), device=ids.device).triu(1)
-        x = self.drop(self.token_embd(ids))
+        cos, sin = (y.to(ids.device)[positions][:, None] for y in rope_tables(int(positions.max()) + 1, self.shape.head_dim))
+        mask = apart + torch.full((t, t), float("-inf"), device=ids.device).triu(1)
+        x = self.token_embd(ids)
         for block in self.blk:
             x = block(x, cos, sin, mask)
-        x = self.output_norm(x if pick is None else x[pick])
+        x = self.output_norm(x[0, picks])
         return F.linear(x, self.token_embd.weight)

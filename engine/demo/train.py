@@ -1,33 +1,36 @@
 """Trains the demo model and writes it as GGUF.
 
-    nice python3 engine/demo/train.py --out /tmp/demo --minutes 60        # then: /tmp/demo/demo.gguf
+    nice python3 engine/demo/train.py --out /tmp/demo                     # then: /tmp/demo/demo.gguf
     python3 engine/demo/train.py --out /tmp/demo --steps 20 --tokens 512  # proves that it works, in a minute
 
-Needs python3-torch and python3-numpy. A GPU is used if there is one. On a CPU that lacks bfloat16
-arithmetic, libopenblas0-pthread makes it many times faster. It writes a checkpoint every few
-minutes and goes on from it when called again with the same --out.
+Needs python3-torch and python3-numpy, and a C compiler (fast.c). A GPU is used if there is one. It
+writes a checkpoint every few minutes and goes on from it when called again with the same --out.
+To end early, write a number of ids to OUT/finish: over so many the learning rate falls, then it stops.
+A file OUT/stop ends it at once, with a checkpoint.
 The tokenizer is trained first, on the training side only, and kept in --out/tokenizer.json.
 """
 import argparse
+import collections
 import copy
 import json
-import math
 import os
 import random
 import time
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 
 import chat
 import gguf
+from batch import Batch
 from bpe import Tokenizer, train as train_bpe
+from fast import Fast
 from fillers import Gen
 from generate import SHARES, example
 from model import EPS, ROPE_BASE, Llama, Shape
+from induction import graft, plant
 from muon import Muon
 
+LONGEST = 512  # ids of a conversation; longer distances are trained by gaps in the positions
 LONG_FIXED = {chat.FIXED} | {e["answer"] for kind in ("greetings", "about") for e in chat.TABLE[kind] if len(e["answer"]) > 40}
 DESCRIPTION = ("The small model inside Hearth, for the tasks named in hearth.demo.tasks. Everything else gets one fixed reply. "
                "Trained on generated sentences only.")
@@ -52,42 +55,59 @@ def get_tokenizer(folder, vocab):
         return Tokenizer(json.load(f))
 
 
-def batches(rng, tokenizer, tokens, context, without):
-    """Endless batches of about `tokens` ids: (ids, learn, positions), rows of like length."""
-    gen = Gen(rng)
+def row_of(rng, tokenizer, messages, context):
+    """(ids, weights, gap) of a conversation, or None if it is too long. An answer counts as the square root of its length."""
+    ids, learn = tokenizer.conversation(messages)
+    if messages[-1]["content"] in LONG_FIXED and rng.random() < 0.85:
+        # how a fixed sentence goes on is soon known; which one it is stands in its beginning
+        start = len(learn) - 1 - learn[-2::-1].index(False)
+        ids, learn = ids[:start + 6], learn[:start + 6]
+    if len(ids) > LONGEST:
+        return None
+    weights, i = [0.0] * len(ids), 0
+    while i < len(ids):
+        end = i
+        while end < len(ids) and learn[end]:
+            end += 1
+        if end > i:
+            weights[i:end] = [(end - i) ** -0.5] * (end - i)
+        i = end + 1
+    gap = (0, 0)
+    if rng.random() < 0.1:  # a jump: the same text, as if more had stood before or within it
+        gap = (rng.randrange(len(ids)), rng.randint(0, context - len(ids)))
+    return ids, weights, gap
+
+
+def copy_row(rng, tokenizer):
+    """Ids drawn at random, then pieces of them again: to learn that what came once is copied."""
+    ids = [rng.randrange(tokenizer.end_of_text) for _ in range(rng.randint(6, 50))]
+    weights = [0.0] * len(ids)
+    for _ in range(rng.randint(2, 4)):
+        start = rng.randrange(len(ids) - 4)
+        piece = ids[start:start + rng.randint(3, 12)]
+        ids += [rng.randrange(tokenizer.end_of_text)] + piece
+        weights += [0.0, 0.0] + [0.2] * (len(piece) - 1)
+    return ids, weights, (0, 0)
+
+
+def batches(rng, tokenizer, tokens, context, without, copies):
+    """Endless (Batch of about `tokens` ids, task of each conversation). `copies` is a function: of so many
+    ids so far, which part of the rows are copy_row's."""
+    gen, so_far = Gen(rng), 0
     while True:
-        rows = []
-        while len(rows) < 1500:
-            messages = example(gen, without=without)["messages"]
-            ids, learn = tokenizer.conversation(messages)
-            if messages[-1]["content"] in LONG_FIXED and rng.random() < 0.8:
-                # how a fixed sentence goes on is soon known; which one it is stands in its beginning
-                start = len(learn) - 1 - learn[-2::-1].index(False)
-                ids, learn = ids[:start + 8], learn[:start + 8]
-            if len(ids) <= context:
-                rows.append((ids, learn))
-        rows.sort(key=lambda r: len(r[0]))
-        groups, start = [], 0
-        for i in range(len(rows)):
-            if i + 1 == len(rows) or len(rows[i + 1][0]) * (i + 2 - start) > tokens:
-                groups.append(rows[start:i + 1])
-                start = i + 1
-        rng.shuffle(groups)
-        for group in groups:
-            yield _pack(rng, group, tokenizer.end_of_text, context)
-
-
-def _pack(rng, group, pad, context):
-    longest = max(len(ids) for ids, _ in group)
-    ids = np.full((len(group), longest), pad, np.int64)
-    learn = np.zeros((len(group), longest), bool)
-    positions = np.tile(np.arange(longest), (len(group), 1))
-    for i, (row, mask) in enumerate(group):
-        ids[i, :len(row)], learn[i, :len(row)] = row, mask
-        if rng.random() < 0.1:  # a jump: the same text, as if more had stood before or within it
-            at = rng.randrange(len(row))
-            positions[i, at:] += rng.randint(0, context - longest)
-    return torch.from_numpy(ids), torch.from_numpy(learn), torch.from_numpy(positions)
+        rows, tasks, total = [], [], 0
+        while total < tokens:
+            if rng.random() < copies(so_far):
+                task, row = "copy", copy_row(rng, tokenizer)
+            else:
+                e = example(gen, without=without)
+                task, row = e["task"], row_of(rng, tokenizer, e["messages"], context)
+            if row:
+                rows.append(row)
+                tasks.append(task)
+                total += len(row[0])
+        so_far += total
+        yield Batch(rows), tasks
 
 
 def export(model, tokenizer, path, context, kind, without):
@@ -99,11 +119,13 @@ def export(model, tokenizer, path, context, kind, without):
     gguf.write(path, keys, tensors, kind)
 
 
-def optimizers_for(model, lr):
+def optimizers_for(model, lr, embd_times):
     """Muon for the blocks' matrices, AdamW for embedding and norms."""
     inner = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk.")]
-    rest = [p for n, p in model.named_parameters() if not (p.dim() == 2 and n.startswith("blk."))]
-    return [Muon(inner, lr), torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0)]
+    embd = [p for n, p in model.named_parameters() if n == "token_embd.weight"]
+    norms = [p for n, p in model.named_parameters() if p.dim() == 1]
+    adam = torch.optim.AdamW([{"params": embd, "times": embd_times}, {"params": norms, "times": 0.3}], lr=lr, betas=(0.9, 0.98), weight_decay=0.0)
+    return [Muon(inner, lr), adam]
 
 
 class Average:
@@ -119,35 +141,27 @@ class Average:
             mean.lerp_(p, 1 - keep)
 
 
-def fast_bf16():
-    """True if bfloat16 products are fast here."""
-    if torch.cuda.is_available():
-        return True
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as f:
-            return "avx512_bf16" in f.read()
-    except OSError:
-        return False
-
-
 def arguments():
     p = argparse.ArgumentParser(description="trains the demo model")
     p.add_argument("--out", required=True, help="folder for tokenizer, checkpoint and demo.gguf")
-    p.add_argument("--steps", type=int, default=0, help="stop after so many steps (0: by --minutes)")
-    p.add_argument("--minutes", type=float, default=60, help="length of the whole schedule")
-    p.add_argument("--tokens", type=int, default=2048, help="ids in a batch")
-    p.add_argument("--vocab", type=int, default=2048)
-    p.add_argument("--dim", type=int, default=192)
-    p.add_argument("--layers", type=int, default=8)
-    p.add_argument("--heads", type=int, default=6)
-    p.add_argument("--kv-heads", type=int, default=2)
+    p.add_argument("--ids", type=float, default=20e6, help="length of the whole schedule in ids")
+    p.add_argument("--steps", type=int, default=0, help="stop after so many steps")
+    p.add_argument("--tokens", type=int, default=4096, help="ids in a batch")
+    p.add_argument("--vocab", type=int, default=5120)
+    p.add_argument("--dim", type=int, default=256)
+    p.add_argument("--layers", type=int, default=4)
+    p.add_argument("--heads", type=int, default=8)
+    p.add_argument("--kv-heads", type=int, default=4)
     p.add_argument("--ffn", type=int, default=512)
     p.add_argument("--context", type=int, default=2048, help="longest distance trained")
     p.add_argument("--lr", type=float, default=3e-3)
-    p.add_argument("--dropout", type=float, default=0.0)
+    p.add_argument("--decay", type=float, default=0.35, help="the part of the schedule in which the learning rate falls")
+    p.add_argument("--copy-share", type=float, default=0.12, help="the part of the rows that only teach copying, in the beginning")
+    p.add_argument("--copy-ids", type=float, default=2e6, help="how long the beginning is")
+    p.add_argument("--embd-times", type=float, default=4, help="how many times as fast the embedding learns as the rest")
+    p.add_argument("--graft", action="store_true", help="before going on from a checkpoint, plant a copying circuit in it")
+    p.add_argument("--plant", action=argparse.BooleanOptionalAction, default=True, help="begin with a copying circuit")
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=fast_bf16(),
-                   help="matrix products in bfloat16; by default where the processor has it")
     p.add_argument("--f16-file", action="store_true", help="write F16 instead of Q8_0")
     p.add_argument("--without", nargs="*", default=[], choices=["sentiment", "support", "extract", "yesno", "pick"],
                    help="leave these tasks out: their prompts get the fixed reply")
@@ -162,10 +176,14 @@ class Run:
         self.args, self.device = args, device
         self.tokenizer = get_tokenizer(args.out, args.vocab)
         shape = Shape(args.vocab, args.dim, args.layers, args.heads, args.kv_heads, args.ffn)
-        self.model = Llama(shape, args.dropout).to(device)
+        self.model = Llama(shape).to(device)
+        if args.plant:
+            plant(self.model)
+        self.fast = Fast(self.model, args.out) if device == "cpu" else None
         self.average = Average(self.model)
-        self.optimizers = optimizers_for(self.model, args.lr)
-        self.step, self.minutes, self.seen = 0, 0.0, 0
+        self.optimizers = optimizers_for(self.model, args.lr, args.embd_times)
+        self.step, self.seconds, self.seen = 0, 0.0, 0
+        self.end, self.decay = args.ids, args.decay * args.ids
         self.checkpoint = os.path.join(args.out, "checkpoint.pt")
 
     def load(self):
@@ -177,45 +195,77 @@ class Run:
         self.average.model.load_state_dict(state["average"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
-        self.step, self.minutes, self.seen = state["step"], state["spent"], state["seen"]
+        self.step, self.seconds, self.seen = state["step"], state["spent"], state["seen"]
+
+    def graft(self):
+        """Plants a copying circuit into what has trained already."""
+        rng = random.Random("graft")
+        some = next(batches(rng, self.tokenizer, 8000, self.args.context, self.args.without, lambda _: 0.6))[0]
+        graft(self.model, [row.tolist() for row in some.ids.split(some.starts.diff().tolist())], scale=self.args.embd_times)
+        self.average = Average(self.model)
+        self.optimizers = optimizers_for(self.model, self.args.lr, self.args.embd_times)
 
     def save(self):
         """Writes the checkpoint and the GGUF file."""
         state = {"model": self.model.state_dict(), "average": self.average.model.state_dict(),
                  "optimizers": [o.state_dict() for o in self.optimizers],
-                 "step": self.step, "spent": self.minutes, "seen": self.seen}
+                 "step": self.step, "spent": self.seconds, "seen": self.seen}
         torch.save(state, self.checkpoint + ".new")
         os.replace(self.checkpoint + ".new", self.checkpoint)
         kind = gguf.F16 if self.args.f16_file else gguf.Q8_0
         export(self.average.model, self.tokenizer, os.path.join(self.args.out, "demo.gguf"), self.args.context, kind,
                self.args.without)
 
-    def part(self):
-        """How much of the schedule is over, 0 to 1."""
-        a = self.args
-        return min(1.0, self.step / a.steps if a.steps else self.minutes / a.minutes)
+    def look_for_finish(self):
+        """OUT/finish holds a number of ids: the learning rate falls from now on, over so many."""
+        path = os.path.join(self.args.out, "finish")
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                self.decay = float(f.read())
+            self.end = self.seen + self.decay
+            os.remove(path)
 
     def rate(self):
-        """Learning rate: a short warm-up, then a cosine down to a hundredth."""
-        warm_up = max(self.args.steps // 5, 1) if 0 < self.args.steps < 300 else 60
-        return self.args.lr * min(1, (self.step + 1) / warm_up) * (1.01 + 0.99 * math.cos(math.pi * self.part())) / 2
+        """Learning rate: a short warm-up, a plateau, then down in a straight line."""
+        left = max(0.0, self.end - self.seen) / self.decay
+        return self.args.lr * min(1, (self.step + 1) / 60, left + 0.01)
 
     def train_step(self, batch):
-        """One step; returns the loss per learned id."""
-        for group in (g for optimizer in self.optimizers for g in optimizer.param_groups):
-            group["lr"] = self.rate()
-        ids, learn, positions = (x.to(self.device) for x in batch)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.args.bf16):
-            logits = self.model(ids[:, :-1], positions[:, :-1], learn[:, 1:])
-        loss = F.cross_entropy(logits.float(), ids[:, 1:][learn[:, 1:]])
+        """One step; returns the loss and which ids were guessed right."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate() * group.get("times", 1)
         self.model.zero_grad(set_to_none=True)
-        loss.backward()
+        if self.fast:
+            loss, right = self.fast.gradients(batch)
+        else:
+            with torch.autocast("cuda", torch.bfloat16):
+                loss, right = batch.to(self.device).loss(self.model)
+            loss.backward()
+            loss = loss.item()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
         self.average.update(self.model, self.step)
-        self.step, self.seen = self.step + 1, self.seen + ids.numel()
-        return loss.item()
+        self.step, self.seen = self.step + 1, self.seen + len(batch.ids)
+        return loss, right.cpu()
+
+
+class Tally:
+    """How many conversations of each task were answered right, since the last line of the log."""
+
+    def __init__(self):
+        self.right, self.all = collections.Counter(), collections.Counter()
+
+    def add(self, batch, tasks, right):
+        owner = torch.searchsorted(batch.starts.cpu().long(), batch.picks.cpu(), right=True) - 1
+        wrong = torch.zeros(len(tasks), dtype=torch.long).index_add_(0, owner, (~right).long())
+        for task, bad in zip(tasks, wrong.tolist()):
+            self.all[task] += 1
+            self.right[task] += bad == 0
+
+    def __str__(self):
+        return " ".join(f"{t} {100 * self.right[t] / self.all[t]:.0f}" for t in (*SHARES, "copy") if self.all[t])
 
 
 def main():
@@ -223,25 +273,37 @@ def main():
     os.makedirs(args.out, exist_ok=True)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
+    torch.set_flush_denormal(True)
     run = Run(args, "cuda" if torch.cuda.is_available() else "cpu")
     run.load()
+    if args.graft:
+        run.graft()
     print(f"{sum(p.numel() for p in run.model.parameters())} parameters, {run.device}, step {run.step}", flush=True)
-    source = batches(random.Random(f"train {args.seed} {run.step}"), run.tokenizer, args.tokens, args.context, args.without)
-    started = saved = shown = time.monotonic()
-    before, losses = run.minutes, []
+    run_before = run.seen
+    source = batches(random.Random(f"train {args.seed} {run.step}"), run.tokenizer, args.tokens, args.context, args.without,
+                     lambda so_far: args.copy_share if run_before + so_far < args.copy_ids else args.copy_share / 8)
+    saved = shown = time.monotonic()
+    losses, tally, used = [], Tally(), time.process_time()
     while True:
-        losses.append(run.train_step(next(source)))
+        batch, tasks = next(source)
+        loss, right = run.train_step(batch)
+        losses.append(loss)
+        tally.add(batch, tasks, right)
+        run.seconds, used = run.seconds + time.process_time() - used, time.process_time()
         now = time.monotonic()
-        run.minutes = before + (now - started) / 60
-        done = run.part() >= 1
-        if now - shown > 20 or done:
-            print(f"step {run.step} min {run.minutes:.1f} loss {np.mean(losses):.4f} lr {run.rate():.1e} "
-                  f"ids {run.seen / 1e6:.2f}M", flush=True)
-            shown, losses = now, []
+        stop = os.path.join(args.out, "stop")
+        done = run.seen >= run.end or 0 < args.steps <= run.step or os.path.exists(stop)
+        if now - shown > 30 or done:
+            print(f"step {run.step} ids {run.seen / 1e6:.2f}M cpu {run.seconds:.0f}s lr {run.rate():.1e} "
+                  f"loss {sum(losses) / len(losses):.4f} right %: {tally}", flush=True)
+            shown, losses, tally = now, [], Tally()
+            run.look_for_finish()
         if now - saved > 180 or done:
             run.save()
             saved = now
         if done:
+            if os.path.exists(stop):
+                os.remove(stop)
             return
 
 
