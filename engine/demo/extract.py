@@ -4,11 +4,11 @@ import json
 from split import Pool
 
 KEYS = {  # what a field may be called in the request
-    "name": ["name", "name", "customer", "person"],
-    "date": ["date", "date", "day"],
-    "amount": ["amount", "amount", "price", "total"],
-    "email": ["email", "email", "e_mail", "email_address"],
-    "product": ["product", "product", "item"],
+    "name": ["name", "name", "name", "customer", "person", "customer_name"],
+    "date": ["date", "date", "date", "day", "when"],
+    "amount": ["amount", "amount", "amount", "price", "total", "sum"],
+    "email": ["email", "email", "email", "e_mail", "email_address", "mail"],
+    "product": ["product", "product", "product", "item", "article"],
 }
 SLOT_OF = {"name": "name", "date": "date", "amount": "amount", "email": "email", "product": "branded"}
 

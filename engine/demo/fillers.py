@@ -1,7 +1,7 @@
 """Fillers shared by all tasks (names, places, products, amounts, dates...), each list split,
 and the small template language:
 
-    [a|b|c]     one of these, part of the template (not split)
+    [a|b|c]     one of these, part of the template (not split); may hold slots and further choices
     {slot}      a filler of that list, on the generator's filler side
     {slot:2}    a second, different filler of the same list
 
@@ -65,6 +65,9 @@ run walk build break carry draw explain follow gather hold invent join keep lear
 read sell teach understand visit watch write compare describe consider between because although however""".split()
 
 
+MADE_UP = 0.35  # how often a name, an address or a product is made up where training may see it
+
+
 def amount(rng):
     whole = rng.choice([rng.randint(1, 99), rng.randint(1, 99), rng.randint(100, 999), rng.randint(1000, 9999)])
     cents = rng.choice(["", "", f".{rng.randint(0, 99):02d}", ".99", ".50"])
@@ -83,11 +86,17 @@ def date(rng):
         f"{month} {day}{nth}", f"{day}{nth} of {month}", f"{day}.{MONTH.index(month) + 1}.{year}"])
 
 
-def nonsense(rng, low=2, high=4):
+BEGIN = "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr kl kn ph pl pr qu sch sh sk sl sm sp st sv th tr tw".split() + [""] * 6
+VOWEL = "a e i o u a e i o u ai au ea ee ei ie oa oo ou y".split()
+END = [""] * 30 + "l m n r s t x ck ld ll m n nd ng nk nt r rd rk rn rt s ss st t th z".split()
+
+
+def nonsense(rng, low=1, high=4):
     """A made-up word, so that copying does not depend on known names."""
-    parts = ["ba", "ko", "ri", "ten", "lu", "mar", "vi", "so", "den", "pa", "tri", "zel", "no", "gra", "fi", "ush",
-             "el", "or", "an", "in", "kas", "ber", "wen", "dy", "qua", "tho", "mel", "jo", "ka", "sha", "ro", "les"]
-    return "".join(rng.choice(parts) for _ in range(rng.randint(low, high)))
+    word = ""
+    for _ in range(rng.randint(low, high)):
+        word += rng.choice(BEGIN) + rng.choice(VOWEL) + rng.choice(END)
+    return word
 
 
 POOLS = {
@@ -97,17 +106,33 @@ POOLS = {
 
 
 def _email(gen):
-    first, last = gen.slot("first").lower(), gen.slot("last").lower()
+    first, last, domain = gen.slot("first").lower(), gen.slot("last").lower(), gen.slot("domain")
+    if gen.fillers != "held" and gen.rng.random() < MADE_UP:
+        first, last = nonsense(gen.rng), nonsense(gen.rng)
+        if gen.rng.random() < 0.5:
+            domain = nonsense(gen.rng) + gen.rng.choice([".com", ".org", ".net", ".de", ".io", ".co.uk", ".example", ".example.com"])
     user = gen.rng.choice([f"{first}.{last}", first, f"{first[0]}.{last}", f"{first}{last}", f"{first}_{last}",
                            f"{last}{gen.rng.randint(1, 99)}", f"{first}{gen.rng.randint(1, 99)}",
                            gen.rng.choice(["info", "sales", "billing", "office", "team", "hello"])])
-    return user + "@" + gen.slot("domain")
+    return user + "@" + domain
+
+
+def _branded(gen):
+    brand, product = gen.slot("brand"), gen.slot("product")
+    if gen.fillers != "held" and gen.rng.random() < MADE_UP:
+        which = gen.rng.random()
+        if which < 0.5:
+            brand = nonsense(gen.rng).capitalize()
+        if which > 0.3:
+            product = gen.rng.choice([nonsense(gen.rng), nonsense(gen.rng), product.split()[0] + " " + nonsense(gen.rng), gen.slot("word"),
+                                      gen.slot("word") + " " + product.split()[-1], nonsense(gen.rng) + " " + product.split()[-1]])
+    return brand + " " + product if gen.rng.random() < 0.4 else product
 
 
 def _name(gen):
     first = gen.slot("first")
     last = gen.slot("last")
-    if gen.fillers == "train" and gen.rng.random() < 0.15:  # made-up names, to learn copying
+    if gen.fillers != "held" and gen.rng.random() < MADE_UP:  # made-up names, to learn copying
         first, last = nonsense(gen.rng).capitalize(), nonsense(gen.rng).capitalize()
     return f"{first} {last}" if gen.rng.random() < 0.6 else first
 
@@ -123,7 +148,7 @@ MADE = {
     "month": lambda g: g.rng.choice(MONTH),
     "order": lambda g: g.rng.choice(["#{}", "{}", "A-{}", "INV-{}", "no. {}"]).format(g.rng.randint(1000, 99999)),
     "card": lambda g: g.rng.choice(["4111 1111 1111 1111", "5500 0000 0000 0004", "ending in 4242", "3400 0000 0000 009"]),
-    "branded": lambda g: g.slot("brand") + " " + g.slot("product") if g.rng.random() < 0.4 else g.slot("product"),
+    "branded": _branded,
     "word": lambda g: g.rng.choice(WORDS),
     "nonsense": lambda g: nonsense(g.rng),
 }
@@ -135,7 +160,7 @@ def add_pool(slot, lines):
 
 
 SLOT = re.compile(r"\{([a-z_]+)(?::(\d))?\}")
-CHOICE = re.compile(r"\[([^\[\]{}]*\|[^\[\]{}]*)\]")
+CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 
 
 class Gen:
@@ -154,7 +179,26 @@ class Gen:
 
     def template(self, pool):
         """A template of `pool` on the template side."""
-        return pool.pick(self.rng, self.templates).replace("\\n", "\n")
+        return self.choose(pool.pick(self.rng, self.templates)).replace("\\n", "\n")
+
+    def shared_choices(self, pool):
+        """A template of "text | question" form: equally long choices of both sides are made alike."""
+        parts, picked = pool.pick(self.rng, self.templates).split(" | "), {}
+
+        def one(match):
+            options = match.group(1).split("|")
+            return options[picked.setdefault(len(options), self.rng.randrange(len(options)))]
+
+        return " | ".join(CHOICE.sub(one, part) for part in parts).replace("\\n", "\n")
+
+    def choose(self, text):
+        """`text` with its choices made, the inner ones first."""
+        while "|" in text:
+            chosen = CHOICE.sub(lambda m: self.rng.choice(m.group(1).split("|")), text)
+            if chosen == text:
+                break
+            text = chosen
+        return text
 
     def fill(self, text):
         """`text` with its choices and slots expanded; self.values says what each slot became."""
@@ -162,7 +206,7 @@ class Gen:
         return self._expand(text)
 
     def _expand(self, text):
-        text = CHOICE.sub(lambda m: self.rng.choice(m.group(1).split("|")), text)
+        text = self.choose(text)
         local = {}
 
         def one(match):
@@ -175,5 +219,4 @@ class Gen:
                 self.values.setdefault(key, local[key])
             return local[key]
 
-        text = SLOT.sub(one, text)
-        return CHOICE.sub(lambda m: self.rng.choice(m.group(1).split("|")), text)
+        return SLOT.sub(one, text)

@@ -17,8 +17,8 @@ import sentiment
 import support
 from fillers import Gen
 
-SHARES = {"sentiment": 28, "support": 24, "extract": 16, "yesno": 11, "pick": 10, "greeting": 7, "about": 17, "off": 24}
-EVALUATION = "second"  # names the evaluation sets; changed when figures on them have steered the work
+SHARES = {"sentiment": 15, "support": 16, "extract": 20, "yesno": 24, "pick": 13, "greeting": 4, "about": 11, "off": 20}
+EVALUATION = "third"  # names the evaluation sets; changed when figures on them have steered the work
 NEIGHBOUR = {"a": "qsz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "k": "jl",
              "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe",
              "y": "tu"}
@@ -48,6 +48,8 @@ def typo(rng, text):
 
 def noise(rng, text, strength=1.0):
     """`text` as people type it: case, punctuation, short forms, slips."""
+    if not text.strip():
+        return text
     if rng.random() < 0.35:
         for pattern, short in rng.sample(LONG, 5):
             text = re.sub(pattern, short, text)
@@ -86,8 +88,10 @@ def _classified(gen, module, noisy):
         return [("user", prompt.replace("{text}", text))], label
     if rng.random() < 0.2:
         return [("system", gen.template(module.SYSTEM)), ("user", text)], label
-    prompt = gen.template(module.INSTRUCT)
-    return [("user", noisy(prompt, 0.4).replace("{text}", text) if "{text}" in prompt else prompt)], label
+    prompt = gen.template(sentiment.BINARY if module is sentiment and label != "neutral" and rng.random() < 0.18 else module.INSTRUCT)
+    # noise leaves the place of the text alone
+    before, after = prompt.split("{text}")
+    return [("user", noisy(before, 0.3) + text + noisy(after, 0.3) if rng.random() < 0.4 else before + text + after)], label
 
 
 def _extracted(gen, noisy):
@@ -144,12 +148,13 @@ def example(gen, task=None, without=()):
     turns, answer = turn(gen, first, without)
     gen.drawn_first = gen.drawn
     messages = [{"role": r, "content": c} for r, c in turns]
-    if messages[0]["role"] != "system" and rng.random() < 0.35:
+    if messages[0]["role"] != "system" and rng.random() < 0.2:
         messages.insert(0, {"role": "system", "content": gen.fill(gen.template(chat.SYSTEM))})
     messages.append({"role": "assistant", "content": answer})
     own_system = turns[0][0] == "system"
-    while task is None and rng.random() < 0.12 and len(messages) < 7:
-        if own_system:  # a system prompt that names the task: more of the same
+    # in training, a system prompt that names the task is followed by many messages: an answer for few ids
+    while task is None and rng.random() < (0.8 if own_system else 0.1) and len(messages) < (13 if own_system else 7):
+        if own_system:
             turns, answer = turn(gen, first, without)
             if turns[0][0] != "system":
                 break
@@ -163,26 +168,28 @@ def example(gen, task=None, without=()):
     return {"task": first, "messages": messages}
 
 
-def evaluation(count=300, off_count=500, without=()):
-    """The sets that score.py uses: {set name: [example...]}; same every time."""
+def evaluation(count=300, off_count=500, without=(), side="held"):
+    """The sets that score.py uses: {set name: [example...]}; same every time. With side="dev" those for
+    choices on the way."""
     sets = {}
+
+    def gen(seed, templates, fillers):
+        return Gen(random.Random(f"{EVALUATION} {side} {seed}"), templates, fillers)
+
     for task in SHARES:
         if task in without:
-            gen = Gen(random.Random(EVALUATION + "off" + task), "held", "held")
-            sets[f"off/{task}"] = [example(gen, task, without) for _ in range(count)]
+            sets[f"off/{task}"] = [example(gen(f"off {task}{i}", side, side), task, without) for i in range(count)]
         elif task == "off":
-            gen = Gen(random.Random(EVALUATION + "off"), "held", "held")
-            sets["off/held"] = [example(gen, task) for _ in range(off_count)]
+            sets["off/held"] = [example(gen(f"off {i}", side, side), task) for i in range(off_count)]
         else:
-            sets[f"{task}/templates"] = [example(Gen(random.Random(f"{EVALUATION} t{task}{i}"), "held", "train"), task) for i in range(count)]
+            sets[f"{task}/templates"] = [example(gen(f"templates {task}{i}", side, "train"), task) for i in range(count)]
         if task not in without and task not in ("greeting", "about", "off"):
-            sets[f"{task}/fillers"] = [_with_filler(f"{EVALUATION} f{task}{i}", task) for i in range(count)]
+            sets[f"{task}/fillers"] = [_with_filler(gen(f"fillers {task}{i}", "train", side), task) for i in range(count)]
     return sets
 
 
-def _with_filler(seed, task):
-    """An example with at least one held-out filler in it."""
-    gen = Gen(random.Random(seed), "train", "held")
+def _with_filler(gen, task):
+    """An example with at least one filler in it that has not trained."""
     while True:
         e = example(gen, task)
         if gen.drawn_first:

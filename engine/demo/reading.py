@@ -60,6 +60,9 @@ The train does not stop in {city}. | Does the train stop in {city}?
 We could not find the {product}. | Did they find the {product}?
 Nobody in {city} ordered a {product}. | Did somebody in {city} order a {product}?
 """)
+PLAIN = Pool("yesno/plain", """
+{first} [really |]bought the {product}. | Did {first} buy the {product}?
+""")
 YESNO = Pool("yesno/instruct", """
 {text} {question}
 {text}\\n{question}
@@ -115,9 +118,12 @@ TOPIC = {
               "wolves were seen near {city}|the lake is home to many fish|the oak is {n} metres high|mushrooms grow after rain|"
               "the fox lives in the woods|whales swim along the coast",
 }
+for _topic in "politics art cars fashion billing shipping account returns".split():  # these stand in lists/reading.txt
+    TOPIC[_topic] = ""
 for _topic, _lines in TOPIC.items():
-    add_pool("topic_" + _topic, _lines.split("|"))
+    add_pool("topic_" + _topic, _lines.split("|") if _lines else [])
 
+SERVICE = ["billing", "shipping", "account", "returns"]
 PICK_TOPIC = Pool("pick/topic", """
 Which topic is this about: {options}? {text}
 Choose the topic from {options}: {text}
@@ -189,27 +195,42 @@ def options_text(rng, options):
     return " | ".join(options)
 
 
+def _shared(gen, pool):
+    return gen.fill(gen.shared_choices(pool)).split(" | ")
+
+
+def _another(gen, kind, values):
+    """A filler of `kind` that is none of `values`."""
+    for _ in range(50):
+        other = gen.slot(kind)
+        if other not in values.values():
+            break
+    return other
+
+
 def yesno(gen):
     """(text, question, answer)"""
-    if gen.rng.random() < 0.25:
-        text, question = gen.fill(gen.template(NEGATED)).split(" | ")
-        return text, question, "no"
-    template, question = gen.template(FACT).split(" | ")
+    kind = gen.rng.random()
+    if kind < 0.3:
+        text, question = _shared(gen, NEGATED if kind < 0.18 else PLAIN)
+        return text, question, "no" if kind < 0.18 else "yes"
+    template, question = gen.shared_choices(FACT).split(" | ")
     text = gen.fill(template)
     values = dict(gen.values)
     right = question
     for key, value in values.items():
         right = right.replace("{" + key + "}", value)
-    if gen.rng.random() < 0.55:
+    if gen.rng.random() < 0.5:
         return text, right, "yes"
     # one slot of the question gets another value, if possible one from the text itself
     used = [k for k in values if "{" + k + "}" in question]
     key = gen.rng.choice(used)
     kind = key.split(":")[0]
-    for _ in range(50):
-        other = gen.slot(kind)
-        if other not in values.values():
-            break
+    rivals = [v for k, v in values.items() if k.split(":")[0] == kind and "{" + k + "}" not in question]
+    if rivals and gen.rng.random() < 0.6:
+        other = gen.rng.choice(rivals)
+    else:
+        other = _another(gen, kind, values)
     wrong = question.replace("{" + key + "}", other)
     for k, value in values.items():
         wrong = wrong.replace("{" + k + "}", value)
@@ -219,7 +240,7 @@ def yesno(gen):
 def pick(gen):
     """(prompt, answer)"""
     if gen.rng.random() < 0.5:
-        topics = gen.rng.sample(list(TOPIC), gen.rng.randint(2, 5))
+        topics = gen.rng.sample(SERVICE if gen.rng.random() < 0.15 else [t for t in TOPIC if t != "account"], gen.rng.randint(2, 4))
         answer = gen.rng.choice(topics)
         text = gen.slot("topic_" + answer)
         if gen.rng.random() < 0.3:
@@ -227,7 +248,7 @@ def pick(gen):
         template = gen.template(PICK_TOPIC)
         prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, topics))
         return prompt, answer
-    text, question, kind = gen.template(MENTION).split(" | ")
+    text, question, kind = gen.shared_choices(MENTION).split(" | ")
     filled = gen.fill(text)
     values = dict(gen.values)
     answer = values[kind]

@@ -14,6 +14,7 @@ import math
 import os
 import random
 import re
+import subprocess
 
 import numpy as np
 
@@ -88,12 +89,13 @@ def golden(model, path):
             f.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def score(model, sets, nearest, show):
-    """Rows (set, count, right, fixed replies, baseline right)."""
+def score(model, sets, nearest, show, answered):
+    """Rows (set, count, right, fixed replies, baseline right). `answered` gets (conversation, right) of each."""
     rows = []
     for name, examples in sets.items():
         talks = [e["messages"] for e in examples]
         right = model.says(talks)
+        answered += zip(talks, right)
         wrong = [m for m, ok in zip(talks, right) if not ok]
         fixed = 0
         if not off(name):
@@ -105,6 +107,26 @@ def score(model, sets, nearest, show):
         for m in wrong[:show]:
             print(f"  {name}: {m[-2]['content']!r}\n     expected {m[-1]['content']!r}, got {model.greedy(m[:-1])!r}")
     return rows
+
+
+def capabilities(hearth, answered, enough=0.8):
+    """Prints what the default configuration says of the model: for each task that Hearth's scorer finds, the highest
+    complexity (in steps of 0.05) up to which `enough` of the prompts are right. The fixed reply is never right here."""
+    lines = [json.dumps({"id": str(i), "text": "\n".join(m["content"] for m in talk[:-1])}) for i, (talk, _) in enumerate(answered)]
+    said = subprocess.run([hearth, "score", "--jsonl", "-"], input="\n".join(lines), capture_output=True, text=True, check=True).stdout
+    tasks = collections.defaultdict(list)
+    for line, (talk, right) in zip(said.splitlines(), answered):
+        e = json.loads(line)
+        if e["unknown"]:
+            continue  # these get the complexity that the configuration names
+        tasks[e["task"]].append((e["score"], right and talk[-1]["content"] != chat.FIXED))
+    for task, rows in sorted(tasks.items()):
+        best = 0.0
+        for step in range(1, 21):
+            below = [right for complexity, right in rows if complexity <= step / 20]
+            if len(below) >= 20 and sum(below) >= enough * len(below):
+                best = step / 20
+        print(f"{task:16} {len(rows):5} prompts, {100 * sum(r for _, r in rows) / len(rows):5.1f} % right, capability {best:.2f}")
 
 
 def show_table(rows):
@@ -138,11 +160,13 @@ def main():
     p = argparse.ArgumentParser(description="scores a demo model")
     p.add_argument("model")
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--dev", action="store_true", help="the sets for choices on the way, instead of the held-out ones")
     p.add_argument("--show", type=int, default=0)
     p.add_argument("--no-baseline", action="store_true")
     p.add_argument("--only", default="", help="only the sets whose name begins so")
     p.add_argument("--ask", help="print the answer to this and stop")
     p.add_argument("--system", help="a system prompt for --ask")
+    p.add_argument("--capability", metavar="HEARTH", help="with this program's scorer: up to which complexity it is right")
     p.add_argument("--golden", metavar="FILE", help="write the prompts of the engine's test and stop")
     args = p.parse_args()
     model = Forward(args.model)
@@ -153,13 +177,17 @@ def main():
     if args.golden:
         golden(model, args.golden)
         return
-    sets = {**evaluation(60 if args.quick else 300, 100 if args.quick else 500, model.without), **freehand(model.without)}
+    sizes = (60, 100) if args.quick else (300, 500)
+    sets = evaluation(*sizes, model.without, "dev") if args.dev else {**evaluation(*sizes, model.without), **freehand(model.without)}
     sets = {k: v for k, v in sets.items() if k.startswith(args.only)}
     nearest = None
     if not args.no_baseline and not args.quick:
         gen = Gen(random.Random("nearest"))
         nearest = Nearest([e for e in (example(gen, without=model.without) for _ in range(20000)) if len(e["messages"]) < 4])
-    show_table(score(model, sets, nearest, args.show))
+    answered = []
+    show_table(score(model, sets, nearest, args.show, answered))
+    if args.capability:
+        capabilities(args.capability, answered)
 
 
 if __name__ == "__main__":

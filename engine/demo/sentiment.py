@@ -232,6 +232,9 @@ Sort this review into positive, negative or neutral: {text}
 can you tell if this is positive negative or neutral: {text}
 Return the sentiment label for: {text}
 """)
+BINARY = Pool("sentiment/binary", """
+Is this good or bad: positive or negative? {text}
+""")
 SYSTEM = Pool("sentiment/system", """
 You are a sentiment classifier. Answer positive, negative or neutral.
 Classify the sentiment of the user's message as positive, negative or neutral.

@@ -37,11 +37,11 @@ def check_docs():
 
 
 def check_split():
-    expect(split.is_held("first", "Anna") == split.is_held("first", "Anna"), "the split is not a rule")
-    held = sum(split.is_held("probe", str(i)) for i in range(4000))
+    expect(split.side_of("first", "Anna") == split.side_of("first", "Anna"), "the split is not a rule")
+    held = sum(split.side_of("probe", str(i)) == "held" for i in range(4000))
     expect(900 <= held <= 1100, f"the split holds out {held} of 4000, not a quarter")
     for name, pool in fillers.POOLS.items():
-        expect(not set(pool.sides["train"]) & set(pool.sides["held"]), f"{name}: a filler on both sides")
+        expect(not set(pool.sides["train"] + pool.sides["dev"]) & set(pool.sides["held"]), f"{name}: a filler on both sides")
 
 
 def check_examples():
