@@ -419,7 +419,7 @@ static int set_up(void **state)
     stranger = open_model(&m, &files[1]);
     m.n_vocab = N_VOCAB + 1;
     other_words = open_model(&m, &files[2]);
-    return engine_grammar_from_gbnf(SLICE("root ::= ([a-f]+ \" \")+ \".\""), &grammar, NULL);
+    return (int)engine_grammar_from_gbnf(SLICE("root ::= ([a-f]+ \" \")+ \".\""), &grammar, NULL);
 }
 
 static int tear_down(void **state)
