@@ -43,20 +43,44 @@ enum base_err engine_logits(struct engine_model *model, const struct engine_adap
 #define BENCH_BATCH 256U
 #define MAX_RUNS 1000U
 #define MAX_BENCH_TOKENS (1U << 20)
+#define MAX_SEQUENCES 64U
 
-/* Seconds to take `count` tokens, `at_once` per step; the last one's logits are computed. */
-static enum base_err timed(struct engine_session *session, uint32_t count, uint32_t at_once,
-                           double *ret_seconds, struct base_error *reterr)
+static uint32_t some_token(uint32_t i, uint32_t n_vocab)
+{
+    return (uint32_t)((i * UINT64_C(2654435761) + 12345) % n_vocab);
+}
+
+/* Seconds in which each of `sequences` takes `count` tokens, one each per step. */
+static enum base_err generate(struct engine_session *session, uint32_t count, uint32_t sequences,
+                              double *ret_seconds, struct base_error *reterr)
+{
+    struct engine_batch_item items[MAX_SEQUENCES];
+    uint32_t n_vocab = engine_model_info(engine_session_model(session))->n_vocab;
+    int64_t start = clock_mono_ns(clock_system());
+    for (uint32_t at = 0; at < count; at++) {
+        for (uint32_t i = 0; i < sequences; i++)
+            items[i] = (struct engine_batch_item){
+                .sequence = i, .token = some_token(at + i * 977, n_vocab), .want_logits = true};
+        enum base_err err = engine_session_step(session, items, sequences, NULL, reterr);
+        if (err)
+            return err;
+    }
+    *ret_seconds = (double)(clock_mono_ns(clock_system()) - start) / 1e9;
+    return BASE_OK;
+}
+
+/* Seconds to take a prompt of `count` tokens; the last one's logits are computed. */
+static enum base_err prompt(struct engine_session *session, uint32_t count, double *ret_seconds,
+                            struct base_error *reterr)
 {
     struct engine_batch_item items[BENCH_BATCH];
     uint32_t n_vocab = engine_model_info(engine_session_model(session))->n_vocab;
     int64_t start = clock_mono_ns(clock_system());
     for (uint32_t at = 0; at < count;) {
-        uint32_t n = count - at < at_once ? count - at : at_once;
+        uint32_t n = count - at < BENCH_BATCH ? count - at : BENCH_BATCH;
         for (uint32_t i = 0; i < n; i++)
-            items[i] = (struct engine_batch_item){
-                .token = (uint32_t)(((at + i) * UINT64_C(2654435761) + 12345) % n_vocab)};
-        items[n - 1].want_logits = at_once == 1 || at + n == count;
+            items[i] = (struct engine_batch_item){.token = some_token(at + i, n_vocab)};
+        items[n - 1].want_logits = at + n == count;
         enum base_err err = engine_session_step(session, items, n, NULL, reterr);
         if (err)
             return err;
@@ -72,8 +96,9 @@ static int compare_doubles(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* Tokens per second: median of the runs after one that is not counted. */
-static enum base_err measure(struct engine_session *session, uint32_t count, uint32_t at_once,
+/* Tokens per second of a prompt (no sequences) or of generation: median of the runs after one that
+ * is not counted. */
+static enum base_err measure(struct engine_session *session, uint32_t count, uint32_t sequences,
                              uint32_t runs, double *ret_speed, double *ret_spread,
                              struct base_error *reterr)
 {
@@ -82,10 +107,12 @@ static enum base_err measure(struct engine_session *session, uint32_t count, uin
     if (!speeds)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for %u runs", runs);
     for (uint32_t i = 0; !err && i <= runs; i++) {
-        engine_session_trim(session, 0, 0);
-        err = timed(session, count, at_once, &seconds, reterr);
+        for (uint32_t q = 0; q < engine_session_sequences(session); q++)
+            engine_session_trim(session, q, 0);
+        err = sequences ? generate(session, count, sequences, &seconds, reterr)
+                        : prompt(session, count, &seconds, reterr);
         if (!err && i > 0)
-            speeds[i - 1] = (double)count / seconds;
+            speeds[i - 1] = (double)count * (sequences ? sequences : 1) / seconds;
     }
     if (!err) {
         qsort(speeds, runs, sizeof(*speeds), compare_doubles);
@@ -103,26 +130,31 @@ enum base_err engine_bench(struct engine_model *model, const struct engine_bench
     struct engine_session *session = NULL;
     struct engine_pool *pool = NULL;
     uint32_t pp = options->prompt_tokens, tg = options->gen_tokens;
+    uint32_t sequences = options->sequences ? options->sequences : 1;
     if (pp > MAX_BENCH_TOKENS || tg > MAX_BENCH_TOKENS || result.runs > MAX_RUNS)
         return base_error_set(reterr, BASE_ERR_BAD_VALUE,
                               "at most %u tokens and %u runs can be measured", MAX_BENCH_TOKENS,
                               MAX_RUNS);
+    if (sequences > MAX_SEQUENCES)
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "at most %u sequences can be measured",
+                              MAX_SEQUENCES);
     enum base_err err = engine_pool_new(options->threads, &pool, reterr);
     if (err)
         return err;
     result.threads = engine_pool_threads(pool);
-    const struct engine_session_options session_options = {.context = (pp > tg ? pp : tg) + 1,
-                                                           .sequences = 1,
-                                                           .batch = BENCH_BATCH,
-                                                           .kv = options->kv,
-                                                           .pool = pool};
+    const struct engine_session_options session_options = {
+        .context = (pp > tg * sequences ? pp : tg * sequences) + 1,
+        .sequences = sequences,
+        .batch = BENCH_BATCH,
+        .kv = options->kv,
+        .pool = pool};
     err = engine_session_new(model, &session_options, &session, reterr);
     if (!err && pp > 0)
-        err = measure(session, pp, BENCH_BATCH, result.runs, &result.pp_tokens_per_s,
-                      &result.pp_spread, reterr);
-    if (!err && tg > 0)
-        err = measure(session, tg, 1, result.runs, &result.tg_tokens_per_s, &result.tg_spread,
+        err = measure(session, pp, 0, result.runs, &result.pp_tokens_per_s, &result.pp_spread,
                       reterr);
+    if (!err && tg > 0)
+        err = measure(session, tg, sequences, result.runs, &result.tg_tokens_per_s,
+                      &result.tg_spread, reterr);
     engine_session_free(session);
     engine_pool_free(pool);
     if (!err)

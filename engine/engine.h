@@ -402,11 +402,12 @@ struct engine_bench_options {
     uint32_t gen_tokens;    /* 0 = leave out */
     uint32_t threads;       /* 0 = default */
     uint32_t runs;          /* 0 = 5 */
+    uint32_t sequences;     /* that generate at once, in one batch; 0 = 1, at most 64 */
     enum engine_kv kv;
 };
 struct engine_bench_result {
     double pp_tokens_per_s; /* prompt; 0 when left out */
-    double tg_tokens_per_s; /* generation, one sequence */
+    double tg_tokens_per_s; /* generation, all sequences together */
     double pp_spread;       /* (largest - smallest) / median */
     double tg_spread;
     uint32_t threads, runs;

@@ -394,12 +394,13 @@ static void print_bench(const struct engine_bench_result *r, const struct engine
 
 int cli_bench(const struct cli_command *command, int argc, char **argv)
 {
-    const char *p = NULL, *n = NULL, *t = NULL, *r = NULL, *json = NULL;
+    const char *p = NULL, *n = NULL, *t = NULL, *r = NULL, *s = NULL, *json = NULL;
     const struct cli_option table[] = {
         {"-p", "N", "prompt tokens (128; 0 leaves it out)", &p},
         {"-n", "N", "generated tokens (64; 0 leaves it out)", &n},
         {"-t", "T", "threads", &t},
         {"-r", "N", "runs (5)", &r},
+        {"-s", "N", "sequences that generate at once (1)", &s},
         {"--json", NULL, "as JSON", &json},
         {0},
     };
@@ -410,9 +411,11 @@ int cli_bench(const struct cli_command *command, int argc, char **argv)
     struct engine_bench_options options = {.prompt_tokens = to_count(p, 128),
                                            .gen_tokens = to_count(n, 64),
                                            .threads = to_count(t, 0),
-                                           .runs = to_count(r, 0)};
+                                           .runs = to_count(r, 0),
+                                           .sequences = to_count(s, 1)};
     if (count != 1 || options.prompt_tokens == UINT32_MAX || options.gen_tokens == UINT32_MAX ||
-        options.threads == UINT32_MAX || options.runs == UINT32_MAX)
+        options.threads == UINT32_MAX || options.runs == UINT32_MAX ||
+        options.sequences == UINT32_MAX)
         return cli_usage(command, "expected a model and whole numbers");
     struct engine_model *model = open_model(rest[0]);
     if (!model)
