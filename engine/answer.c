@@ -278,6 +278,13 @@ static enum step on_text(struct engine_answer *a)
     };
     const struct slice *marker = &markers[a->markup.tools];
     size_t count = a->with_tools && marker->len > 0 && !(a->is_json && a->has_text) ? 1 : 0;
+    if (count > 0 && a->is_json) { /* a call instead of JSON is all that is said */
+        struct slice held = buffer_slice(&a->held);
+        struct slice word = slice_sub(held, space_at(held), SIZE_MAX);
+        if (is_beginning(word, *marker))
+            return STEP_MORE;
+        count = slice_starts_with(word, *marker) ? 1 : 0;
+    }
     if (!text_until(a, ENGINE_PIECE_TEXT, marker, count, count > 0))
         return STEP_MORE;
     a->announced = false;
