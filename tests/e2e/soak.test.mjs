@@ -210,6 +210,7 @@ class Soak {
     }
 
     talksNonsense() {
+        this.asked += 2; /* at most: two of them are whole requests with bodies that are not JSON */
         return this.raw(async (socket) => {
             socket.resume();
             socket.write(pick(['GET\r\n\r\n', '\x16\x03\x01\x02\x00', 'POST /v1/chat/completions HTTP/1.1\r\n\r\n',
