@@ -146,7 +146,7 @@ INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size
     const size_t fit = panel_signed(type) ? 1 : type.bits == 6 ? 2 : type.bits == 5 ? 4 : 8;
     const __m256i ones = _mm256_set1_epi16(1);
     for (size_t i = from; i < end; i += fit) {
-        __m256i pairs[4];
+        __m256i pairs[4] = {_mm256_setzero_si256()};
         for (size_t j = 0; j < fit && i + j < end; j++) {
             __m256i w = panel_step(codes, type, i + j);
             for (size_t t = 0; t < tokens; t++) {
