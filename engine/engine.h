@@ -750,8 +750,8 @@ struct engine_request {
     size_t stop_count;
     uint32_t max_tokens; /* 0 = until the context is full */
     enum engine_overflow overflow;
-    uint64_t domain;  /* cached prefixes are shared only inside one domain */
-    uint64_t flow;    /* the queue takes turns between flows */
+    uint64_t domain; /* cached prefixes are shared only inside one domain */
+    uint64_t flow;   /* the queue takes turns between flows */
     /* Higher first, before fairness, and in the place of a lower one that runs, which waits again
      * and goes on where it was. 0 = normal. */
     int32_t priority;

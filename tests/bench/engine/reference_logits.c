@@ -37,8 +37,8 @@ int main(int argc, char **argv)
         perror("reference_logits");
         return 1;
     }
-    double *numbers = (encoder ? reference_hidden : reference_logits)(
-        slice_of(bytes, (size_t)size), tokens, count);
+    double *numbers = (encoder ? reference_hidden : reference_logits)(slice_of(bytes, (size_t)size),
+                                                                      tokens, count);
     for (size_t i = 0; i < count * (encoder ? n_embd : n_vocab); i++) {
         float value = (float)numbers[i];
         if (fwrite(&value, sizeof(value), 1, out) != 1)
