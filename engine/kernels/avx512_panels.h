@@ -4,6 +4,7 @@
  */
 #define STEP_BYTES 64
 #define MAX_QUADS 3
+#define FETCH_AHEAD 6144 /* bytes: some hundred cycles of work */
 
 /* --- inputs ------------------------------------------------------------------------------- */
 
@@ -157,6 +158,18 @@ INLINE struct panel_at panel_first(const uint8_t **p, size_t b, struct engine_pa
     return (struct panel_at){header, start, start + ENGINE_PANEL_PAIR_SCALES(type.scales)};
 }
 
+/* Asks for what stands behind the pair of block b by so much that it is there in time. With several
+ * tokens computing takes long enough that hardware does not fetch ahead by itself, and reading and
+ * computing would take turns. */
+INLINE void panel_fetch(struct panel_at at, size_t b, struct engine_panel_type type)
+{
+    const char *ahead = (const char *)at.scales + FETCH_AHEAD;
+    if (ENGINE_PANEL_HEADER(type.scales) > 0 && b % (2 * ENGINE_PANEL_GROUP_PAIRS) == 0)
+        _mm_prefetch((const char *)at.header + FETCH_AHEAD, _MM_HINT_T1);
+    for (size_t i = 0; i < ENGINE_PANEL_PAIR(type.scales, type.bits); i += STEP_BYTES)
+        _mm_prefetch(ahead + i, _MM_HINT_T1);
+}
+
 INLINE struct panel_at panel_second(struct panel_at at, struct engine_panel_type type)
 {
     return (struct panel_at){at.header, at.scales + ENGINE_PANEL_PAIR_SCALES(type.scales) / 2,
@@ -301,6 +314,7 @@ INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel,
         acc[t] = v_zero();
     for (size_t b = 0; b < blocks; b += 2) {
         at = panel_first(&panel, b, type, at.header);
+        panel_fetch(at, b, type);
         panel_block(at, type, in + b, blocks, quads, acc);
         if (b + 1 < blocks)
             panel_block(panel_second(at, type), type, in + b + 1, blocks, quads, acc);
