@@ -46,12 +46,23 @@ static void put_range(struct printer *p, const struct doc_type *type, const char
         json_member_double(&p->w, max, type->max);
 }
 
+/* The name of an OBJECT behind `prefix`, as a URI can hold it. */
+static struct slice name_of(struct printer *p, const char *prefix, const struct doc_type *type)
+{
+    struct buffer name;
+    buffer_init(&name, 256);
+    buffer_add_str(&name, prefix);
+    doc_type_put_slug(type, &name);
+    struct slice ret = name.err ? SLICE_NONE : arena_dup(p->scratch, buffer_slice(&name));
+    buffer_done(&name);
+    if (slice_is_absent(ret))
+        p->w.out->err = BASE_ERR_NO_MEMORY;
+    return ret;
+}
+
 static void put_ref(struct printer *p, const struct doc_type *type)
 {
-    struct slice ref = arena_printf(p->scratch, "#/$defs/%s", type->name);
-    if (slice_is_absent(ref))
-        p->w.out->err = BASE_ERR_NO_MEMORY;
-    json_member_string(&p->w, "$ref", ref);
+    json_member_string(&p->w, "$ref", name_of(p, "#/$defs/", type));
 }
 
 static void put_object_ref(struct printer *p, const struct doc_type *type, int depth)
@@ -204,7 +215,7 @@ static void put_field(struct printer *p, const struct doc_field *field)
 
 static void put_definition(struct printer *p, const struct doc_type *type)
 {
-    json_key(&p->w, slice_from_str(type->name));
+    json_key(&p->w, name_of(p, "", type));
     json_open_object(&p->w);
     json_member_str(&p->w, "type", "object");
     if (type->doc)

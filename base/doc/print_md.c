@@ -44,7 +44,9 @@ static void put_range(struct buffer *out, const struct doc_type *type)
 
 static void put_anchor(struct buffer *out, const struct doc_type *type)
 {
-    buffer_addf(out, "[%s](#%s)", type->name, type->name);
+    buffer_addf(out, "[%s](#", type->name);
+    doc_type_put_slug(type, out);
+    buffer_add_char(out, ')');
     if (type->shorthand)
         buffer_addf(out, " (or just its `%s`)", type->shorthand);
 }

@@ -157,6 +157,12 @@ void doc_type_describe(const struct doc_type *type, struct buffer *out)
     describe(type, out, 0);
 }
 
+void doc_type_put_slug(const struct doc_type *type, struct buffer *out)
+{
+    for (const char *c = type->name; *c; c++)
+        buffer_add_char(out, *c == ' ' ? '-' : *c);
+}
+
 static bool keys_fit(const struct doc_type *type, const struct doc_node *node)
 {
     for (const struct doc_node *m = node->first; m; m = m->next) {

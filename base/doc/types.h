@@ -9,6 +9,9 @@ enum { DOC_FIELDS_MAX = 128, DOC_TYPES_MAX = 256 };
 /* "an integer from 1 to 10": for messages. */
 void doc_type_describe(const struct doc_type *type, struct buffer *out);
 
+/* Writes the name of an OBJECT as a link can hold it: "engine model" becomes engine-model. */
+void doc_type_put_slug(const struct doc_type *type, struct buffer *out);
+
 bool doc_read_duration(struct slice text, int64_t *ret_ms);
 bool doc_read_bytes(struct slice text, int64_t *ret_bytes);
 const struct doc_word *doc_word_find(const struct doc_word *words, struct slice name);

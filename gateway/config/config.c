@@ -225,27 +225,49 @@ static void build_upstreams(struct build *b, const struct file_config *file)
 
 /* ---- policy ---- */
 
-/* One word a line; empty lines and lines that begin with # are left out. */
-static bool read_words(struct build *b, const struct file_dictionary *from,
-                       struct policy_dictionary *to)
+/* The whole of a text file, without the mark that editors put at its beginning. A dictionary that
+ * cannot be read would protect nothing, so that everything doubtful is an error. */
+static bool read_text(struct build *b, const struct file_dictionary *from, struct slice *ret)
 {
     char path[PATH_BYTES];
     path_of(b, from->file, path);
     FILE *file = fopen(path, "re");
     if (!file) {
-        doc_errors_add(b->errors, from->where, "%s: the dictionary cannot be read", path);
+        doc_errors_add(b->errors, from->where, "%s: the dictionary cannot be read: %s", path,
+                       strerror(errno));
         return false;
     }
     char *text = arena_alloc(b->arena, WORDS_FILE_MAX + 1);
     size_t len = text ? fread(text, 1, WORDS_FILE_MAX + 1, file) : 0;
+    int problem = ferror(file) ? errno : 0; /* a folder can be opened, but not read */
     (void)fclose(file);
-    if (!text || len > WORDS_FILE_MAX) {
+    struct slice all = slice_of(text, len);
+    if (!text)
+        b->no_memory = true;
+    else if (problem)
+        doc_errors_add(b->errors, from->where, "%s: the dictionary cannot be read: %s", path,
+                       strerror(problem));
+    else if (len > WORDS_FILE_MAX)
         doc_errors_add(b->errors, from->where, "%s: larger than 16 MiB", path);
+    else if (memchr(text, '\0', len) || !slice_is_utf8(all))
+        doc_errors_add(b->errors, from->where, "%s: not a text in UTF-8; convert it", path);
+    else if (slice_starts_with(all, SLICE("\xEF\xBB\xBF")))
+        *ret = slice_sub(all, 3, SIZE_MAX);
+    else
+        *ret = all;
+    return ret->ptr != NULL;
+}
+
+/* One word a line; empty lines and lines that begin with # are left out. */
+static bool read_words(struct build *b, const struct file_dictionary *from,
+                       struct policy_dictionary *to)
+{
+    struct slice rest = SLICE_NONE;
+    if (!read_text(b, from, &rest))
         return false;
-    }
     void *words = NULL;
     size_t count = 0, capacity = 0;
-    for (struct slice rest = slice_of(text, len); rest.len > 0;) {
+    while (rest.len > 0) {
         size_t end = slice_find(rest, SLICE("\n"));
         struct slice word = slice_trim(slice_sub(rest, 0, end));
         rest = slice_sub(rest, end == SIZE_MAX ? rest.len : end + 1, SIZE_MAX);
@@ -257,9 +279,12 @@ static bool read_words(struct build *b, const struct file_dictionary *from,
         }
         ((struct slice *)words)[count++] = word;
     }
+    if (count == 0)
+        doc_errors_add(b->errors, from->where, "dictionary `%.*s`: the file %.*s holds no words",
+                       SLICE_ARG(from->name), SLICE_ARG(from->file));
     to->words = words;
     to->word_count = count;
-    return true;
+    return count > 0;
 }
 
 static void build_dictionaries(struct build *b, const struct file_policy *file)

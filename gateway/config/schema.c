@@ -1,6 +1,25 @@
 /* The one table that the parser, `hearth schema` and docs/configuration.md share. */
 #include "gateway/config/file.h"
 
+/* ---- numbers: every one that becomes a size or money is bounded ---- */
+
+#define COUNT_TO(most)                                                                             \
+    {                                                                                              \
+        .kind = DOC_KIND_INT, .size = sizeof(int64_t), .max = (most)                               \
+    }
+static const struct doc_type count_threads = COUNT_TO(256);
+static const struct doc_type count_guesses = COUNT_TO(16);
+static const struct doc_type count_sequences = COUNT_TO(1024);
+static const struct doc_type count_queue = COUNT_TO(1 << 20);
+static const struct doc_type count_tokens = COUNT_TO(1 << 24);
+static const struct doc_type count_entries = COUNT_TO(1 << 27);
+static const struct doc_type body_size = {
+    .kind = DOC_KIND_BYTES, .size = sizeof(int64_t), .min = 1 << 10, .max = 1 << 30};
+static const struct doc_type usd = {
+    .kind = DOC_KIND_DOUBLE, .size = sizeof(double), .max = 1000000};
+static const struct doc_type pace = {
+    .kind = DOC_KIND_DOUBLE, .size = sizeof(double), .max = 1000000};
+
 /* ---- words ---- */
 
 static const struct doc_word level_words[] = {
@@ -79,8 +98,8 @@ struct file_speculation {
     struct slice draft;
 };
 static const struct doc_field speculation_fields[] = {
-    DOC_FIELD(struct file_speculation, tokens, "tokens", doc_type_count, .fallback = "8",
-              .doc = "most tokens guessed at once, at most 16; 0: none"),
+    DOC_FIELD(struct file_speculation, tokens, "tokens", count_guesses, .fallback = "8",
+              .doc = "most tokens guessed at once; 0: none"),
     DOC_FIELD(struct file_speculation, draft, "draft", doc_type_string,
               .doc = "GGUF file of a small model with the same vocabulary, which guesses; without "
                      "it only what stood in the text before is guessed",
@@ -124,10 +143,10 @@ static const struct doc_field engine_model_fields[] = {
               .example = "demo"),
     DOC_FIELD(struct file_engine_model, path, "path", doc_type_text, .required = true,
               .doc = "GGUF file, relative to this file", .example = "demo.gguf"),
-    DOC_FIELD(struct file_engine_model, context, "context", doc_type_count, .fallback = "0",
+    DOC_FIELD(struct file_engine_model, context, "context", count_tokens, .fallback = "0",
               .doc = "tokens of one request, prompt and answer; 0: what the model was made for, at "
                      "most 4096"),
-    DOC_FIELD(struct file_engine_model, sequences, "sequences", doc_type_count, .fallback = "4",
+    DOC_FIELD(struct file_engine_model, sequences, "sequences", count_sequences, .fallback = "4",
               .doc = "answers computed at the same time"),
     DOC_FIELD(struct file_engine_model, kv_cache, "kv_cache", kv, .fallback = "f16",
               .doc = "numbers of the cache of what was read so far"),
@@ -142,9 +161,9 @@ static const struct doc_field engine_model_fields[] = {
               .doc = "LoRA adapters, each a target; requests with different ones are computed "
                      "together",
               .example = "[{name: contracts, path: contracts-lora.gguf}]"),
-    DOC_FIELD(struct file_engine_model, threads, "threads", doc_type_count, .fallback = "0",
+    DOC_FIELD(struct file_engine_model, threads, "threads", count_threads, .fallback = "0",
               .doc = "compute threads; 0: one less than the cores, at least 1"),
-    DOC_FIELD(struct file_engine_model, queue, "queue", doc_type_count, .fallback = "64",
+    DOC_FIELD(struct file_engine_model, queue, "queue", count_queue, .fallback = "64",
               .doc = "answers that may wait; more are refused with 503"),
     DOC_FIELD(struct file_engine_model, capability, "capability", capability, .fallback = "0.3",
               .doc = "highest complexity that it answers well, for all tasks or per task (tasks "
@@ -152,8 +171,7 @@ static const struct doc_field engine_model_fields[] = {
               .example = "{classification: 0.4, chat: 0.1}"),
     DOC_FIELD(struct file_engine_model, clearance, "clearance", level, .fallback = "restricted",
               .doc = "highest level that it may see"),
-    DOC_FIELD(struct file_engine_model, usd_per_hour, "usd_per_hour", doc_type_number,
-              .fallback = "0.05",
+    DOC_FIELD(struct file_engine_model, usd_per_hour, "usd_per_hour", usd, .fallback = "0.05",
               .doc = "what an hour of this machine costs; a local second is not free"),
     {0}};
 static const struct doc_type engine_model = {.kind = DOC_KIND_OBJECT,
@@ -185,24 +203,24 @@ static const struct doc_type engine = {.kind = DOC_KIND_OBJECT,
 
 /* ---- upstreams ---- */
 
-static const struct doc_type optional_number = {
-    .kind = DOC_KIND_POINTER, .size = sizeof(void *), .item = &doc_type_number};
+static const struct doc_type optional_usd = {
+    .kind = DOC_KIND_POINTER, .size = sizeof(void *), .item = &usd};
 static const struct doc_field price_fields[] = {
-    DOC_FIELD(struct file_prices, input, "input", doc_type_number, .required = true,
+    DOC_FIELD(struct file_prices, input, "input", usd, .required = true,
               .doc = "USD per million input tokens"),
-    DOC_FIELD(struct file_prices, output, "output", doc_type_number, .required = true,
+    DOC_FIELD(struct file_prices, output, "output", usd, .required = true,
               .doc = "USD per million output tokens"),
     DOC_FIELD(
-        struct file_prices, cache_read, "cache_read", optional_number,
+        struct file_prices, cache_read, "cache_read", optional_usd,
         .doc = "USD per million input tokens read from the provider's cache; without it: as input"),
-    DOC_FIELD(struct file_prices, cache_write, "cache_write", optional_number,
+    DOC_FIELD(struct file_prices, cache_write, "cache_write", optional_usd,
               .doc = "USD per million tokens written to the cache for 5 minutes; without it and "
                      "with such tokens the cost is unknown"),
-    DOC_FIELD(struct file_prices, cache_write_1h, "cache_write_1h", optional_number,
+    DOC_FIELD(struct file_prices, cache_write_1h, "cache_write_1h", optional_usd,
               .doc = "the same, for an hour"),
-    DOC_FIELD(struct file_prices, reasoning, "reasoning", optional_number,
+    DOC_FIELD(struct file_prices, reasoning, "reasoning", optional_usd,
               .doc = "USD per million reasoning tokens; without it: as output"),
-    DOC_FIELD(struct file_prices, per_request, "per_request", doc_type_number, .fallback = "0",
+    DOC_FIELD(struct file_prices, per_request, "per_request", usd, .fallback = "0",
               .doc = "USD per request"),
     DOC_FIELD(struct file_prices, date, "date", doc_type_string,
               .doc = "since when; kept with every attempt", .example = "\"2026-01-31\""),
@@ -357,7 +375,7 @@ static const struct doc_field policy_fields[] = {
     DOC_FIELD(struct file_policy, memory_ttl_ms, "memory_ttl", doc_type_duration, .fallback = "30d",
               .doc = "how long the level of a message is remembered, so that later turns of its "
                      "conversation carry it"),
-    DOC_FIELD(struct file_policy, memory_entries, "memory_entries", doc_type_count,
+    DOC_FIELD(struct file_policy, memory_entries, "memory_entries", count_entries,
               .fallback = "262144", .doc = "messages remembered at most, 32 bytes each"),
     {0}};
 static const struct doc_type policy = {.kind = DOC_KIND_OBJECT,
@@ -428,7 +446,7 @@ static const struct doc_field rule_fields[] = {
     DOC_FIELD(struct file_rule, objective, "objective", objective,
               .given = DOC_AT(struct file_rule, objective_given),
               .doc = "what is least among the targets that may serve"),
-    DOC_FIELD(struct file_rule, max_cost_usd, "max_cost", doc_type_number,
+    DOC_FIELD(struct file_rule, max_cost_usd, "max_cost", usd,
               .given = DOC_AT(struct file_rule, max_cost_given),
               .doc = "most that one request may be expected to cost, in USD"),
     DOC_FIELD(struct file_rule, final, "final", doc_type_bool, .fallback = "false",
@@ -688,14 +706,14 @@ static const struct doc_field config_fields[] = {
         .doc = "strict: evidence of an attempt is synced to the disk before its first byte leaves"),
     DOC_FIELD(struct file_config, ledger, "ledger", strictness, .fallback = "best_effort",
               .doc = "strict: no new work while rows cannot be written"),
-    DOC_FIELD(struct file_config, workers, "workers", doc_type_count, .fallback = "0",
+    DOC_FIELD(struct file_config, workers, "workers", count_threads, .fallback = "0",
               .doc = "event-loop threads; 0: one per core"),
-    DOC_FIELD(struct file_config, body_max, "body_max", doc_type_bytes, .fallback = "32M",
+    DOC_FIELD(struct file_config, body_max, "body_max", body_size, .fallback = "32M",
               .doc = "largest body of a request"),
     DOC_FIELD(struct file_config, drain_ms, "drain", doc_type_duration, .fallback = "30s",
               .doc = "how long a shutdown waits for running requests"),
-    DOC_FIELD(struct file_config, connections_per_ip, "connections_per_ip", doc_type_count,
-              .fallback = "2048", .doc = "open connections from one address"),
+    DOC_FIELD(struct file_config, connections_per_ip, "connections_per_ip", count_queue,
+              .fallback = "2048", .doc = "open connections from one address; 0: no limit"),
     DOC_FIELD(struct file_config, trusted_proxies, "trusted_proxies", doc_type_string_or_list,
               .doc = "proxies whose X-Forwarded-For is believed", .example = "10.0.0.0/8"),
     DOC_FIELD(struct file_config, engine, "engine", engine, .doc = "models inside this process"),
@@ -708,8 +726,8 @@ static const struct doc_field config_fields[] = {
     DOC_FIELD(struct file_config, deadline_ms, "deadline", doc_type_duration, .fallback = "5s",
               .doc = "to the first token; a target that is predicted to be slower is taken only "
                      "when there is no other"),
-    DOC_FIELD(struct file_config, min_tokens_per_s, "min_tokens_per_s", doc_type_number,
-              .fallback = "4", .doc = "the pace that counts as quick enough; 0: any"),
+    DOC_FIELD(struct file_config, min_tokens_per_s, "min_tokens_per_s", pace, .fallback = "4",
+              .doc = "the pace that counts as quick enough; 0: any"),
     DOC_FIELD(struct file_config, objective, "objective", objective, .fallback = "cost",
               .doc = "what is least among the targets that may serve"),
     DOC_FIELD(struct file_config, tests, "tests", tests,

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void test_tables(void **state)
 {
@@ -140,6 +141,15 @@ static void test_errors(void **state)
         {"upstreams:\n  - {name: far, kind: openai, ca_file: /proc/self/status, models: [m]}",
          "ca_file /proc/self/status: holds no certificate"},
         {"pipelines:\n  - {name: p, steps: []}", "t.yaml:2:"},
+        {"workers: 4294967297", "t.yaml:1:10: workers: expected an integer from 0 to 256"},
+        {"connections_per_ip: 4294967296", "expected an integer from 0 to"},
+        {"engine: {models: [{name: d, path: d, sequences: 4294967297}]}", "from 0 to 1024"},
+        {"engine: {models: [{name: d, path: d, usd_per_hour: -5}]}", "a number from 0 to"},
+        {"engine: {models: [{name: d, path: d, usd_per_hour: 1e300}]}", "a number from 0 to"},
+        {"upstreams:\n  - {name: u, kind: vllm, models: [{name: m, prices: {input: -1, output: "
+         "0}}]}",
+         "prices.input: expected a number from 0 to"},
+        {"body_max: 0", "body_max: expected a size"},
         {"a: &x 1\nb: *x", "t.yaml:1:"},
         {"listen: a\nlisten: b", "t.yaml:2:"},
     };
@@ -148,6 +158,46 @@ static void test_errors(void **state)
         assert_null(load(cases[i].text, says, sizeof(says)));
         assert_contains(says, cases[i].says);
     }
+}
+
+/* A dictionary that is not what it seems would protect nothing: each is an error. */
+static void test_dictionary_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes, *says;
+        size_t len;
+    } cases[] = {
+        {"", "holds no words", 0},
+        {"# only a remark\n \n", "holds no words", 18},
+        {"\xEF\xBB\xBF", "holds no words", 3},
+        {"\xFF\xFEz\0e\0b\0", "not a text in UTF-8", 8},
+        {"caf\xE9\n", "not a text in UTF-8", 5},
+        {"zebra\0horse\n", "not a text in UTF-8", 12},
+    };
+    char path[] = "/tmp/hearth-words-XXXXXX", text[256], says[4096];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    (void)snprintf(text, sizeof(text), "policy: {dictionaries: [{name: d, file: %s}]}", path);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(ftruncate(fd, 0), 0);
+        assert_int_equal(pwrite(fd, cases[i].bytes, cases[i].len, 0), (ssize_t)cases[i].len);
+        assert_null(load(text, says, sizeof(says)));
+        assert_contains(says, cases[i].says);
+    }
+    static const char marked[] = "\xEF\xBB\xBFproject zebra\r\n\r\n# no\r\nheron\r\n";
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(pwrite(fd, marked, sizeof(marked) - 1, 0), (ssize_t)sizeof(marked) - 1);
+    struct config *c = load(text, says, sizeof(says));
+    assert_non_null(c);
+    assert_int_equal(c->policy.dictionaries[0].word_count, 2);
+    assert_slice(c->policy.dictionaries[0].words[0], "project zebra");
+    assert_slice(c->policy.dictionaries[0].words[1], "heron");
+    config_free(c);
+    (void)close(fd);
+    (void)unlink(path);
+    assert_null(load("policy: {dictionaries: [{name: d, file: /proc}]}", says, sizeof(says)));
+    assert_contains(says, "/proc: the dictionary cannot be read: Is a directory");
 }
 
 static void test_default_config(void **state)
@@ -162,6 +212,24 @@ static void test_default_config(void **state)
     config_free(c);
     assert_int_equal(config_default("a\"b", &c, &errors), BASE_ERR_BAD_CONFIG);
     buffer_done(&errors.text);
+}
+
+/* Names with spaces in them are links all the same, in the reference and in the JSON Schema. */
+static void test_links(void **state)
+{
+    (void)state;
+    struct buffer out;
+    buffer_init(&out, 1 << 20);
+    config_reference_markdown(&out);
+    buffer_add_char(&out, '\0');
+    assert_contains(buffer_slice(&out).ptr, "[engine model](#engine-model)");
+    buffer_done(&out);
+    buffer_init(&out, 1 << 20);
+    config_schema_json(&out);
+    buffer_add_char(&out, '\0');
+    assert_contains(buffer_slice(&out).ptr, "\"$ref\":\"#/$defs/engine-model\"");
+    assert_contains(buffer_slice(&out).ptr, "\"engine-model\":{\"type\":\"object\"");
+    buffer_done(&out);
 }
 
 /* docs/configuration.md is what `hearth schema --markdown` prints. */
@@ -190,7 +258,9 @@ int main(void)
         cmocka_unit_test(test_upstream),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_dictionary_files),
         cmocka_unit_test(test_default_config),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_reference_is_true),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
