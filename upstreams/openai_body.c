@@ -665,6 +665,10 @@ enum base_err upstream_write_body(const struct target *target, const struct chat
 {
     const struct upstream_target *t = (const struct upstream_target *)target;
     struct writer w = {.req = request, .kind = t->upstream->kind, .arena = arena, .reterr = reterr};
+    if (request->dialect == CHAT_DIALECT_COMPLETIONS) /* would get the answer to another question */
+        return base_error_set_param(reterr, BASE_ERR_UNSUPPORTED, "prompt",
+                                    "prompt: %.*s does not continue plain texts",
+                                    SLICE_ARG(target->name));
     enum base_err err = policy_body_new(inspection, BODY_MAX, &w.body);
     if (err)
         return base_error_set(reterr, err, "%.*s: no memory for the request's body",
