@@ -536,18 +536,28 @@ static void arm_timer(struct conn *conn)
 
 /* ---- a turn ---- */
 
-static void conn_turn(void *user)
+/* The number of steps that did something. */
+static unsigned run_steps(struct conn *conn)
 {
-    struct conn *conn = user;
-    conn->in_turn = true;
-    if (conn->time_is_up) {
-        conn->time_is_up = false;
-        if (now_ns(conn) >= due_ns(conn))
-            do_what_is_due(conn);
-    }
     unsigned rounds = 0;
     while (conn->state != CONN_CLOSED && rounds < TURN_ROUNDS_MAX && step(conn))
         rounds++;
+    return rounds;
+}
+
+static void conn_turn(void *user)
+{
+    struct conn *conn = user;
+    bool is_time_up = conn->time_is_up;
+    conn->in_turn = true;
+    conn->time_is_up = false;
+    if (is_time_up) /* what came in time counts, even where this thread is late to look */
+        conn->readable = conn->writable = true;
+    unsigned rounds = run_steps(conn);
+    if (is_time_up && conn->state != CONN_CLOSED && now_ns(conn) >= due_ns(conn)) {
+        do_what_is_due(conn);
+        rounds = run_steps(conn);
+    }
     conn->in_turn = false;
     if (conn->state == CONN_CLOSED) {
         conn_free(conn);

@@ -52,7 +52,7 @@ static void add_kind(struct world *w, const char *kind)
 
 static void set_up(struct world *w)
 {
-    static const char *const kinds[] = {"openai", "openrouter", "mistral", "gemini",
+    static const char *const kinds[] = {"openai", "openrouter", "mistral",   "gemini",
                                         "vllm",   "ollama",     "compatible"};
     const struct slice own = SLICE("m");
     struct policy_config config;
