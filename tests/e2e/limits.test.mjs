@@ -34,15 +34,18 @@ function post(body) {
 }
 
 /* Milliseconds that the loop's thread, and all threads together, have computed so far. The clock on the wall would
- * tell of the machine's other work; and how long the same work takes depends on that, too, so only shares compare. */
+ * tell of the machine's other work; and how long the same work takes depends on that, too, so only shares compare.
+ * Not from `stat`: that counts whoever happens to run when the clock ticks, 100 times a second. */
 function computed() {
     const tasks = `/proc/${hearth.process.pid}/task`;
-    const ms = (stat) => {
-        const fields = fs.readFileSync(stat, 'utf8').split(') ')[1].split(' ');
-        return 10 * (Number(fields[11]) + Number(fields[12])); /* user and system, in ticks of 10 ms */
-    };
-    const task = fs.readdirSync(tasks).find((id) => fs.readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'worker-0\n');
-    return { loop: ms(`${tasks}/${task}/stat`), all: ms(`/proc/${hearth.process.pid}/stat`) };
+    let loop, all = 0;
+    for (const id of fs.readdirSync(tasks)) {
+        const ms = Number(fs.readFileSync(`${tasks}/${id}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+        all += ms;
+        if (fs.readFileSync(`${tasks}/${id}/comm`, 'utf8') === 'worker-0\n')
+            loop = ms;
+    }
+    return { loop, all };
 }
 
 const text = (megabytes) => 'The quick brown fox jumps over the lazy dog and runs. '.repeat(megabytes * 1e6 / 54);
