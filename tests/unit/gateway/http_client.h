@@ -31,7 +31,7 @@ static inline int64_t client_now_ms(void)
     return clock_mono_ns(clock_system()) / 1000000;
 }
 
-/* What the threads of this process have waited for a processor so far, all of them together; 0 where
+/* What the threads of this process have waited for a processor so far, all together; 0 where
  * the kernel does not say. */
 static inline int64_t client_starved_ms(void)
 {
