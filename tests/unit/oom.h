@@ -17,7 +17,7 @@
  * allocated; and, of course, must not crash. Twice for each N: once only the Nth fails, once all
  * from the Nth on do. Where AddressSanitizer or ThreadSanitizer own the allocator, only calls of
  * our own objects are counted; otherwise those of shared libraries too.
- * One thread only.
+ * One thread only, and a body that allocates equally often however fast it runs.
  */
 #ifndef TESTS_UNIT_OOM_H
 #define TESTS_UNIT_OOM_H
