@@ -1,6 +1,7 @@
 /*
  * Soak of the engine: random requests, good and bad, from several threads at once, on tiny models
- * with random weights and little room; clients that leave, stop, come back. Meant for
+ * with random weights and little room, with adapters, guesses ahead, calls of tools; clients that
+ * leave, stop, come back; models that are loaded and unloaded; embeddings. Meant for
  * AddressSanitizer.
  *
  *     soak_engine [--requests N] [--minutes M] [--seed S]     until both are reached; 2000 and 0
@@ -15,12 +16,9 @@
 #include <time.h>
 
 #include "tests/long/soak_measure.h"
-#include "tests/long/soak_request.h"
-#include "tests/unit/engine/tiny_gguf.h"
+#include "tests/long/soak_model.h"
 
 enum {
-    N_VOCAB = 264,
-    MODELS = 3,
     WORKERS = 8,
     ANSWERS_MAX = 4, /* to one request: n */
     KNOWN = 6,       /* requests whose answer is known, per model */
@@ -28,41 +26,29 @@ enum {
     ROUNDS = 20 /* pauses in which memory is looked at */
 };
 
-static const char chat_template[] =
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-
 struct known {
     char prompt[40];
+    size_t adapter; /* SOAK_ADAPTERS = none */
     uint32_t tokens[KNOWN_TOKENS];
 };
 
-static struct soaked {
-    struct tiny_model shape;
-    struct engine_scheduler_options options;
-    struct tiny_file file;
-    struct engine_model *model;
-    struct engine_scheduler *sched;
-    struct known known[KNOWN];
-} models[MODELS] = {
-    {.shape = {.arch = "llama", .n_head = 2, .n_head_kv = 1, .seed = 1},
-     .options = {.session = {.context = 3 * SOAK_CONTEXT, .sequences = 5, .batch = 48},
-                 .queue_max = 40}},
-    {.shape = {.arch = "qwen2", .n_head = 2, .n_head_kv = 2, .seed = 2, .biases = true, .type = 1},
-     .options = {.session = {.context = 2 * SOAK_CONTEXT, .sequences = 4, .batch = 32},
-                 .queue_max = 3}},
-    {.shape = {.arch = "qwen3", .n_head = 2, .n_head_kv = 1, .seed = 3, .qk_norm = true, .type = 8},
-     .options = {.session = {.context = 6 * SOAK_CONTEXT, .sequences = 6, .batch = 256},
-                 .queue_max = 40}},
+struct known_vector {
+    uint32_t tokens[40];
+    size_t count;
+    float vector[SOAK_EMBD];
 };
 
-static struct engine_bias no_specials[N_VOCAB - 256];
+static struct served {
+    struct soak_live live;
+    struct known known[KNOWN];
+} models[SOAK_MODELS];
+static struct known_vector known_vectors[KNOWN];
+
+static struct engine_bias no_specials[SOAK_VOCAB - 256];
 
 static _Noreturn void give_up(const char *what, const char *detail)
 {
-    fprintf(stderr, "soak_engine: %s: %s\n", what, detail);
-    fflush(stderr);
-    _Exit(1);
+    soak_give_up(what, detail);
 }
 
 /* --- A client --- */
@@ -74,6 +60,7 @@ struct client {
     const struct soak_request *asked;
     uint64_t id;
     struct buffer text;
+    struct soak_parts parts; /* of an answer with a form */
     uint32_t tokens[2 * SOAK_CONTEXT];
     uint32_t token_count, texts;
     bool started, finished, over, cancelled;
@@ -93,10 +80,12 @@ static void on_text(struct client *c, const struct engine_event *event)
         give_up("text", "not UTF-8");
     if (buffer_add_slice(&c->text, event->text))
         give_up("text", "more than an answer can have");
+    if (c->asked->has_form)
+        soak_parts_push(&c->parts, event->text);
     if (event->token_count > 0 && (event->logprobs != NULL) != sampling->logprobs)
         give_up("logprobs", "there and not asked for, or the other way round");
     for (size_t i = 0; i < event->token_count; i++) {
-        if (c->token_count == 2 * SOAK_CONTEXT || event->tokens[i] >= N_VOCAB)
+        if (c->token_count == 2 * SOAK_CONTEXT || event->tokens[i] >= SOAK_VOCAB)
             give_up("tokens", "too many, or none of the vocabulary");
         c->tokens[c->token_count++] = event->tokens[i];
         if (event->logprobs && !(event->logprobs[i].chosen.logprob <= 1e-4F))
@@ -123,6 +112,8 @@ static void on_event(void *user, const struct engine_event *event)
         if (c->started)
             give_up("event", "started twice");
         c->started = true;
+        if (c->asked->has_form)
+            soak_parts_push(&c->parts, event->text);
         break;
     case ENGINE_EVENT_TEXT:
         on_text(c, event);
@@ -130,6 +121,8 @@ static void on_event(void *user, const struct engine_event *event)
     case ENGINE_EVENT_FINISHED:
         c->finished = true;
         c->finish = event->finish;
+        if (c->asked->has_form)
+            soak_parts_end(&c->parts, event->finish == ENGINE_FINISH_LENGTH);
         break;
     case ENGINE_EVENT_DONE:
         if (!c->finished)
@@ -154,10 +147,14 @@ static void client_init(struct client *c, struct engine_scheduler *sched,
     buffer_init(&c->text, 1 << 16);
     c->sched = sched;
     c->asked = asked;
+    if (asked->has_form)
+        soak_parts_init(&c->parts, engine_scheduler_markup(sched), &asked->form);
 }
 
 static void client_done(struct client *c)
 {
+    if (c->asked->has_form)
+        soak_parts_done(&c->parts);
     buffer_done(&c->text);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
@@ -180,6 +177,7 @@ static void client_wait(struct client *c, uint32_t texts)
 
 static struct {
     atomic_ulong requests, answers, bad, too_long, full, cancelled, tokens, known;
+    atomic_ulong calls, embeddings, loads;
 } counts;
 
 static void check_stop_texts(const struct client *c)
@@ -219,9 +217,16 @@ static void check_answer(const struct client *c)
         !c->usage.context_full)
         give_up("answer", "ends by length, and is shorter");
     check_stop_texts(c);
-    if (req->grammar && req->stop_count == 0 && c->finish == ENGINE_FINISH_STOP &&
-        !engine_grammar_matches(req->grammar, buffer_slice(&c->text)))
+    if (!req->grammar || req->stop_count > 0 || c->finish != ENGINE_FINISH_STOP)
+        return;
+    if (c->asked->has_form) {
+        const char *wrong = soak_parts_check(&c->parts, &c->asked->form);
+        if (wrong)
+            give_up(wrong, "an answer with a form");
+        counts.calls += c->parts.calls;
+    } else if (!engine_grammar_matches(req->grammar, buffer_slice(&c->text))) {
         give_up("answer", "does not fit its grammar");
+    }
 }
 
 static void check_refused(const struct soak_request *r, enum base_err err, const char *message)
@@ -275,16 +280,16 @@ static void behave(struct client *c, enum behaviour what)
     }
 }
 
-static void ask_one(struct soaked *m, struct client *clients, struct soak_request *r,
+static void ask_one(struct served *m, struct client *clients, struct soak_request *r,
                     uint64_t *random)
 {
     uint32_t n = soak_below(random, 10) == 0 ? 2 + soak_below(random, ANSWERS_MAX - 1) : 1;
     bool there[ANSWERS_MAX] = {false};
     enum behaviour what[ANSWERS_MAX];
-    soak_request_make(r, random, N_VOCAB);
+    soak_request_make(r, random, &m->live.target);
     for (uint32_t i = 0; i < n; i++) {
         struct client *c = &clients[i];
-        client_init(c, m->sched, r);
+        client_init(c, m->live.sched, r);
         what[i] =
             soak_below(random, 2) ? WAIT : (enum behaviour)soak_below(random, BEHAVIOUR_COUNT);
         c->cancel_at = what[i] == CANCEL_INSIDE ? 1 + soak_below(random, 4) : 0;
@@ -310,30 +315,33 @@ static void ask_one(struct soaked *m, struct client *clients, struct soak_reques
 
 /* --- Requests whose answer is known --- */
 
-static void known_request(struct soak_request *r, const struct known *known)
+static void known_request(struct soak_request *r, const struct served *m, const struct known *known)
 {
     r->bad = NULL;
     r->may_not_fit = false;
-    r->req = (struct engine_request){.prompt = slice_from_str(known->prompt),
-                                     .max_tokens = KNOWN_TOKENS,
-                                     .sampling = ENGINE_SAMPLING_DEFAULT};
+    r->has_form = false;
+    r->req = (struct engine_request){
+        .prompt = slice_from_str(known->prompt),
+        .adapter = known->adapter < SOAK_ADAPTERS ? m->live.target.adapters[known->adapter] : NULL,
+        .max_tokens = KNOWN_TOKENS,
+        .sampling = ENGINE_SAMPLING_DEFAULT};
     r->req.sampling.temperature = 0;
     r->req.sampling.bias = no_specials;
-    r->req.sampling.bias_count = N_VOCAB - 256;
+    r->req.sampling.bias_count = SOAK_VOCAB - 256;
 }
 
-static void ask_known(struct soaked *m, struct client *c, struct soak_request *r, uint64_t *random)
+static void ask_known(struct served *m, struct client *c, struct soak_request *r, uint64_t *random)
 {
     const struct known *known = &m->known[soak_below(random, KNOWN)];
-    known_request(r, known);
+    known_request(r, m, known);
     r->req.domain = soak_below(random, 3);
-    client_init(c, m->sched, r);
+    client_init(c, m->live.sched, r);
     if (start(c, r)) {
         client_wait(c, UINT32_MAX);
         check_answer(c);
         if (!c->err && (c->token_count != KNOWN_TOKENS ||
                         memcmp(c->tokens, known->tokens, sizeof(known->tokens)) != 0))
-            give_up("the answer to a known request changed", m->shape.arch);
+            give_up("the answer to a known request changed", soak_model_name((size_t)(m - models)));
         counts.known++;
         counts.tokens += c->usage.output_tokens;
     }
@@ -358,7 +366,7 @@ static void on_known_event(void *user, const struct engine_event *event)
     on_event(user, event);
 }
 
-static void learn_known(struct soaked *m, struct client *c, struct soak_request *r)
+static void learn_known(struct served *m, struct client *c, struct soak_request *r)
 {
     uint64_t random = 77;
     for (size_t i = 0; i < KNOWN;) {
@@ -367,13 +375,14 @@ static void learn_known(struct soaked *m, struct client *c, struct soak_request 
         for (size_t at = 0; at < len; at++)
             known->prompt[at] = (char)('a' + soak_below(&random, 26));
         known->prompt[len] = '\0';
-        known_request(r, known);
+        known->adapter = i % (SOAK_ADAPTERS + 1);
+        known_request(r, m, known);
         r->req.sampling.logprobs = true;
         r->req.sampling.top_logprobs = 2;
-        client_init(c, m->sched, r);
+        client_init(c, m->live.sched, r);
         closest_call = INFINITY;
         struct base_error detail;
-        if (engine_scheduler_submit(m->sched, &r->req, (struct engine_sink){on_known_event, c},
+        if (engine_scheduler_submit(m->live.sched, &r->req, (struct engine_sink){on_known_event, c},
                                     &c->id, &detail))
             give_up("a known request", detail.message);
         client_wait(c, UINT32_MAX);
@@ -385,31 +394,62 @@ static void learn_known(struct soaked *m, struct client *c, struct soak_request 
 
 /* --- All of it --- */
 
-/* A scheduler that ends with work in flight. */
-static void live_shortly(struct soaked *m, struct client *clients, struct soak_request *requests,
-                         uint64_t *random)
+/* A model that is loaded, used and unloaded: with work in flight, or with the model and its
+ * adapters given back before. */
+static void live_shortly(struct client *clients, struct soak_request *requests, uint64_t *random)
 {
-    struct engine_scheduler *sched;
-    struct base_error detail;
-    bool there[ANSWERS_MAX];
-    if (engine_scheduler_new(m->model, &m->options, &sched, &detail))
-        give_up("a scheduler", detail.message);
+    struct served shortly;
+    struct soak_live *live = &shortly.live;
+    bool there[ANSWERS_MAX], drop = soak_below(random, 2) == 0, finish = soak_below(random, 2) == 0;
+    soak_live_open(live, soak_below(random, SOAK_MODELS));
     for (size_t i = 0; i < ANSWERS_MAX; i++) {
-        soak_request_make(&requests[i], random, N_VOCAB);
-        client_init(&clients[i], sched, &requests[i]);
+        soak_request_make(&requests[i], random, &live->target);
+        client_init(&clients[i], live->sched, &requests[i]);
         there[i] = start(&clients[i], &requests[i]);
         counts.requests++;
     }
-    engine_scheduler_free(sched);
+    if (drop)
+        soak_live_drop_model(live);
+    if (finish && !engine_scheduler_drain(live->sched, 600000))
+        give_up("a scheduler", "did not come to its end in ten minutes");
+    soak_live_close(live);
     for (size_t i = 0; i < ANSWERS_MAX; i++) {
         if (there[i] && !clients[i].over)
             give_up("the end of a scheduler", "a request without its last event");
-        if (there[i] && clients[i].err && clients[i].err != BASE_ERR_SHUTTING_DOWN &&
+        if (there[i] && clients[i].err && (finish || clients[i].err != BASE_ERR_SHUTTING_DOWN) &&
             clients[i].err != BASE_ERR_OVERLOADED)
             give_up("error that nobody asked for", clients[i].message);
         client_done(&clients[i]);
         soak_request_done(&requests[i]);
     }
+    counts.loads++;
+}
+
+/* --- Embeddings --- */
+
+static void learn_vectors(void)
+{
+    uint64_t random = 78;
+    for (size_t i = 0; i < KNOWN; i++) {
+        struct known_vector *known = &known_vectors[i];
+        known->count = 1 + soak_below(&random, 40);
+        for (size_t at = 0; at < known->count; at++)
+            known->tokens[at] = soak_below(&random, SOAK_VOCAB);
+        soak_embed(i % 2 == 0, known->tokens, known->count, known->vector);
+    }
+}
+
+static void embed_one(uint64_t *random)
+{
+    size_t which = soak_below(random, KNOWN);
+    const struct known_vector *known = &known_vectors[which];
+    float vector[SOAK_EMBD];
+    soak_embed(which % 2 == 0, known->tokens, known->count, vector);
+    for (size_t i = 0; i < SOAK_EMBD; i++)
+        if (!(fabsf(vector[i] - known->vector[i]) < 1e-5F))
+            give_up("the embedding of a known text changed", which % 2 ? "encoder" : "chat model");
+    counts.embeddings++;
+    counts.requests++;
 }
 
 static struct {
@@ -425,10 +465,12 @@ static void *worker(void *user)
     if (!clients || !requests)
         give_up("memory", "none");
     while (counts.requests < work.until) {
-        struct soaked *m = &models[soak_below(&random, MODELS)];
+        struct served *m = &models[soak_below(&random, SOAK_MODELS)];
         uint32_t which = soak_below(&random, 1000);
-        if (which == 0)
-            live_shortly(m, clients, requests, &random);
+        if (which < 2)
+            live_shortly(clients, requests, &random);
+        else if (which < 10)
+            embed_one(&random);
         else if (which < 100)
             ask_known(m, clients, requests, &random);
         else
@@ -450,9 +492,9 @@ static void run_until(unsigned long requests)
             give_up("threads", "none");
     for (size_t i = 0; i < WORKERS; i++)
         pthread_join(threads[i], NULL);
-    for (size_t i = 0; i < MODELS; i++) {
+    for (size_t i = 0; i < SOAK_MODELS; i++) {
         struct engine_scheduler_stats stats;
-        engine_scheduler_stats(models[i].sched, &stats);
+        engine_scheduler_stats(models[i].live.sched, &stats);
         if (stats.running + stats.waiting > 0)
             give_up("the end of a round", "requests are left over");
     }
@@ -464,25 +506,13 @@ static void open_all(void)
     struct soak_request *request = calloc(1, sizeof(*request));
     if (!client || !request)
         give_up("memory", "none");
-    for (uint32_t i = 0; i < N_VOCAB - 256; i++)
+    for (uint32_t i = 0; i < SOAK_VOCAB - 256; i++)
         no_specials[i] = (struct engine_bias){256 + i, -100.0F};
-    for (size_t i = 0; i < MODELS; i++) {
-        struct soaked *m = &models[i];
-        struct base_error detail;
-        m->shape.n_vocab = N_VOCAB;
-        m->shape.n_embd = 32;
-        m->shape.n_layer = 2;
-        m->shape.head_dim = 16;
-        m->shape.n_ff = 64;
-        m->shape.context = 1024;
-        m->shape.chat_template = chat_template;
-        m->options.session.threads = 1 + (uint32_t)i % 2;
-        m->options.request_context = SOAK_CONTEXT;
-        struct slice bytes = tiny_model_write(&m->shape, &m->file);
-        if (engine_model_open_bytes(bytes, m->shape.arch, NULL, &m->model, &detail) ||
-            engine_scheduler_new(m->model, &m->options, &m->sched, &detail))
-            give_up(m->shape.arch, detail.message);
-        learn_known(m, client, request);
+    soak_models_write();
+    learn_vectors();
+    for (size_t i = 0; i < SOAK_MODELS; i++) {
+        soak_live_open(&models[i].live, i);
+        learn_known(&models[i], client, request);
     }
     free(client);
     free(request);
@@ -490,11 +520,17 @@ static void open_all(void)
 
 static void close_all(void)
 {
-    for (size_t i = 0; i < MODELS; i++) {
-        engine_scheduler_free(models[i].sched);
-        engine_model_unref(models[i].model);
-        tiny_done(&models[i].file);
+    uint64_t guessed = 0, right = 0;
+    for (size_t i = 0; i < SOAK_MODELS; i++) {
+        struct engine_scheduler_stats stats;
+        engine_scheduler_stats(models[i].live.sched, &stats);
+        guessed += stats.guessed_tokens;
+        right += stats.right_tokens;
+        soak_live_close(&models[i].live);
     }
+    soak_models_done();
+    printf("%llu tokens guessed ahead, %llu of them right\n", (unsigned long long)guessed,
+           (unsigned long long)right);
 }
 
 int main(int argc, char **argv)
@@ -513,9 +549,10 @@ int main(int argc, char **argv)
         if (round == ROUNDS / 5) /* by then everything has been used that is kept */
             first = last;
         printf("%8lu requests: %lu answers, %lu cancelled, %lu bad, %lu too long, %lu queue full, "
-               "%lu known, %lu tokens; ",
+               "%lu known, %lu calls of tools, %lu embeddings, %lu models loaded, %lu tokens; ",
                counts.requests, counts.answers, counts.cancelled, counts.bad, counts.too_long,
-               counts.full, counts.known, counts.tokens);
+               counts.full, counts.known, counts.calls, counts.embeddings, counts.loads,
+               counts.tokens);
         soak_memory_print(&last, begin);
     }
     bool flat = soak_memory_is_flat(&first, &last);

@@ -100,6 +100,17 @@ static void choose_sampling(struct soak_request *r, uint64_t *random, uint32_t n
         s->frequency_penalty = (float)soak_below(random, 5) - 2;
         s->penalty_window = soak_below(random, 100);
     }
+    if (once_in(random, 8)) {
+        s->mirostat = true;
+        s->mirostat_tau = (float)soak_below(random, 100) / 10;
+        s->mirostat_eta = (float)soak_below(random, 11) / 10;
+    }
+    if (once_in(random, 8)) {
+        s->dry_multiplier = (float)soak_below(random, 30) / 10;
+        s->dry_base = 1 + (float)soak_below(random, 20) / 10;
+        s->dry_allowed_length = 1 + soak_below(random, 4);
+        s->dry_window = soak_below(random, 100);
+    }
     s->seed_given = once_in(random, 2);
     s->seed = soak_below(random, 1000);
     if (once_in(random, 6)) {
@@ -140,6 +151,18 @@ static void choose_grammar(struct soak_request *r, uint64_t *random)
                     : engine_grammar_json(which == 7, &r->req.grammar, NULL);
     if (err)
         r->req.grammar = NULL;
+}
+
+/* Reasoning and calls of tools; long enough that some come to their end. */
+static void choose_form(struct soak_request *r, uint64_t *random)
+{
+    soak_form_choose(&r->form, r->target->markup, random, &r->req.grammar);
+    r->has_form = r->req.grammar != NULL;
+    r->grammar = r->has_form ? "form" : NULL;
+    r->req.max_tokens = 100;
+    if (r->req.messages)
+        r->req.tools_json = slice_from_str(soak_tools_json);
+    r->may_not_fit = true;
 }
 
 /* --- What may be wrong with it --- */
@@ -207,6 +230,23 @@ static void bad_top_logprobs(struct soak_request *r)
     r->req.sampling.logprobs = true;
     r->req.sampling.top_logprobs = ENGINE_TOP_LOGPROBS_MAX + 1;
 }
+static void bad_mirostat(struct soak_request *r)
+{
+    r->req.sampling.mirostat = true;
+    r->req.sampling.mirostat_eta = 2;
+}
+static void bad_dry(struct soak_request *r)
+{
+    r->req.sampling.dry_multiplier = 1;
+    r->req.sampling.dry_base = 0.5F;
+}
+static void bad_adapter(struct soak_request *r)
+{
+    if (r->target->foreign)
+        r->req.adapter = r->target->foreign;
+    else
+        bad_nothing(r);
+}
 static void bad_stop(struct soak_request *r)
 {
     r->stop[0] = SLICE("");
@@ -230,21 +270,31 @@ static const struct {
     {"a bias for a token that is none", bad_bias},
     {"too many top_logprobs", bad_top_logprobs},
     {"an empty stop text", bad_stop},
+    {"a mirostat_eta above 1", bad_mirostat},
+    {"a dry_base below 1", bad_dry},
+    {"an adapter of another model", bad_adapter},
 };
 
-void soak_request_make(struct soak_request *r, uint64_t *random, uint32_t n_vocab)
+void soak_request_make(struct soak_request *r, uint64_t *random, const struct soak_target *target)
 {
     static const struct slice stops[] = {SLICE_INIT("e"), SLICE_INIT("\n"), SLICE_INIT("ab"),
                                          SLICE_INIT("\xc3\xa9"), SLICE_INIT("the end of it all")};
     r->req = (struct engine_request){.max_tokens = 1 + soak_below(random, 24)};
     r->bad = NULL;
     r->grammar = NULL;
-    ask(r, random, n_vocab);
-    choose_sampling(r, random, n_vocab);
+    r->has_form = false;
+    r->target = target;
+    ask(r, random, target->n_vocab);
+    choose_sampling(r, random, target->n_vocab);
+    uint32_t adapter = soak_below(random, SOAK_ADAPTERS + 3);
+    r->req.adapter = adapter < SOAK_ADAPTERS ? target->adapters[adapter] : NULL;
     if (once_in(random, 40))
         r->req.max_tokens = once_in(random, 2) ? 0 : 100000; /* until the context is full */
-    if (once_in(random, 8))
+    uint32_t held = soak_below(random, 16);
+    if (held < 2)
         choose_grammar(r, random);
+    else if (held == 2)
+        choose_form(r, random);
     if (once_in(random, 4)) {
         r->req.stop = r->stop;
         r->req.stop_count = 1 + soak_below(random, 2);
