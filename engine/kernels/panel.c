@@ -2,33 +2,42 @@
 
 #include "engine/kernels/panel.h"
 
+#define INLINE static inline __attribute__((always_inline))
 #define ROWS ENGINE_PANEL_ROWS
+/* Blocks of 32 columns in a block of the file, by what its scales are. */
+#define PARTS(kind) (ENGINE_PANEL_HEADER(kind) > 0 ? 8U : 1U)
 #define LOW_NIBBLES UINT32_C(0x0F0F0F0F)
 #define LOW_PAIRS UINT32_C(0x03030303)
 #define LOW_BITS UINT32_C(0x01010101)
 
-static uint32_t load(const uint8_t *p)
+INLINE uint32_t load(const uint8_t *p)
 {
     uint32_t v;
     memcpy(&v, p, sizeof(v));
     return v;
 }
 
-static void store(uint8_t *p, uint32_t v)
+INLINE void store(uint8_t *p, uint32_t v)
 {
     memcpy(p, &v, sizeof(v));
 }
 
+/* The scales of a block of 32 columns, as they lie in a panel. */
+struct panel_scale {
+    uint16_t d, m;
+    uint8_t s[2];
+};
+
 /* --- codes, format by format (layouts: engine/format.h) ------------------------------------- */
 
 /* Four bits to four bytes. */
-static uint32_t spread(uint32_t bits)
+INLINE uint32_t spread(uint32_t bits)
 {
     return (bits * UINT32_C(0x00204081)) & LOW_BITS;
 }
 
 /* 16 bytes of nibbles, low ones first. */
-static void nibbles(const uint8_t *qs, uint32_t *steps)
+INLINE void nibbles(const uint8_t *qs, uint32_t *steps)
 {
     for (size_t i = 0; i < 4; i++) {
         uint32_t v = load(qs + 4 * i);
@@ -37,7 +46,7 @@ static void nibbles(const uint8_t *qs, uint32_t *steps)
     }
 }
 
-static void fifths(const uint8_t *qh, uint32_t *steps)
+INLINE void fifths(const uint8_t *qh, uint32_t *steps)
 {
     uint32_t bits = load(qh);
     for (size_t i = 0; i < 8; i++)
@@ -45,18 +54,18 @@ static void fifths(const uint8_t *qh, uint32_t *steps)
 }
 
 /* Bits `at` and up of each of 32 bytes. */
-static void field(const uint8_t *bytes, size_t at, uint32_t mask, unsigned to, uint32_t *steps)
+INLINE void field(const uint8_t *bytes, size_t at, uint32_t mask, unsigned to, uint32_t *steps)
 {
     for (size_t i = 0; i < 8; i++)
         steps[i] |= (load(bytes + 4 * i) >> at & mask) << to;
 }
 
-#define CODES(name) static void codes_##name(const uint8_t *block, size_t part, uint32_t *steps)
+#define CODES(name) INLINE void codes_##name(const uint8_t *block, size_t part, uint32_t *steps)
 #define SCALES(name)                                                                               \
-    static void scales_##name(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
+    INLINE void scales_##name(const uint8_t *block, size_t part, struct panel_scale *ret)
 #define AT(type, member) (block + offsetof(struct type, member))
 
-static uint16_t half(const uint8_t *p)
+INLINE uint16_t half(const uint8_t *p)
 {
     uint16_t v;
     memcpy(&v, p, sizeof(v));
@@ -64,13 +73,13 @@ static uint16_t half(const uint8_t *p)
 }
 
 /* Of types whose blocks have 32 numbers and begin with their scale. */
-static void first_half(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
+INLINE void first_half(const uint8_t *block, size_t part, struct panel_scale *ret)
 {
     (void)part;
     ret->d = half(block);
 }
 
-static void first_halves(const uint8_t *block, size_t part, struct engine_panel_scale *ret)
+INLINE void first_halves(const uint8_t *block, size_t part, struct panel_scale *ret)
 {
     (void)part;
     ret->d = half(block);
@@ -217,20 +226,6 @@ SCALES(MXFP4)
     ret->d = (uint16_t)(e < 2 ? 0x20U << e : (e - 1) << 7);
 }
 
-#define LAYOUT(name, bits_, zero_, kind_, levels_)                                                 \
-    [ENGINE_FORMAT_##name] = {                                                                     \
-        .format = ENGINE_FORMAT_##name,                                                            \
-        .type = {bits_, zero_, ENGINE_PANEL_##kind_, levels_},                                     \
-        .codes = codes_##name,                                                                     \
-        .scales = scales_##name,                                                                   \
-    },
-static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {ENGINE_PANEL_TYPES(LAYOUT)};
-
-const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format)
-{
-    return layouts[format].codes ? &layouts[format] : NULL;
-}
-
 size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols)
 {
     size_t pairs = (cols / ENGINE_PANEL_BLOCK + 1) / 2;
@@ -242,7 +237,7 @@ size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols)
 /* --- packing -------------------------------------------------------------------------------- */
 
 /* One row's codes of a block into the planes. */
-static void put_codes(unsigned bits, const uint32_t *steps, uint8_t *out)
+INLINE void put_codes(unsigned bits, const uint32_t *steps, uint8_t *out)
 {
     unsigned low = 0;
     if (bits == 8) {
@@ -299,51 +294,91 @@ static void get_codes(unsigned bits, const uint8_t *in, uint32_t *steps)
         steps[i] |= (load(in) >> i & LOW_BITS) << low;
 }
 
-/* One row's scales; the header with the first block of a group. */
-static void put_scales(enum engine_panel_scales kind, const struct engine_panel_scale *s,
-                       uint8_t *header, uint8_t *scales, size_t row)
+/* One row's part of a group's header, where there is one. */
+INLINE void put_header(enum engine_panel_scales kind, const struct panel_scale *s, uint8_t *header,
+                       size_t row)
 {
-    float d = engine_half_to_float(s->d);
-    switch (kind) {
-    case ENGINE_PANEL_K16:
+    if (kind == ENGINE_PANEL_K16) {
+        float d = engine_half_to_float(s->d);
         memcpy(header + row * 4, &d, sizeof(d));
-        break;
-    case ENGINE_PANEL_K32:
-    case ENGINE_PANEL_K16_MIN:
+    } else if (ENGINE_PANEL_HEADER(kind) > 0) {
         memcpy(header + row * 2, &s->d, 2);
         memcpy(header + ROWS * 2 + row * 2, &s->m, 2);
-        break;
-    case ENGINE_PANEL_HALF_MIN:
-        memcpy(scales + ROWS * 2 + row * 2, &s->m, 2);
-        memcpy(scales + row * 2, &s->d, 2);
-        return;
-    default:
-        memcpy(scales + row * 2, &s->d, 2);
+    }
+}
+
+/* One row's scales of a block. */
+INLINE void put_scales(enum engine_panel_scales kind, const struct panel_scale *s, uint8_t *scales,
+                       size_t row)
+{
+    if (ENGINE_PANEL_HEADER(kind) > 0) {
+        scales[row] = s->s[0];
+        scales[ROWS + row] = s->s[1];
         return;
     }
-    scales[row] = s->s[0];
-    scales[ROWS + row] = s->s[1];
+    memcpy(scales + row * 2, &s->d, 2);
+    if (kind == ENGINE_PANEL_HALF_MIN)
+        memcpy(scales + ROWS * 2 + row * 2, &s->m, 2);
+}
+
+typedef void (*codes_fn)(const uint8_t *block, size_t part, uint32_t *steps);
+typedef void (*scales_fn)(const uint8_t *block, size_t part, struct panel_scale *ret);
+
+/* Inlined into one function for each format: a model is packed while somebody waits for it. */
+INLINE void pack_panel(const struct engine_panel_source *from, struct engine_panel_type type,
+                       codes_fn codes, scales_fn scales, uint8_t *panel)
+{
+    const size_t parts = PARTS(type.scales);
+    for (size_t b = 0; b < from->blocks; b++) {
+        const struct engine_panel_place at = engine_panel_place(type, b);
+        for (size_t r = 0; r < from->row_count; r++) {
+            const uint8_t *block = from->rows + r * from->row_bytes + b / parts * from->block_bytes;
+            struct panel_scale scale = {0};
+            uint32_t steps[ENGINE_PANEL_STEPS];
+            scales(block, b % parts, &scale);
+            if (b % parts == 0)
+                put_header(type.scales, &scale, panel + at.header, r);
+            put_scales(type.scales, &scale, panel + at.scales, r);
+            codes(block, b % parts, steps);
+            put_codes(type.bits, steps, panel + at.codes + r * 4);
+        }
+    }
+}
+
+#define PACK(name, bits, zero, kind, levels)                                                       \
+    static void pack_##name(const struct engine_panel_source *from, uint8_t *panel)                \
+    {                                                                                              \
+        const struct engine_panel_type type = {bits, zero, ENGINE_PANEL_##kind, levels};           \
+        pack_panel(from, type, codes_##name, scales_##name, panel);                                \
+    }
+ENGINE_PANEL_TYPES(PACK)
+
+#define LAYOUT(name, bits_, zero_, kind_, levels_)                                                 \
+    [ENGINE_FORMAT_##name] = {                                                                     \
+        .format = ENGINE_FORMAT_##name,                                                            \
+        .type = {bits_, zero_, ENGINE_PANEL_##kind_, levels_},                                     \
+        .pack = pack_##name,                                                                       \
+    },
+static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {ENGINE_PANEL_TYPES(LAYOUT)};
+
+const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format)
+{
+    return layouts[format].pack ? &layouts[format] : NULL;
 }
 
 void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *rows,
                        size_t row_bytes, size_t row_count, size_t cols, uint8_t *panel)
 {
-    const struct engine_format *format = engine_format_at(layout->format);
-    size_t parts = format->block / ENGINE_PANEL_BLOCK, blocks = cols / ENGINE_PANEL_BLOCK;
-    struct engine_panel_scale scale = {0};
-    uint32_t steps[ENGINE_PANEL_STEPS];
-    if (row_count < ROWS || blocks % 2 != 0)
+    const struct engine_panel_source from = {
+        .rows = rows,
+        .row_bytes = row_bytes,
+        .row_count = row_count,
+        .blocks = cols / ENGINE_PANEL_BLOCK,
+        .block_bytes = engine_format_at(layout->format)->block_bytes,
+    };
+    if (row_count < ROWS || from.blocks % 2 != 0)
         memset(panel, 0, engine_panel_bytes(layout, cols));
-    for (size_t b = 0; b < blocks; b++) {
-        const struct engine_panel_place at = engine_panel_place(layout->type, b);
-        for (size_t r = 0; r < row_count; r++) {
-            const uint8_t *block = rows + r * row_bytes + b / parts * format->block_bytes;
-            layout->scales(block, b % parts, &scale);
-            put_scales(layout->type.scales, &scale, panel + at.header, panel + at.scales, r);
-            layout->codes(block, b % parts, steps);
-            put_codes(layout->type.bits, steps, panel + at.codes + r * 4);
-        }
-    }
+    layout->pack(&from, panel);
 }
 
 /* --- one row back --------------------------------------------------------------------------- */

@@ -87,19 +87,19 @@ struct engine_panel_type {
     TYPE(IQ4_XS, 4, 128, K16, engine_iq4_levels)                                                   \
     TYPE(MXFP4, 4, 128, BF16, engine_mxfp4_levels)
 
-/* The scales of a block of 32 columns, as they lie in a panel. */
-struct engine_panel_scale {
-    uint16_t d, m;
-    uint8_t s[2];
+/* Up to sixteen rows of the file. */
+struct engine_panel_source {
+    const uint8_t *rows;
+    size_t row_bytes, row_count;
+    size_t blocks; /* of 32 columns */
+    size_t block_bytes;
 };
 
 struct engine_panel_layout {
     enum engine_format_id format;
     struct engine_panel_type type;
-    /* Part `part` (32 columns) of a block of the file: codes as eight steps of four bytes, and
-     * scales. */
-    void (*codes)(const uint8_t *block, size_t part, uint32_t steps[ENGINE_PANEL_STEPS]);
-    void (*scales)(const uint8_t *block, size_t part, struct engine_panel_scale *ret);
+    /* engine_panel_pack() without its zeros */
+    void (*pack)(const struct engine_panel_source *from, uint8_t *panel);
 };
 
 /* NULL when a format has no panels: it is computed through its `dequantise`. */
