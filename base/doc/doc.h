@@ -63,6 +63,11 @@ enum base_err doc_parse_json(const char *file, struct slice text, struct arena *
 
 /* The member of a map, or NULL; NULL and other types give NULL, so that paths can be chained. */
 const struct doc_node *doc_get(const struct doc_node *map, const char *key);
+/* The node at a path such as "rules[0].pin", "models.gpt-4.1.route" or "pipelines.NAME.ID", as
+ * messages of later checks give it; a colon ends the path. Where it leads further than the
+ * document, the last node on it, and the root when it leads nowhere. A key may hold dots: the
+ * longest that fits is taken; in a list of maps their `name` or `id` counts as key. */
+const struct doc_node *doc_find(const struct doc_node *root, const char *path);
 /* True for a plain scalar that reads as true or false. */
 bool doc_to_bool(const struct doc_node *node, bool *ret);
 /* True for a plain scalar that reads as a number (an integer that fits, for i64). */

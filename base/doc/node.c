@@ -2,6 +2,8 @@
 
 #include "base/json/json.h"
 
+#include <stdlib.h>
+
 const struct doc_node *doc_get(const struct doc_node *map, const char *key)
 {
     if (!map || map->type != DOC_NODE_MAP)
@@ -10,6 +12,46 @@ const struct doc_node *doc_get(const struct doc_node *map, const char *key)
         if (slice_eq_str(m->key, key))
             return m;
     return NULL;
+}
+
+/* What a path calls a member: its key, in a list of maps their `name` or `id`. */
+static struct slice member_name(const struct doc_node *parent, const struct doc_node *m)
+{
+    const struct doc_node *name = doc_get(m, "name");
+    if (parent->type == DOC_NODE_MAP)
+        return m->key;
+    name = name ? name : doc_get(m, "id");
+    return name && name->type == DOC_NODE_SCALAR ? name->text : SLICE_NONE;
+}
+
+/* The member that the path begins with, and *path moved behind it; NULL: there is none. */
+static const struct doc_node *step_into(const struct doc_node *node, const char **path)
+{
+    const struct doc_node *best = NULL;
+    const char *at = *path + (**path == '.'), *behind = *path;
+    char *end = NULL;
+    unsigned long index = **path == '[' ? strtoul(*path + 1, &end, 10) : 0;
+    for (const struct doc_node *m = node->first; m; m = m->next) {
+        struct slice name = end ? SLICE_NONE : member_name(node, m);
+        if (end && *end == ']' && node->type == DOC_NODE_LIST && index-- == 0) {
+            *path = end + 1;
+            return m;
+        }
+        if (name.len > 0 && strncmp(at, name.ptr, name.len) == 0 &&
+            strchr(".[:", at[name.len]) != NULL && at + name.len > behind) {
+            best = m;
+            behind = at + name.len;
+        }
+    }
+    *path = behind;
+    return best;
+}
+
+const struct doc_node *doc_find(const struct doc_node *root, const char *path)
+{
+    for (const struct doc_node *next = root; next && *path; root = next ? next : root)
+        next = step_into(root, &path);
+    return root;
 }
 
 static bool is_plain(const struct doc_node *node)

@@ -174,10 +174,23 @@ static void check_kind(struct build *b, const struct file_upstream *from)
                    nearest.len ? "`?" : "");
 }
 
+/* A key that stands in the file itself is never shown, not even here. */
+static void check_keys(struct build *b, const struct file_upstream *from)
+{
+    for (size_t i = 0; i < from->keys.count; i++)
+        if (!slice_starts_with(from->keys.items[i], SLICE("env:")) &&
+            !slice_starts_with(from->keys.items[i], SLICE("file:")))
+            doc_errors_add(b->errors, doc_get(from->where, "key"),
+                           "upstream `%.*s`: a key is `env:NAME` or `file:PATH`; the key itself "
+                           "never stands in this file",
+                           SLICE_ARG(from->name));
+}
+
 static void build_upstream(struct build *b, const struct file_upstream *from,
                            struct config_upstream *to)
 {
     check_kind(b, from);
+    check_keys(b, from);
     enum policy_zone zone =
         from->zone_given ? (enum policy_zone)from->zone : upstream_kind_default_zone(from->kind);
     struct config_upstream_model *models = room(b, from->models.count, sizeof(*models));
@@ -411,7 +424,6 @@ static void build_tests(struct build *b, const struct file_config *file)
             .level = t->expect.level_given ? t->expect.level : -1,
             .complexity_over = t->expect.complexity.over,
             .complexity_under = t->expect.complexity.under,
-            .line = t->where ? t->where->line : 0,
         };
     }
     b->config->tests = tests;
@@ -500,6 +512,33 @@ static void build_tenants(struct build *b, const struct file_config *file)
 
 /* ---- the whole ---- */
 
+static int by_name(const void *a, const void *b)
+{
+    const struct doc_node *const *x = a, *const *y = b;
+    int order = slice_cmp(doc_get(*x, "name")->text, doc_get(*y, "name")->text);
+    return order ? order : (int)(*x)->line - (int)(*y)->line;
+}
+
+/* Two of one name: one of them would be obeyed, and nobody could tell which. */
+static void check_names(struct build *b, const char *list, const char *what)
+{
+    const struct doc_node *root = doc_find(b->config->root, list);
+    if (!root || root->type != DOC_NODE_LIST)
+        return;
+    const struct doc_node **items = room(b, root->count, sizeof(*items));
+    size_t count = 0;
+    for (const struct doc_node *m = root->first; items && m; m = m->next)
+        items[count++] = m;
+    if (items)
+        qsort(items, count, sizeof(*items), by_name);
+    for (size_t i = 1; i < count; i++) {
+        const struct doc_node *name = doc_get(items[i], "name");
+        if (slice_eq(name->text, doc_get(items[i - 1], "name")->text))
+            doc_errors_add(b->errors, name, "%s `%.*s` stands here for the second time", what,
+                           SLICE_ARG(name->text));
+    }
+}
+
 static void build_process(struct build *b, const struct file_config *file)
 {
     struct config *c = b->config;
@@ -509,7 +548,7 @@ static void build_process(struct build *b, const struct file_config *file)
     c->tls_cert = file->tls.cert;
     c->tls_key = file->tls.key;
     if (slice_is_absent(file->tls.cert) != slice_is_absent(file->tls.key))
-        doc_errors_add(b->errors, NULL, "tls: give both cert and key");
+        doc_errors_add(b->errors, doc_find(c->root, "tls"), "tls: give both cert and key");
     c->auth_none = file->auth == 1;
     c->headers_full = file->headers == 0;
     c->audit_strict = file->audit == 1;
@@ -535,6 +574,12 @@ static enum base_err build(struct config *config, const struct file_config *file
     build_models(&b, file);
     build_pipelines(&b, file);
     build_tenants(&b, file);
+    check_names(&b, "engine.models", "the model");
+    check_names(&b, "upstreams", "the upstream");
+    check_names(&b, "policy.dictionaries", "the dictionary");
+    check_names(&b, "policy.patterns", "the pattern");
+    check_names(&b, "pipelines", "the pipeline");
+    check_names(&b, "tenants", "the tenant");
     if (b.no_memory)
         return BASE_ERR_NO_MEMORY;
     return errors->total ? BASE_ERR_BAD_CONFIG : BASE_OK;
@@ -587,6 +632,7 @@ static struct config *config_new(const char *path)
 static enum base_err finish(struct config *config, const struct doc_node *root,
                             struct config **ret_config, struct config_errors *errors)
 {
+    config->root = root;
     enum base_err err = bind(root, config, errors);
     if (err) {
         config_free(config);
@@ -656,6 +702,19 @@ enum base_err config_default(const char *model_path, struct config **ret_config,
                                                     ret_config, errors);
     buffer_done(&text);
     return err;
+}
+
+void config_complain(const struct config *config, struct config_errors *errors, const char *path,
+                     const char *message)
+{
+    struct slice file =
+        slice_is_absent(config->path) ? SLICE("built-in configuration") : config->path;
+    const struct doc_node *node = config->root ? doc_find(config->root, path) : NULL;
+    buffer_addf(&errors->text, "%.*s:", SLICE_ARG(file));
+    if (node && node != config->root)
+        buffer_addf(&errors->text, "%u:%u:", node->line, node->column);
+    buffer_addf(&errors->text, " %s\n", message);
+    errors->count++;
 }
 
 void config_free(struct config *config)

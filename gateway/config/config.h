@@ -1,13 +1,12 @@
 /*
  * The configuration file as one C structure.
  *
- *     err = config_load("hearth.yaml", &config, &errors);    // or config_default() when there is
- * no file err = config_load_text(text, "stdin", &config, &errors);
+ *     err = config_load("hearth.yaml", &config, &errors);    // config_default() without a file
  *     ... snapshot_new(config, ...) compiles it ...
  *     config_free(config);
  *
  * Reading is strict: every problem is collected (up to 20) with file, line, column, what was
- * expected and the nearest known name. The tables in config_schema.c bind the file to this
+ * expected and the nearest known name. The tables in schema.c bind the file to this
  * structure, print `hearth schema` and make docs/configuration.md.
  *
  * Ownership: all of a config lives in its own arena. Immutable after loading. Threads: any.
@@ -19,6 +18,7 @@
 #include "base/core/arena.h"
 #include "base/core/buffer.h"
 #include "base/core/error.h"
+#include "base/doc/doc.h"
 #include "engine/engine.h"
 #include "policy/policy.h"
 #include "router/router.h"
@@ -134,13 +134,13 @@ struct config_test {
     struct slice target, not_target;
     int level;                                /* enum policy_level or -1 */
     double complexity_over, complexity_under; /* -1 = not given */
-    uint32_t line;                            /* of the file, for messages */
 };
 
 struct config {
     struct arena *arena;
-    struct slice path;      /* of the file; absent = built-in defaults */
-    struct slice directory; /* paths in the file are relative to it */
+    struct slice path;           /* of the file; absent = built-in defaults */
+    struct slice directory;      /* paths in the file are relative to it */
+    const struct doc_node *root; /* as it was read: for the places of what is found wrong later */
 
     struct slice listen, admin;     /* "127.0.0.1:8080"; admin absent = on `listen` as well */
     struct slice state;             /* folder */
@@ -198,6 +198,11 @@ enum base_err config_default(const char *model_path, struct config **ret_config,
                              struct config_errors *errors) BASE_MUST_USE;
 
 void config_free(struct config *config); /* NULL allowed */
+
+/* Adds "FILE:LINE:COLUMN: MESSAGE" for what was found wrong after loading; `path` is where it
+ * stands, as doc_find() takes it. Without a place when the path leads nowhere. */
+void config_complain(const struct config *config, struct config_errors *errors, const char *path,
+                     const char *message);
 
 /* `hearth schema`: JSON Schema 2020-12; and docs/configuration.md. */
 void config_schema_json(struct buffer *out);

@@ -143,7 +143,6 @@ struct file_expect {
 struct file_test {
     struct slice say;
     struct file_expect expect;
-    const struct doc_node *where;
 };
 
 struct file_model {

@@ -506,8 +506,7 @@ static const struct doc_type test = {.kind = DOC_KIND_OBJECT,
                                      .doc = "Run at every load. Zone, level and target tests "
                                             "refuse the file; complexity tests refuse a "
                                             "reload and warn at the start.",
-                                     .fields = test_fields,
-                                     .where = DOC_AT(struct file_test, where)};
+                                     .fields = test_fields};
 static const struct doc_type tests = {
     .kind = DOC_KIND_LIST, .size = sizeof(struct doc_list), .item = &test};
 

@@ -9,11 +9,20 @@ enum { TEST_ARENA_MAX = 64 << 20 };
 static void complain(const struct snapshot *snap, const struct config_test *test,
                      struct config_errors *errors, const char *expected, const char *found)
 {
-    struct slice file =
-        slice_is_absent(snap->config->path) ? SLICE("built-in configuration") : snap->config->path;
-    buffer_addf(&errors->text, "%.*s:%u: test failed: expected %s, got %s\n", SLICE_ARG(file),
-                test->line, expected, found);
-    errors->count++;
+    char path[32], message[512];
+    (void)snprintf(path, sizeof(path), "tests[%zu]", (size_t)(test - snap->config->tests));
+    (void)snprintf(message, sizeof(message), "test failed: expected %s, got %s", expected, found);
+    config_complain(snap->config, errors, path, message);
+}
+
+/* "cloud or premises" */
+static void name_zones(unsigned bits, char *names, size_t size)
+{
+    int len = 0;
+    for (int zone = 0; zone < POLICY_ZONE_COUNT; zone++)
+        if (bits & 1u << zone && (size_t)len < size)
+            len += snprintf(names + len, size - (size_t)len, "%s%s", len ? " or " : "",
+                            policy_zone_name((enum policy_zone)zone));
 }
 
 /* Zone, target and level of the plan against what the test expects; true = as expected. */
@@ -33,16 +42,20 @@ static bool check_place(const struct config_test *test, const struct plan *plan,
     }
     const struct router_target *chosen = &plan->facts.targets[plan->decision.order[0]];
     const char *zone = policy_zone_name(chosen->zone);
-    char name[128];
+    char name[128], expected[160];
     (void)snprintf(name, sizeof(name), "%.*s", SLICE_ARG(chosen->name));
-    if (test->zones && !(test->zones & 1u << chosen->zone))
-        complain(snap, test, errors, "another zone", zone);
+    if (test->zones && !(test->zones & 1u << chosen->zone)) {
+        name_zones(test->zones, expected, sizeof(expected));
+        complain(snap, test, errors, expected, zone);
+    }
     if (test->not_zones & 1u << chosen->zone)
-        complain(snap, test, errors, "not this zone", zone);
-    if (!slice_is_absent(test->target) && !slice_eq(test->target, chosen->name))
-        complain(snap, test, errors, "another target", name);
+        complain(snap, test, errors, "any other zone", zone);
+    if (!slice_is_absent(test->target) && !slice_eq(test->target, chosen->name)) {
+        (void)snprintf(expected, sizeof(expected), "target %.*s", SLICE_ARG(test->target));
+        complain(snap, test, errors, expected, name);
+    }
     if (!slice_is_absent(test->not_target) && slice_eq(test->not_target, chosen->name))
-        complain(snap, test, errors, "not this target", name);
+        complain(snap, test, errors, "any other target", name);
     return errors->count == before;
 }
 

@@ -96,18 +96,21 @@ struct build {
     const struct config *config;
     const struct engines *engines;
     struct config_errors *errors;
+    char path[64]; /* of what is being built, where errors do not say it; "" else */
     struct base_error detail;
 };
 
 static enum base_err report(struct build *b, enum base_err err)
 {
-    struct slice file =
-        slice_is_absent(b->config->path) ? SLICE("built-in configuration") : b->config->path;
-    if (b->errors) {
-        buffer_addf(&b->errors->text, "%.*s: %s%s%s\n", SLICE_ARG(file), b->detail.param,
-                    b->detail.param[0] ? ": " : "", b->detail.message);
-        b->errors->count++;
-    }
+    const struct base_error *d = &b->detail;
+    char path[sizeof(b->path) + sizeof(*d)], message[sizeof(*d) + 2];
+    bool is_named = d->param[0] && !b->path[0]; /* the message alone does not say where */
+    (void)snprintf(path, sizeof(path), "%s%s%s%s%s", b->path, b->path[0] ? "." : "", d->param,
+                   d->param[0] ? "." : "", d->message);
+    (void)snprintf(message, sizeof(message), "%s%s%s", is_named ? d->param : "",
+                   is_named ? ": " : "", d->message);
+    if (b->errors)
+        config_complain(b->config, b->errors, path, message);
     return err;
 }
 
@@ -229,7 +232,7 @@ static enum base_err build_upstream(struct build *b, const struct config_upstrea
     size_t key_count = 0;
     enum base_err err = BASE_OK;
     if (cu->key_count > 4)
-        return base_error_set(&b->detail, BASE_ERR_BAD_CONFIG, "upstreams.%.*s: at most 4 keys",
+        return base_error_set(&b->detail, BASE_ERR_BAD_CONFIG, "upstream %.*s: at most 4 keys",
                               SLICE_ARG(cu->name));
     for (size_t i = 0; b->engines && !err && i < cu->key_count; i++) {
         err = secret_read(cu->keys[i], b->config->directory, &keys[i], &b->detail);
@@ -304,14 +307,28 @@ static enum base_err build_targets(struct build *b, const struct snapshot *befor
     }
     for (size_t i = 0; i < c->upstream_count; i++) {
         struct upstream *up;
+        (void)snprintf(b->path, sizeof(b->path), "upstreams[%zu]", i);
         enum base_err err = build_upstream(b, &c->upstreams[i], &up);
         if (err)
             return err;
+        b->path[0] = '\0';
         s->upstreams[s->upstream_count++] = up;
         inherit(up, before);
         add_upstream_targets(b, &c->upstreams[i], up, s->target_count);
         s->target_count += c->upstreams[i].model_count;
     }
+    return BASE_OK;
+}
+
+/* An adapter's name, or one with a slash in it, can be that of another target. */
+static enum base_err check_target_names(struct build *b)
+{
+    const struct snapshot *s = b->snap;
+    for (size_t i = 0; i < s->target_count; i++)
+        if (snapshot_find(s, s->facts[i].name) != i)
+            return base_error_set(&b->detail, BASE_ERR_BAD_CONFIG,
+                                  "two targets are called `%.*s`; rename one",
+                                  SLICE_ARG(s->facts[i].name));
     return BASE_OK;
 }
 
@@ -331,7 +348,11 @@ static enum base_err build_policy(struct build *b)
     }
     pc.own_strings = own;
     pc.own_string_count = count;
-    return policy_new(&pc, &b->snap->policy, &b->detail);
+    (void)snprintf(b->path, sizeof(b->path), "policy");
+    enum base_err err = policy_new(&pc, &b->snap->policy, &b->detail);
+    if (!err)
+        b->path[0] = '\0';
+    return err;
 }
 
 static enum base_err build_rules(struct build *b)
@@ -570,6 +591,8 @@ enum base_err snapshot_new(struct config *config, struct engines *engines,
     snap->number = before ? before->number + 1 : 1;
     struct build b = {.snap = snap, .config = config, .engines = engines, .errors = errors};
     enum base_err err = build_targets(&b, before);
+    if (!err)
+        err = check_target_names(&b);
     if (!err)
         err = build_policy(&b);
     if (!err)

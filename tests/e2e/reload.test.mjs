@@ -163,7 +163,7 @@ test('tests of a configuration: places refuse a start, complexity only warns', a
     for (const expect of ['{zone: cloud}', '{level: public}', '{target: up/ok}'])
         await assert.rejects(startHearth({ config: text(expect) }), (error) => {
             assert.match(error.message, /"code":2/);
-            assert.match(error.message, /hearth\.yaml:\d+: test failed: expected/);
+            assert.match(error.message, /hearth\.yaml:\d+:\d+: test failed: expected/);
             return true;
         }, expect);
     const good = await startHearth({ t, config: text('{level: confidential, not: {zone: cloud}}') });

@@ -194,6 +194,38 @@ static void test_places(void **state)
     assert_null(doc_get(NULL, "x"));
 }
 
+/* Each path is found at the text that stands for it in the document. */
+static void test_find(void **state)
+{
+    (void)state;
+    static const char text[] = "models: {gpt-4.1: {route: A}, gpt-4: {route: B}, x: C}\n"
+                               "list: [{name: p, steps: [{id: D}, {id: a.b, to: E}]}, {name: F}]\n";
+    const struct doc_node *root = yaml(text);
+    static const struct {
+        const char *path, *text;
+    } cases[] = {{"models.gpt-4.1.route", "A"},
+                 {"models.gpt-4.route: unknown target", "B"},
+                 {"models.x", "C"},
+                 {"models.x.y[3]", "C"},
+                 {"list[0].steps[0].id", "D"},
+                 {"list.p.steps[0].id", "D"},
+                 {"list.p.steps.a.b.to: no", "E"},
+                 {"list[1].name", "F"},
+                 {"list[1].name[0]", "F"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct doc_node *node = doc_find(root, cases[i].path);
+        if (!slice_eq_str(node->text, cases[i].text))
+            fail_msg("%s: found the node at %u:%u", cases[i].path, node->line, node->column);
+    }
+    static const char *const beyond[] = {"list[2]",  "list[",  "list[x]",
+                                         "list[-1]", "list.q", "list[18446744073709551616]"};
+    for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++)
+        assert_ptr_equal(doc_find(root, beyond[i]), doc_get(root, "list"));
+    assert_ptr_equal(doc_find(root, "models.gpt-5"), doc_get(root, "models"));
+    assert_ptr_equal(doc_find(root, "nothing: here"), root);
+    assert_ptr_equal(doc_find(root, ""), root);
+}
+
 static void test_json(void **state)
 {
     (void)state;
@@ -318,6 +350,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_yaml_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_places, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_find, setup, teardown),
         cmocka_unit_test_setup_teardown(test_json, setup, teardown),
         cmocka_unit_test_setup_teardown(test_load, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_in_file_order, setup, teardown),

@@ -149,6 +149,13 @@ static void test_errors(void **state)
         {"upstreams:\n  - {name: u, kind: vllm, models: [{name: m, prices: {input: -1, output: "
          "0}}]}",
          "prices.input: expected a number from 0 to"},
+        {"upstreams:\n  - {name: u, kind: vllm, key: sk-something, models: [m]}",
+         "t.yaml:2:32: upstream `u`: a key is `env:NAME` or `file:PATH`"},
+        {"tenants: [{name: a},\n  {name: b}, {name: a}]",
+         "t.yaml:2:21: the tenant `a` stands here"},
+        {"engine: {models: [{name: d, path: x}, {name: d, path: y}]}", "the model `d` stands here"},
+        {"policy: {dictionaries: [{name: d, words: [x]}, {name: d, words: [y]}]}",
+         "the dictionary `d` stands here"},
         {"body_max: 0", "body_max: expected a size"},
         {"a: &x 1\nb: *x", "t.yaml:1:"},
         {"listen: a\nlisten: b", "t.yaml:2:"},
