@@ -6,10 +6,10 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
+import { bareEnv, demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
-const env = { PATH: process.env.PATH, HOME: '/nonexistent', LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel };
+const env = { ...bareEnv, HOME: '/nonexistent', LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel };
 let folder;
 before(() => { folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-chat-')); });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
+import { bareEnv, demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const card = ['4111', '1111', '1111', '1111'].join(' ');
@@ -21,7 +21,7 @@ const parse = (stdout) => stdout.split('\n').filter(Boolean).map((line) => JSON.
 function run(args, input = '') {
     return new Promise((resolve) => {
         const child = execFile(hearthBin, args, { cwd: folder, maxBuffer: 1 << 28,
-            env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel } }, (error, stdout, stderr) =>
+            env: { ...bareEnv, LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel } }, (error, stdout, stderr) =>
             resolve({ code: error ? error.code ?? error.signal : 0, stdout, stderr }));
         child.stdin.on('error', () => {});
         child.stdin.end(input);

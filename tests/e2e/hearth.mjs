@@ -29,6 +29,9 @@ export const hearthBin = process.env.HEARTH_BIN || path.join(top, 'build/gateway
 /* A program of tests/e2e/meson.build, from the same build folder. */
 export const testProgram = (name) => path.join(path.dirname(hearthBin), '../tests/e2e', name);
 export const demoModel = path.join(top, 'deploy/demo.gguf');
+/* What every Hearth has of this environment: its search path, and where a build with sanitizers writes what it finds. */
+export const bareEnv = Object.fromEntries(['PATH', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']
+    .filter((name) => process.env[name] !== undefined).map((name) => [name, process.env[name]]));
 
 const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
@@ -71,7 +74,7 @@ class Hearth {
     }
 
     get env() {
-        return { PATH: process.env.PATH, HOME: this.folder, LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel,
+        return { ...bareEnv, HOME: this.folder, LC_ALL: 'C.UTF-8', HEARTH_DEMO: demoModel,
             ...this.options.env };
     }
 

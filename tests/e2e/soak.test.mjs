@@ -13,7 +13,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import readline from 'node:readline';
 import { test } from 'node:test';
-import { demoModel, sleep, startHearth, testProgram } from './hearth.mjs';
+import { bareEnv, demoModel, sleep, startHearth, testProgram } from './hearth.mjs';
 import { planted } from './planted.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
@@ -300,7 +300,7 @@ test('soak: memory, threads and files stay flat, and the ledger agrees', { timeo
     soak.provider = await startProvider();
     t.after(() => soak.provider.stop());
     soak.hearth = await startHearth({ t, config: config(soak.provider.url, 0),
-        env: { ASAN_OPTIONS: 'quarantine_size_mb=16', UBSAN_OPTIONS: 'print_stacktrace=1' } });
+        env: { ASAN_OPTIONS: [bareEnv.ASAN_OPTIONS, 'quarantine_size_mb=16'].filter(Boolean).join(':') } });
     const { first, last } = await soak.run();
     const metrics = await (await fetch(soak.hearth.origin + '/metrics')).text();
     const counted = (name) => [...metrics.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\d+)$`, 'gm'))]

@@ -10,7 +10,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { attemptRows, demoModel, freePort, hearthBin, startHearth } from './hearth.mjs';
+import { attemptRows, bareEnv, demoModel, freePort, hearthBin, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const upstream = 'upstreams: [{name: u, kind: openai, url: "http://127.0.0.1:9/v1", zone: cloud, models: [m]}]\n';
@@ -23,7 +23,7 @@ function folder(t) {
 
 function run(args, env = {}) {
     return new Promise((resolve) => {
-        execFile(hearthBin, args, { timeout: 20000, env: { PATH: process.env.PATH, ...env } }, (error, stdout, stderr) =>
+        execFile(hearthBin, args, { timeout: 20000, env: { ...bareEnv, ...env } }, (error, stdout, stderr) =>
             resolve({ code: error ? error.code ?? error.signal : 0, stdout, stderr }));
     });
 }
