@@ -1,5 +1,6 @@
 #include "gateway/cli/cli.h"
 
+#include "base/doc/doc.h"
 #include "gateway/serve/serve.h"
 
 #include <errno.h>
@@ -36,8 +37,9 @@ int cli_usage(const struct cli_command *command, const char *format, ...)
     va_start(args, format);
     (void)fprintf(stderr, "hearth %s: ", command->name);
     (void)vfprintf(stderr, format, args);
-    (void)fprintf(stderr, "\nusage: hearth %s %s [OPTIONS]; `hearth %s --help` says more\n",
-                  command->name, command->arguments, command->name);
+    (void)fprintf(stderr, "\nusage: hearth %s %s%s[OPTIONS]; `hearth %s --help` says more\n",
+                  command->name, command->arguments, command->arguments[0] ? " " : "",
+                  command->name);
     va_end(args);
     return CLI_USAGE;
 }
@@ -88,6 +90,19 @@ static const struct cli_option *option_find(const struct cli_option *options, co
     return NULL;
 }
 
+static void unknown_option(const struct cli_command *command, const struct cli_option *options,
+                           const char *arg)
+{
+    enum { OPTIONS_MAX = 32 };
+    struct slice names[OPTIONS_MAX];
+    size_t count = 0;
+    for (; options->name && count < OPTIONS_MAX; options++)
+        names[count++] = slice_from_str(options->name);
+    struct slice nearest = doc_nearest(slice_from_str(arg), names, count);
+    cli_usage(command, "unknown option `%.64s`%s%.*s%s", arg, nearest.len ? "; did you mean `" : "",
+              SLICE_ARG(nearest), nearest.len ? "`?" : "");
+}
+
 bool cli_parse(const struct cli_command *command, const struct cli_option *options, int argc,
                char **argv, const char **ret_rest, int rest_max, int *ret_rest_count, int *ret_exit)
 {
@@ -115,7 +130,7 @@ bool cli_parse(const struct cli_command *command, const struct cli_option *optio
         }
         const struct cli_option *option = option_find(options, arg, &value);
         if (!option) {
-            cli_usage(command, "unknown option `%.64s`", arg);
+            unknown_option(command, options, arg);
             return false;
         }
         if (option->value && !value) {

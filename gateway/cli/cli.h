@@ -2,9 +2,9 @@
  * The command line: one program, one table of commands (main.c), one file per family.
  *
  * A command gets its arguments without its own name and returns the exit code: 0 done, 1 it
- * failed, 2 wrong
- * arguments or a bad configuration, 3 the answer is "no" (check, route: refused).
- * Results go to stdout, everything else to stderr. Every command knows --help.
+ * failed, 2 wrong arguments or a bad configuration, 3 the answer is "no" (route: refused; explain
+ * and audit: not verified). Results go to stdout, everything else to stderr. Every command knows
+ * --help; main() sees to it that output which could not be written is a failure.
  */
 #ifndef GATEWAY_CLI_CLI_H
 #define GATEWAY_CLI_CLI_H
@@ -32,10 +32,9 @@ struct cli_command {
     int (*run)(const struct cli_command *command, int argc, char **argv);
 };
 
-/* Reads options anywhere among `argv`; what is left is in ret_rest (at most rest_max). False
- * when the command
- * is to end with *ret_exit: --help was printed, or a mistake was reported. `options` ends with
- * name NULL. */
+/* Reads options anywhere among `argv`; what is left is in ret_rest (at most rest_max). False when
+ * the command is to end with *ret_exit: --help was printed, or a mistake was reported. `options`
+ * ends with name NULL. */
 bool cli_parse(const struct cli_command *command, const struct cli_option *options, int argc,
                char **argv, const char **ret_rest, int rest_max, int *ret_rest_count,
                int *ret_exit);
@@ -54,9 +53,8 @@ enum base_err cli_read_file(const char *path, size_t max_bytes, struct buffer *o
                             struct base_error *reterr);
 
 /* Calls `each` for every line of a JSON Lines file ("-" = stdin) that is an object with `id`
- * (string or number)
- * and `text` or `prompt`; `root` is the whole object. Lines that are not stop everything with
- * file and line. */
+ * (string or number) and `text` or `prompt`; `root` is the whole object. Lines that are not stop
+ * everything with file and line. */
 struct cli_line {
     struct slice id;   /* JSON, ready to be written */
     struct slice text; /* absent when the object has neither */
@@ -69,8 +67,7 @@ enum base_err cli_each_line(const char *path, cli_line_fn each, void *user,
                             struct base_error *reterr);
 
 /* A configuration compiled without loading or connecting anything: the file, or the defaults.
- * Prints what is
- * wrong with it; NULL then, with *ret_exit set. */
+ * Prints what is wrong with it; NULL then, with *ret_exit set. */
 struct snapshot *cli_snapshot(const char *config_path, int *ret_exit);
 
 /* The state folder: --state, else HEARTH_STATE, else the configuration's, else ./hearth-state.
@@ -87,9 +84,8 @@ struct cli_reply {
     struct buffer head, body;
 };
 /* `address`: "unix:/path" or "host:port". Blocking. on_body (may be NULL) gets pieces as they
- * come; otherwise
- * they are collected in reply->body. False = no connection or no valid answer, with the reason
- * in *reterr. */
+ * come; otherwise they are collected in reply->body. False = no connection or no valid answer, with
+ * the reason in *reterr. */
 bool cli_request(const char *address, const char *method, const char *path, const char *key,
                  struct slice body, void (*on_body)(void *user, struct slice piece), void *user,
                  struct cli_reply *ret_reply, struct base_error *reterr);

@@ -192,7 +192,7 @@ static enum base_err scan_line(void *user, const struct cli_line *line, struct b
     return BASE_OK;
 }
 
-static int scan_text(struct snapshot *snap, struct slice text)
+static int scan_text(struct snapshot *snap, struct slice text, bool json)
 {
     struct base_error detail;
     struct policy_scan scan;
@@ -202,6 +202,14 @@ static int scan_text(struct snapshot *snap, struct slice text)
     if (err) {
         arena_free(arena);
         return cli_fail(&detail);
+    }
+    if (json) {
+        struct buffer out;
+        buffer_init(&out, 64 << 20);
+        write_scan(&out, SLICE("null"), &scan);
+        cli_print_buffer(&out);
+        arena_free(arena);
+        return CLI_OK;
     }
     (void)printf("level: %s%s\n", policy_level_name(scan.level),
                  policy_level_is_private(scan.level) ? " (private: stays where it is cleared)"
@@ -220,10 +228,11 @@ static int scan_text(struct snapshot *snap, struct slice text)
 
 int cli_scan(const struct cli_command *command, int argc, char **argv)
 {
-    const char *config = NULL, *jsonl = NULL;
+    const char *config = NULL, *jsonl = NULL, *json = NULL;
     const struct cli_option table[] = {
         {"--config", "FILE", "levels, dictionaries and patterns of this configuration", &config},
         {"--jsonl", "FILE", "one text a line: {\"id\",\"text\"}; - is stdin", &jsonl},
+        {"--json", NULL, "the result as JSON", &json},
         {0},
     };
     const char *rest[1];
@@ -239,41 +248,47 @@ int cli_scan(const struct cli_command *command, int argc, char **argv)
     if (jsonl)
         exit_code = cli_each_line(jsonl, scan_line, snap, &detail) ? cli_fail(&detail) : CLI_OK;
     else
-        exit_code = scan_text(snap, slice_from_str(rest[0]));
+        exit_code = scan_text(snap, slice_from_str(rest[0]), json != NULL);
     snapshot_unref(snap);
     return exit_code;
 }
 
 /* ---- score ---- */
 
-static enum base_err score_line(void *user, const struct cli_line *line, struct base_error *reterr)
+static void print_score(struct slice id, struct slice text)
 {
-    (void)user;
     struct router_score score;
-    if (slice_is_absent(line->text))
-        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text` or `prompt`");
-    router_score_text(NULL, line->text, &score);
+    router_score_text(NULL, text, &score);
     struct buffer out;
     struct json_writer w;
     buffer_init(&out, 1 << 20);
     json_writer_init(&w, &out);
     json_open_object(&w);
     json_key(&w, SLICE("id"));
-    json_put_raw(&w, line->id);
+    json_put_raw(&w, id);
     json_member_double(&w, "score", score.complexity);
     json_member_str(&w, "task", router_task_name(score.task));
     json_member_bool(&w, "unknown", score.unknown != ROUTER_KNOWN);
     json_close_object(&w);
     buffer_add_char(&out, '\n');
     cli_print_buffer(&out);
+}
+
+static enum base_err score_line(void *user, const struct cli_line *line, struct base_error *reterr)
+{
+    (void)user;
+    if (slice_is_absent(line->text))
+        return base_error_set(reterr, BASE_ERR_BAD_VALUE, "expected `text` or `prompt`");
+    print_score(line->id, line->text);
     return BASE_OK;
 }
 
 int cli_score(const struct cli_command *command, int argc, char **argv)
 {
-    const char *jsonl = NULL;
+    const char *jsonl = NULL, *json = NULL;
     const struct cli_option table[] = {
         {"--jsonl", "FILE", "one text a line: {\"id\",\"text\"}; - is stdin", &jsonl},
+        {"--json", NULL, "the result as JSON", &json},
         {0},
     };
     const char *rest[1];
@@ -285,6 +300,10 @@ int cli_score(const struct cli_command *command, int argc, char **argv)
     struct base_error detail;
     if (jsonl)
         return cli_each_line(jsonl, score_line, NULL, &detail) ? cli_fail(&detail) : CLI_OK;
+    if (json) {
+        print_score(SLICE("null"), slice_from_str(rest[0]));
+        return CLI_OK;
+    }
     struct router_score score;
     router_score_text(NULL, slice_from_str(rest[0]), &score);
     if (score.unknown)

@@ -23,12 +23,15 @@ static struct engine_model *open_model(const char *path)
     return open_as(path, NULL);
 }
 
+enum { COUNT_MAX = 1 << 20 };
+
+/* `otherwise` when it was not given, UINT32_MAX when it is no count. */
 static uint32_t to_count(const char *text, uint32_t otherwise)
 {
     int64_t value;
     if (!text)
         return otherwise;
-    return slice_to_i64(slice_from_str(text), &value) && value >= 0 && value <= 1 << 20
+    return slice_to_i64(slice_from_str(text), &value) && value >= 0 && value <= COUNT_MAX
                ? (uint32_t)value
                : UINT32_MAX;
 }
@@ -129,8 +132,11 @@ static enum base_err read_tokens(const char *path, uint32_t n_vocab, uint32_t **
     struct arena *arena = arena_new(1u << 30);
     const struct json_node *root = NULL;
     uint32_t *tokens = NULL;
-    err = arena ? json_parse(buffer_slice(&text), &json_limits_request, arena, &root, reterr)
-                : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory");
+    struct base_error detail;
+    err = arena ? json_parse(buffer_slice(&text), &json_limits_request, arena, &root, &detail)
+                : base_error_set(&detail, BASE_ERR_NO_MEMORY, "no memory");
+    if (err)
+        (void)base_error_set(reterr, err, "%s: %s", path, detail.message);
     if (!err && (!json_is(root, JSON_ARRAY) || root->count == 0))
         err = base_error_set(reterr, BASE_ERR_BAD_VALUE, "%s: expected a list of token ids", path);
     if (!err) {
@@ -408,15 +414,16 @@ int cli_bench(const struct cli_command *command, int argc, char **argv)
     int count, exit_code;
     if (!cli_parse(command, table, argc, argv, rest, 1, &count, &exit_code))
         return exit_code;
+    if (count != 1)
+        return cli_usage(command, "expected a model");
+    for (const struct cli_option *o = table; o->name; o++)
+        if (o->value && to_count(*o->ret, 0) == UINT32_MAX)
+            return cli_usage(command, "%s: expected a whole number up to %d", o->name, COUNT_MAX);
     struct engine_bench_options options = {.prompt_tokens = to_count(p, 128),
                                            .gen_tokens = to_count(n, 64),
                                            .threads = to_count(t, 0),
                                            .runs = to_count(r, 0),
                                            .sequences = to_count(s, 1)};
-    if (count != 1 || options.prompt_tokens == UINT32_MAX || options.gen_tokens == UINT32_MAX ||
-        options.threads == UINT32_MAX || options.runs == UINT32_MAX ||
-        options.sequences == UINT32_MAX)
-        return cli_usage(command, "expected a model and whole numbers");
     struct engine_model *model = open_model(rest[0]);
     if (!model)
         return CLI_FAILED;

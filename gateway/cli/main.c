@@ -1,5 +1,8 @@
 #include "gateway/cli/cli.h"
 
+#include "base/doc/doc.h"
+
+#include <errno.h>
 #include <stdio.h>
 
 static const struct cli_command commands[] = {
@@ -40,6 +43,8 @@ static const struct cli_command commands[] = {
      "hearth bench deploy/demo.gguf -p 128 -n 64 -t 2", cli_bench},
 };
 
+enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
 static void print_help(FILE *to)
 {
     (void)fprintf(to,
@@ -49,7 +54,7 @@ static void print_help(FILE *to)
                   "request.\n\n"
                   "usage: hearth COMMAND [OPTIONS]\n\n",
                   HEARTH_VERSION);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+    for (size_t i = 0; i < COMMANDS; i++)
         (void)fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
     (void)fprintf(
         to,
@@ -58,55 +63,38 @@ static void print_help(FILE *to)
         "[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n");
 }
 
-/* Edit distance, capped: for "did you mean". */
-static unsigned distance(const char *a, const char *b)
+static const struct cli_command *command_find(const char *name)
 {
-    unsigned row[32];
-    size_t n = strlen(b);
-    if (n >= 31)
-        return 99;
-    for (unsigned k = 0; k <= n; k++)
-        row[k] = k;
-    for (unsigned i = 1; a[i - 1]; i++) {
-        unsigned before = row[0];
-        row[0] = i;
-        for (unsigned k = 1; k <= n; k++) {
-            unsigned kept = row[k];
-            unsigned best = before + (a[i - 1] != b[k - 1]);
-            if (row[k] + 1 < best)
-                best = row[k] + 1;
-            if (row[k - 1] + 1 < best)
-                best = row[k - 1] + 1;
-            row[k] = best;
-            before = kept;
-        }
-    }
-    return row[n];
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
 }
 
 static int unknown_command(const char *name)
 {
-    const struct cli_command *nearest = &commands[0];
-    for (size_t i = 1; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (distance(name, commands[i].name) < distance(name, nearest->name))
-            nearest = &commands[i];
-    if (distance(name, nearest->name) <= 2)
-        (void)fprintf(stderr, "hearth: unknown command `%.64s`; did you mean `%s`?\n", name,
-                      nearest->name);
+    struct slice names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = slice_from_str(commands[i].name);
+    struct slice nearest = doc_nearest(slice_from_str(name), names, COMMANDS);
+    if (nearest.len > 0)
+        (void)fprintf(stderr, "hearth: unknown command `%.64s`; did you mean `%.*s`?\n", name,
+                      SLICE_ARG(nearest));
     else
         (void)fprintf(stderr, "hearth: unknown command `%.64s`; `hearth --help` lists them\n",
                       name);
     return CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
+    bool is_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                   strcmp(argv[1], "help") == 0;
+    if (is_help && argc == 2) {
         print_help(stdout);
         return CLI_OK;
     }
@@ -115,8 +103,19 @@ int main(int argc, char **argv)
                      policy_permit_check_enabled() ? "" : " (TEST BUILD WITHOUT EGRESS PERMITS)");
         return CLI_OK;
     }
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(&commands[i], argc - 2, argv + 2);
-    return unknown_command(argv[1]);
+    const struct cli_command *command = command_find(argv[is_help ? 2 : 1]);
+    if (!command)
+        return unknown_command(argv[is_help ? 2 : 1]);
+    char help[] = "--help", *help_only[] = {help};
+    return is_help ? command->run(command, 1, help_only)
+                   : command->run(command, argc - 2, argv + 2);
+}
+
+int main(int argc, char **argv)
+{
+    int exit_code = run(argc, argv);
+    /* On a full disk a report that is not there must not look like a good one. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == CLI_OK)
+        exit_code = cli_failf("the output cannot be written: %s", strerror(errno));
+    return exit_code;
 }

@@ -56,6 +56,7 @@ test('every command explains itself, and its example is one of its own', async (
         assert.equal((await run([command, '--no-such-option'])).code, 2);
     }
     assert.equal(await good('help'), overview);
+    assert.equal(await good('help', 'report'), await good('report', '--help'));
     assert.match(await good('--version'), /^hearth \d+\.\d+\.\d+\n$/);
 });
 
@@ -63,11 +64,21 @@ test('what is not known is answered with what is near', async () => {
     await bad(2, /did you mean `serve`/, 'serv');
     await bad(2, /did you mean `tokenize`/, 'tokenise');
     await bad(2, /unknown command `nothing-like-it`; `hearth --help`/, 'nothing-like-it');
-    await bad(2, /unknown option `--jsnl`/, 'scan', '--jsnl', 'x');
+    await bad(2, /unknown option `--jsnl`; did you mean `--jsonl`\?/, 'scan', '--jsnl', 'x');
     await bad(2, /--jsonl needs a value/, 'scan', '--jsonl');
     await bad(2, /unexpected argument `two`/, 'scan', 'one', 'two');
     await bad(2, /either a text or --jsonl/, 'score');
     await bad(2, /usage: hearth/, ...[]);
+});
+
+test('output that cannot be written is a failure', async () => {
+    const full = fs.openSync('/dev/full', 'w');
+    for (const args of [['--help'], ['schema'], ['scan', 'hello'], ['route', '--json', 'hello']]) {
+        const code = await new Promise((resolve) =>
+            spawn(hearthBin, args, { cwd: folder, stdio: ['ignore', full, 'ignore'] }).on('exit', resolve));
+        assert.equal(code, 1, args.join(' '));
+    }
+    fs.closeSync(full);
 });
 
 test('scan: levels and spans in bytes of the original text', async () => {
@@ -85,6 +96,7 @@ test('scan: levels and spans in bytes of the original text', async () => {
     assert.deepEqual(out[1], { id: 7, level: 'internal', private: false, spans: [] });
     assert.deepEqual(parse((await run(['scan', '--jsonl', '-'], lines([{ id: 1, text }]))).stdout)[0].spans, out[0].spans);
     assert.match(await good('scan', text), /level: confidential \(private/);
+    assert.deepEqual(parse(await good('scan', '--json', text)), [{ ...out[0], id: null }]);
 });
 
 test('score: complexity, task, unknown', async () => {
@@ -99,6 +111,7 @@ test('score: complexity, task, unknown', async () => {
     assert.ok(out[0].score < out[1].score);
     assert.deepEqual(out.map((entry) => entry.unknown), [false, false, true]);
     assert.match(await good('score', 'Translate to French: good morning'), /task: translation/);
+    assert.deepEqual(parse(await good('score', '--json', 'Translate to French: good morning')), [{ ...out[0], id: null }]);
 });
 
 const hybrid = () => file('hybrid.yaml', `
@@ -216,7 +229,7 @@ test('bench: its numbers under their names', async () => {
     assert.ok(result.pp_tokens_per_s > 0 && result.tg_tokens_per_s > 0);
     assert.equal(result.threads, 1);
     assert.equal(result.runs, 2);
-    await bad(2, /whole numbers/, 'bench', demoModel, '-p', 'many');
+    await bad(2, /-p: expected a whole number/, 'bench', demoModel, '-p', 'many');
 });
 
 test('check and schema', async () => {
