@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 #include "engine/engine.h"
@@ -28,6 +30,11 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
 }
+#elif defined(__aarch64__)
+static bool has_dot_product(void)
+{
+    return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+}
 #endif
 
 static const struct {
@@ -38,10 +45,18 @@ static const struct {
 #if defined(__x86_64__)
     {&engine_kernels_avx2, has_avx2},
     {&engine_kernels_avx512, has_avx512},
+#elif defined(__aarch64__)
+    {&engine_kernels_neon, has_dot_product},
 #endif
 };
 #define SETS (sizeof(sets) / sizeof(sets[0]))
+#if defined(__x86_64__)
 #define SET_NAMES "auto, portable, avx2, avx512"
+#elif defined(__aarch64__)
+#define SET_NAMES "auto, portable, neon"
+#else
+#define SET_NAMES "auto, portable"
+#endif
 
 static _Atomic(const struct engine_kernels *) chosen;
 

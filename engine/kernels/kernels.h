@@ -4,10 +4,10 @@
  *     const struct engine_kernels *k = engine_kernels();      // chosen once per process
  *     k->rms_norm(x, weight, n, eps, y);
  *
- * Each set is a static library of its own (portable.c, avx2.c, avx512.c) whose only visible symbol
- * is its table, so that no vector instruction can be reached on a processor that lacks it. cpu.c
- * chooses. Quantised weights are computed as panels (panel.h), with inputs in 8 bits; others, and
- * formats that have no panels, in float32.
+ * Each set is a static library of its own (portable.c, avx2.c, avx512.c, neon.c) whose only visible
+ * symbol is its table, so that no vector instruction can be reached on a processor that lacks it.
+ * cpu.c chooses. Quantised weights are computed as panels (panel.h), with inputs in 8 bits; others,
+ * and formats that have no panels, in float32.
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
  * token every set adds in one order. Sets differ among themselves by rounding alone.
@@ -127,6 +127,8 @@ extern const struct engine_kernels engine_kernels_portable;
 #if defined(__x86_64__)
 extern const struct engine_kernels engine_kernels_avx2;
 extern const struct engine_kernels engine_kernels_avx512;
+#elif defined(__aarch64__)
+extern const struct engine_kernels engine_kernels_neon;
 #endif
 
 /* The set in use. */

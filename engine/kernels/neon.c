@@ -1,0 +1,223 @@
+/* NEON with dot products: four floats at a time, 8-bit products through sdot. */
+#include <arm_neon.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef float32x4_t V;
+#define VW 4
+#define TOKENS 4
+#define ATTN_ROWS 2
+#define ADD_ROWS 4
+
+#define v_load vld1q_f32
+#define v_store vst1q_f32
+
+static inline V v_load_n(const float *p, size_t n)
+{
+    float x[4] = {0};
+    for (size_t i = 0; i < n; i++)
+        x[i] = p[i];
+    return v_load(x);
+}
+
+static inline void v_store_n(float *p, V v, size_t n)
+{
+    float x[4];
+    v_store(x, v);
+    for (size_t i = 0; i < n; i++)
+        p[i] = x[i];
+}
+
+static inline uint16x4_t halves_n(const uint16_t *p, size_t n)
+{
+    uint16_t x[4] = {0};
+    for (size_t i = 0; i < n; i++)
+        x[i] = p[i];
+    return vld1_u16(x);
+}
+
+static inline V v_load_half(const uint16_t *p)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
+}
+
+static inline V v_load_half_n(const uint16_t *p, size_t n)
+{
+    return vcvt_f32_f16(vreinterpret_f16_u16(halves_n(p, n)));
+}
+
+static inline void v_store_half(uint16_t *p, V v)
+{
+    vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+}
+
+static inline V v_load_bf16(const uint16_t *p)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+}
+
+static inline V v_load_bf16_n(const uint16_t *p, size_t n)
+{
+    return vreinterpretq_f32_u32(vshll_n_u16(halves_n(p, n), 16));
+}
+
+#define v_zero() vdupq_n_f32(0)
+#define v_set vdupq_n_f32
+#define v_add vaddq_f32
+#define v_sub vsubq_f32
+#define v_mul vmulq_f32
+#define v_div vdivq_f32
+#define v_fma(a, b, c) vfmaq_f32(c, a, b)
+#define v_max vmaxq_f32
+#define v_min vminq_f32
+#define v_round vrndnq_f32
+#define v_sum vaddvq_f32
+#define v_largest vmaxvq_f32
+
+static inline V v_exp2i(V n)
+{
+    int32x4_t exponent = vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127));
+    return vreinterpretq_f32_s32(vshlq_n_s32(exponent, 23));
+}
+
+#include "engine/kernels/simd.h"
+
+/* --- panels: 8 rows against 4 tokens, or 16 against one ------------------------------------- */
+
+typedef int32x4_t I;
+#define TILE_VECTORS 2
+#define TILE_QUADS(type) 1
+#define MAX_QUADS 1
+#define PANEL_TILE 8
+#define SIGNED_CODES 1
+#define SINGLE_CHAINS 1
+
+#define i_zero() vdupq_n_s32(0)
+#define i_set vdupq_n_s32
+#define i_add vaddq_s32
+#define i_float vcvtq_f32_s32
+#define i_up vshlq_n_s32
+#define i_down vshrq_n_s32
+#define i_below16(v) vandq_s32(v, vdupq_n_s32(15))
+
+INLINE I i_load(const uint8_t *p)
+{
+    return vreinterpretq_s32_u8(vld1q_u8(p));
+}
+
+INLINE I i_bytes(const uint8_t *p, bool is_signed)
+{
+    uint32_t bytes;
+    memcpy(&bytes, p, sizeof(bytes));
+    uint8x8_t v = vcreate_u8(bytes);
+    if (is_signed)
+        return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(v))));
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(v))));
+}
+
+INLINE I i_field(I v, int by, int mask)
+{
+    uint8x16_t x = vreinterpretq_u8_s32(v);
+    x = by >= 0 ? x >> by : x << -by;
+    if (by < 0 || mask != 255 >> by)
+        x = vandq_u8(x, vdupq_n_u8((uint8_t)mask));
+    return vreinterpretq_s32_u8(x);
+}
+
+INLINE I i_insert(I v, I h, int by, int mask)
+{
+    return vorrq_s32(v, i_field(h, by, mask));
+}
+
+INLINE I i_code8(I v)
+{
+    return veorq_s32(v, vreinterpretq_s32_u8(vdupq_n_u8(0x80)));
+}
+
+INLINE I i_levels(const int8_t *levels, I v)
+{
+    return vreinterpretq_s32_s8(vqtbl1q_s8(vld1q_s8(levels), vreinterpretq_u8_s32(v)));
+}
+
+#include "engine/kernels/panels_simd.h"
+
+INLINE void pack_block(const float *x, int8_t *q, float *d, int32_t *low_sum, int32_t *high_sum)
+{
+    V v[8], most = v_zero();
+    int32x4_t n[8], sums[2];
+    for (size_t i = 0; i < 8; i++) {
+        v[i] = v_load(x + i * 4);
+        most = v_max(most, vabsq_f32(v[i]));
+    }
+    float largest = v_largest(most);
+    V inverse = v_set(largest > 0 ? 127.0F / largest : 0);
+    for (size_t i = 0; i < 8; i++)
+        n[i] = vcvtnq_s32_f32(v_mul(v[i], inverse));
+    for (size_t h = 0; h < 2; h++) {
+        const int32x4_t *m = n + h * 4;
+        int16x8_t first = vcombine_s16(vqmovn_s32(m[0]), vqmovn_s32(m[1]));
+        int16x8_t second = vcombine_s16(vqmovn_s32(m[2]), vqmovn_s32(m[3]));
+        vst1q_s8(q + h * 16, vcombine_s8(vqmovn_s16(first), vqmovn_s16(second)));
+        sums[h] = vaddq_s32(vaddq_s32(m[0], m[1]), vaddq_s32(m[2], m[3]));
+    }
+    *d = largest / 127.0F;
+    *low_sum = vaddvq_s32(sums[0]);
+    *high_sum = vaddvq_s32(sums[1]);
+}
+
+/* A lane holds the four columns of one token: one load for four tokens. */
+INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from,
+                       size_t count, struct panel_in x, size_t vectors, size_t tokens, I *dots)
+{
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++) {
+        size_t step = count == 8 ? i / 2 + i % 2 * 4 : from + i;
+        int8x16_t in = vreinterpretq_s8_s32(i_zero());
+        if (tokens == 1)
+            in = vreinterpretq_s8_s32(vld1q_dup_s32((const void *)panel_in_step(x, 0, step)));
+        else
+            in = vld1q_s8(panel_in_step(x, 0, step));
+#pragma GCC unroll 4
+        for (size_t v = 0; v < vectors; v++) {
+            int8x16_t w = vreinterpretq_s8_s32(panel_step(codes + v * VW * 4, type, step));
+            I *out = dots + v * tokens;
+            if (tokens == 1) {
+                out[0] = vdotq_s32(out[0], w, in);
+                continue;
+            }
+            out[0] = vdotq_laneq_s32(out[0], w, in, 0);
+            out[1] = vdotq_laneq_s32(out[1], w, in, 1);
+            out[2] = vdotq_laneq_s32(out[2], w, in, 2);
+            out[3] = vdotq_laneq_s32(out[3], w, in, 3);
+        }
+    }
+}
+
+const struct engine_kernels engine_kernels_neon = {
+    .name = "neon",
+    .matmul =
+        {
+            [ENGINE_FORMAT_F32] = matmul_f32,
+            [ENGINE_FORMAT_F16] = matmul_f16,
+            [ENGINE_FORMAT_BF16] = matmul_bf16,
+        },
+    .matmul_any = matmul_any,
+    .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},
+    .pack_one = pack_one,
+    .pack_four = pack_four,
+    .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
+    .activate = {silu, gelu, clamped},
+    .soft_cap = soft_cap,
+    .add = add,
+    .scale = scale,
+    .to_half = to_half,
+    .from_half = from_half,
+    .keys_q8 = keys_q8,
+    .values_q8 = values_q8,
+    .lora_down = lora_down,
+    .lora_up = lora_up,
+    .attn_scores = attn_scores,
+    .attn_softmax = attn_softmax,
+    .attn_add = attn_add,
+};
