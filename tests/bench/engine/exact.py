@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Logits and greedy tokens of this engine beside another one's, on small models with random weights.
 
-    tests/bench/engine/exact.py --build build --driver PATH [--arch NAME] [--types 0,8,12] [--seeds 3]
+    tests/bench/engine/exact.py --build build --driver PATH [--arch NAME] [--types 0,8,12+14] [--seeds 3]
 
 PATH is a program that computes with the other engine:
     PATH logits MODEL ID,ID,... all=1        float32 logits of every position to stdout
@@ -10,8 +10,8 @@ PATH is a program that computes with the other engine:
 Without --driver only this engine is compared with the plain double-precision reference.
 
 For each model: nmse = sum((a - b)^2) / sum(b^2) over all logits against the reference, which computes
-with the dequantised weights; the same for the driver; and whether this engine, given the driver's
-greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
+with the dequantised weights; the same for the driver; and in F32, F16 and BF16 whether this engine, given the
+driver's greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
 to 8 bits turns near ties between experts, which changes all of a position: quantised models with
 experts are judged by the median of all positions of their type, in the last lines. Sizes are drawn anew for every seed, so that another
 --seeds means models not seen before. Exit status 1 when a model is not as exact as docs/performance.md
@@ -122,12 +122,16 @@ SQUARE = ("qwen2", "phi3", "starcoder2") + ENCODERS  # the other engine takes he
 FULL_ROPE = ("llama", "gemma", "mixtral", "mistral3", "qwen3", "qwen3moe", "starcoder2", "gpt-oss", "qwen2") + ENCODERS
 
 
-def shape(arch, quant, seed):
-    """Sizes of one model; blocks of 256 need rows of 256."""
-    rng = random.Random(f"{arch} {quant} {seed}")
+def shape(arch, types, seed):
+    """Sizes of one model; blocks of 256 need rows of 256. Of two types the second is that of the matrices
+    which mixtures such as Q4_K_M give more bits."""
+    rng = random.Random(f"{arch} {types} {seed}")
+    quant, more = (list(map(int, types.split("+"))) + [0])[:2]
     unit = 256 if 10 <= quant <= 14 or quant == 23 else 32
     m = dict(arch=arch, n_vocab=97, n_layer=rng.choice([1, 2, 3]), type=quant, seed=seed,
              tied=rng.choice([0, 1]), **heads(rng))
+    if more:
+        m["more_type"] = more
     m["head_dim"] = unit if unit == 256 else rng.choice([32, 64])
     if quant in EXACT_TYPES and arch != "gpt-oss":
         m["head_dim"] = rng.choice([6, 10, 16, 20, 64])
@@ -160,6 +164,7 @@ class Run:
         self.args, self.folder = args, folder
         self.model = os.path.join(folder, "model.gguf")
         self.experts = {}  # type: nmse of each position of all models with experts, ours and the driver's
+        self.ratios = {}  # type: our nmse / the driver's, of all quantised models without experts
 
     def tool(self, *command):
         return subprocess.run(command, check=True, stdout=subprocess.PIPE,
@@ -217,15 +222,15 @@ class Run:
         return same, len(more)
 
 
-def check(run, arch, quant, seed):
-    m = shape(arch, quant, seed)
+def check(run, arch, types, seed):
+    m = shape(arch, types, seed)
     rng = random.Random(seed)
     ids = [rng.randrange(97) for _ in range(TOKENS)]
     run.make(m)
     try:
-        return compare(run, m, ids)
+        return compare(run, m, types, ids)
     except subprocess.CalledProcessError as error:
-        print(f"BAD {arch:10} type {quant:2} seed {seed}: {os.path.basename(error.cmd[0])} failed")
+        print(f"BAD {arch:10} type {types:5} seed {seed}: {os.path.basename(error.cmd[0])} failed")
         print("    " + " ".join(f"{k}={v}" for k, v in m.items()), flush=True)
         return False
 
@@ -234,9 +239,10 @@ def positions(a, exact):
     return [nmse(a[i:i + 97], exact[i:i + 97]) for i in range(0, len(exact), 97)]
 
 
-def compare(run, m, ids):
+def compare(run, m, types, ids):
     arch, seed = m["arch"], m["seed"]
     quant = m.get("expert_type", m["type"])
+    types = str(m.get("expert_type", types))
     same = of = 0
     theirs = None
     exact = run.exact(ids)
@@ -249,7 +255,7 @@ def compare(run, m, ids):
     if run.args.driver:
         if arch not in ENCODERS:
             theirs = run.theirs(ids)
-            same, of = run.greedy(ids)
+            same, of = run.greedy(ids) if quant in EXACT_TYPES else (0, 0)
         other, between = nmse(theirs, exact), nmse(ours, theirs)
         line = f"  driver {other:.1e}  between {between:.1e}" + (f"  greedy {same}/{of}" if of else "")
         if quant == F32:  # the other engine's GELU may be a table of halves: then it is the one that is off
@@ -257,13 +263,14 @@ def compare(run, m, ids):
             near = max(1e-6, 1.5 * other) if table else 1e-9
             good = good and between < near and same == of
         elif "n_expert" in m and quant not in EXACT_TYPES:
-            pools = run.experts.setdefault(quant, ([], []))
+            pools = run.experts.setdefault(types, ([], []))
             pools[0].extend(positions(ours, exact))
             pools[1].extend(positions(theirs, exact))
         elif quant not in EXACT_TYPES:
             good = good and mine <= max(1.5 * other, 1e-9)
+            run.ratios.setdefault(types, []).append(mine / other)
     name = "mixtral" if arch == "llama" and "n_expert" in m else arch
-    print(f"{'ok ' if good else 'BAD'} {name:10} type {quant:2} seed {seed}: nmse {mine:.1e}{line}", flush=True)
+    print(f"{'ok ' if good else 'BAD'} {name:10} type {types:5} seed {seed}: nmse {mine:.1e}{line}", flush=True)
     if not good or run.args.verbose:
         print("    " + " ".join(f"{k}={v}" for k, v in m.items()), flush=True)
     return good
@@ -274,7 +281,7 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--driver")
     parser.add_argument("--arch", default=",".join(ARCHS))
-    parser.add_argument("--types", default="0", help="ggml numbers of weight types, with commas")
+    parser.add_argument("--types", default="0", help="ggml numbers of weight types, with commas; 12+14 is a mixture like Q4_K_M")
     parser.add_argument("--seeds", default="1", help="how many, or FIRST-LAST")
     parser.add_argument("--verbose", action="store_true", help="print the sizes of every model")
     args = parser.parse_args()
@@ -285,16 +292,19 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         run = Run(args, folder)
         for arch in args.arch.split(","):
-            for quant in map(int, args.types.split(",")):
+            for types in args.types.split(","):
                 for seed in range(int(first), int(last) + 1):
-                    bad += not check(run, arch, quant, seed)
+                    bad += not check(run, arch, types, seed)
                     total += 1
-        for quant, (mine, other) in run.experts.items():
+        for types, ratios in run.ratios.items():
+            print(f"type {types:5}: {len(ratios)} models without experts, nmse / the driver's: least {min(ratios):.2f}, "
+                  f"median {statistics.median(ratios):.2f}, most {max(ratios):.2f}")
+        for types, (mine, other) in run.experts.items():
             ours, theirs = statistics.median(mine), statistics.median(other)
             good = ours <= max(1.5 * theirs, 1e-9)
             bad += not good
             total += 1
-            print(f"{'ok ' if good else 'BAD'} experts    type {quant:2}: median nmse of {len(mine)} positions "
+            print(f"{'ok ' if good else 'BAD'} experts    type {types:5}: median nmse of {len(mine)} positions "
                   f"{ours:.1e}  driver {theirs:.1e}")
     print(f"{total - bad} of {total} models as exact as they should be")
     return 1 if bad else 0

@@ -34,6 +34,7 @@ static const struct {
     FIELD(n_rot, NUMBER),
     FIELD(context, NUMBER),
     FIELD(type, NUMBER),
+    FIELD(more_type, NUMBER),
     FIELD(tied, FLAG),
     FIELD(biases, FLAG),
     FIELD(rope_freqs, FLAG),

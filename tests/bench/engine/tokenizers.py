@@ -201,4 +201,5 @@ def main():
                   "%-24s %7d %12d %12d  %s" % (name, options.texts, *counts, ascii(first) if first else ""), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -678,6 +678,12 @@ static uint32_t layer_size(const uint32_t per_layer[4], uint32_t il, uint32_t al
     return il < 4 && per_layer[il] ? per_layer[il] : all;
 }
 
+/* Of the matrices that mixtures give more bits. */
+static uint32_t more_type(const struct tiny_model *m, uint32_t il)
+{
+    return m->more_type && il % 2 == 0 ? m->more_type : m->type;
+}
+
 static void write_attention(const struct tiny_model *m, struct tiny_file *f, uint64_t *seed,
                             uint32_t il)
 {
@@ -691,7 +697,7 @@ static void write_attention(const struct tiny_model *m, struct tiny_file *f, uin
     } else {
         layer_tensor(f, seed, il, "attn_q.weight", m->type, d, q, 0, s);
         layer_tensor(f, seed, il, "attn_k.weight", m->type, d, kv, 0, s);
-        layer_tensor(f, seed, il, "attn_v.weight", m->type, d, kv, 0, s);
+        layer_tensor(f, seed, il, "attn_v.weight", more_type(m, 0), d, kv, 0, s);
         if (m->biases) {
             layer_tensor(f, seed, il, "attn_q.bias", 0, q, 1, 0, 0.3);
             layer_tensor(f, seed, il, "attn_k.bias", 0, kv, 1, 0, 0.3);
@@ -716,7 +722,8 @@ static void write_mlp(const struct tiny_model *m, struct tiny_file *f, uint64_t 
     if (!m->plain_mlp && !m->stacked_mlp)
         layer_tensor(f, seed, il, "ffn_gate.weight", m->type, d, ff, 0, s);
     layer_tensor(f, seed, il, "ffn_up.weight", m->type, d, m->stacked_mlp ? 2 * ff : ff, 0, s);
-    layer_tensor(f, seed, il, "ffn_down.weight", m->type, ff, d, 0, 1.0 / sqrt((double)ff));
+    layer_tensor(f, seed, il, "ffn_down.weight", more_type(m, il), ff, d, 0,
+                 1.0 / sqrt((double)ff));
     if (m->mlp_biases) {
         if (!m->plain_mlp)
             layer_tensor(f, seed, il, "ffn_gate.bias", 0, ff, 1, 0, 0.3);
@@ -735,7 +742,8 @@ static void write_experts(const struct tiny_model *m, struct tiny_file *f, uint6
     layer_tensor(f, seed, il, "ffn_gate_inp.weight", 0, d, count, 0, 2 * s);
     layer_parts(f, seed, il, "ffn_gate_exps.weight", type, in, 0, 2 * s);
     layer_parts(f, seed, il, "ffn_up_exps.weight", type, in, 0, 2 * s);
-    layer_parts(f, seed, il, "ffn_down_exps.weight", type, out, 0, 1.0 / sqrt((double)ff));
+    layer_parts(f, seed, il, "ffn_down_exps.weight", m->expert_type ? type : more_type(m, il), out,
+                0, 1.0 / sqrt((double)ff));
     if (m->expert_biases) {
         layer_tensor(f, seed, il, "ffn_gate_inp.bias", 0, count, 1, 0, 0.3);
         layer_tensor(f, seed, il, "ffn_gate_exps.bias", 0, ff, count, 0, 0.3);
@@ -789,7 +797,8 @@ static void write_tensors(const struct tiny_model *m, struct tiny_file *f)
     if (m->layer_norm)
         random_tensor(f, &seed, "output_norm.bias", 0, d, 1, 0, 0.3);
     if (!m->tied)
-        random_tensor(f, &seed, "output.weight", m->type, d, m->n_vocab, 0, 1.0 / sqrt((double)d));
+        random_tensor(f, &seed, "output.weight", more_type(m, 0), d, m->n_vocab, 0,
+                      1.0 / sqrt((double)d));
     if (m->rope_freqs)
         write_factors(m, f, "rope_freqs.weight", 1.0F, 0.7F);
     if (m->rope_long) {

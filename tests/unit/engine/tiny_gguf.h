@@ -49,9 +49,10 @@ void tiny_done(struct tiny_file *f);
 struct tiny_model {
     const char *arch;
     uint32_t n_vocab, n_embd, n_layer, n_head, n_head_kv, head_dim, n_ff;
-    uint32_t n_rot;   /* 0 = head_dim */
-    uint32_t context; /* 0 = 512 */
-    uint32_t type;    /* ggml number of the matrices */
+    uint32_t n_rot;     /* 0 = head_dim */
+    uint32_t context;   /* 0 = 512 */
+    uint32_t type;      /* ggml number of the matrices */
+    uint32_t more_type; /* of attn_v, output, and ffn_down of every other layer; 0 = `type` */
     bool tied, biases, rope_freqs, fused_qkv, qk_norm;
     float rope_linear; /* 0 = none */
     uint64_t seed;
