@@ -95,6 +95,7 @@ struct engine_model_options {
     uint32_t context;   /* tokens of KV cache to plan for; 0 = the least of context_train, 4096 */
     uint32_t sequences; /* sequences at once to plan for; 0 = 4 */
     enum engine_kv kv;  /* type of the KV cache to plan for */
+    uint32_t batch;     /* tokens of one step to plan for; 0 = 256 */
     uint64_t memory_limit; /* bytes the model may take; 0 = what the system calls available */
     bool skip_memory_check;
     bool copy_weights; /* read the file into memory instead of mapping it */
@@ -129,6 +130,7 @@ struct engine_memory {
     uint64_t available;   /* limit given, or what the system calls available */
     uint32_t context;     /* the context that the figures are for */
     uint32_t context_fit; /* the largest context that would fit; 0 = not even the weights do */
+    bool encoder;         /* as in engine_model_info */
 };
 
 struct engine_model;

@@ -76,7 +76,8 @@ static void estimate(const struct gguf *file, const struct engine_hparams *hp,
     uint32_t sequences = options->sequences ? options->sequences : ENGINE_DEFAULT_SEQUENCES;
     struct engine_memory memory = {.weights = gguf_data_bytes(file)};
     memory.context = engine_default_context(hp, options->context);
-    memory.scratch = engine_scratch_bytes(hp, ENGINE_DEFAULT_BATCH, sequences);
+    memory.scratch =
+        engine_scratch_bytes(hp, options->batch ? options->batch : ENGINE_DEFAULT_BATCH, sequences);
     memory.kv = engine_kv_bytes(hp, options->kv, memory.context, sequences);
     memory.total = total_for(hp, &memory, options->kv, memory.context, sequences);
     memory.available = options->memory_limit ? options->memory_limit : available_memory();

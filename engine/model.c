@@ -242,6 +242,8 @@ enum base_err engine_model_estimate(const char *path, const struct engine_model_
         err = read_sizes(model, reterr);
     if (!err)
         err = engine_memory_check(model->file, &model->hp, &relaxed, ret_memory, reterr);
+    if (!err)
+        ret_memory->encoder = model->arch->encoder;
     engine_model_unref(model);
     return err;
 }

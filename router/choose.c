@@ -94,14 +94,14 @@ static void judge_excluded(struct judged *j, const struct router_effects *effect
 
 static void judge_fit(struct judged *j, const struct router_facts *facts)
 {
-    unsigned lacks = facts->needs & ~j->target->features;
+    unsigned lacks = chat_needs_lacking(facts->needs, j->target->features);
     int64_t window = j->target->context_tokens;
 
     if (lacks)
         add(j, ROUTER_REASON_MISSING_FEATURE, j->target->features, lacks, SLICE_NONE);
     /* At least one token of answer has to fit; how long an answer may get is the target's matter.
-     * */
-    if (window >= 0 && facts->prompt_tokens >= window)
+     * Of texts for embeddings each stands for itself. */
+    if (window >= 0 && !(facts->needs & CHAT_NEED_EMBEDDINGS) && facts->prompt_tokens >= window)
         add(j, ROUTER_REASON_CONTEXT_TOO_SMALL, window, router_tokens_needed(facts), SLICE_NONE);
 }
 

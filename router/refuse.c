@@ -47,17 +47,17 @@ static int64_t soonest_retry(const struct router_facts *facts, const struct rout
 
 static unsigned lacking(const struct router_facts *facts, const struct router_decision *d)
 {
-    unsigned lacks = facts->needs;
+    unsigned lacks = 0;
 
     /* What the target that lacks least lacks is what the client should hear of. */
     for (size_t i = 0; i < d->candidate_count; i++) {
-        unsigned mine = facts->needs & ~facts->targets[i].features;
+        unsigned mine = chat_needs_lacking(facts->needs, facts->targets[i].features);
 
         if (first_hard(&d->candidates[i]) == ROUTER_REASON_MISSING_FEATURE &&
-            __builtin_popcount(mine) < __builtin_popcount(lacks))
+            (lacks == 0 || __builtin_popcount(mine) < __builtin_popcount(lacks)))
             lacks = mine;
     }
-    return lacks;
+    return lacks ? lacks : facts->needs;
 }
 
 static struct slice refusal_by_rule(const struct router_effects *effects, struct arena *arena)

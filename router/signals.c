@@ -219,6 +219,8 @@ static int64_t expected_output(const struct router_signals *s, const struct chat
     };
     int64_t tokens = by_task[s->score.task], answers = whole_number(&request->n);
 
+    if (request->dialect == CHAT_DIALECT_EMBEDDINGS)
+        return 0; /* the text is read, nothing is written */
     if (s->max_tokens >= 0 && s->max_tokens < tokens)
         tokens = s->max_tokens;
     return answers > 1 ? tokens * (answers < 1024 ? answers : 1024) : tokens;

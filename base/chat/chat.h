@@ -25,6 +25,7 @@ enum chat_dialect {
     CHAT_DIALECT_RESPONSES,   /* OpenAI /v1/responses */
     CHAT_DIALECT_MESSAGES,    /* Anthropic /v1/messages */
     CHAT_DIALECT_COMPLETIONS, /* OpenAI /v1/completions */
+    CHAT_DIALECT_EMBEDDINGS,  /* OpenAI /v1/embeddings */
     CHAT_DIALECT_COUNT
 };
 
@@ -157,10 +158,13 @@ struct chat_request {
     struct slice model; /* the name the client asked for */
 
     /* System text of other dialects becomes a message. COMPLETIONS: each prompt is one, of a user,
-     * with one part of text; they are texts to continue, not a conversation. */
+     * with one part of text; they are texts to continue, not a conversation. EMBEDDINGS: each input
+     * is one, with one part: TEXT, or OTHER whose `raw` is an array of token ids. */
     const struct chat_message *messages;
     size_t message_count;
-    struct slice suffix; /* COMPLETIONS: what comes behind the answer; absent = nothing */
+    struct slice suffix;           /* COMPLETIONS: what comes behind the answer; absent = nothing */
+    struct chat_number dimensions; /* EMBEDDINGS: numbers wanted of each vector; absent = all */
+    bool base64;                   /* EMBEDDINGS: vectors as base64 of their floats */
 
     const struct chat_tool *tools;
     size_t tool_count;
@@ -233,10 +237,14 @@ enum chat_need {
     CHAT_NEED_MANY = 1 << 7,        /* n > 1 */
     CHAT_NEED_REASONING = 1 << 8,   /* effort or budget asked for */
     CHAT_NEED_COMPLETIONS = 1 << 9, /* plain text to continue */
-    CHAT_NEED_INFILL = 1 << 10      /* and a text behind it */
+    CHAT_NEED_INFILL = 1 << 10,     /* and a text behind it */
+    CHAT_NEED_EMBEDDINGS = 1 << 11, /* vectors; who is equipped for them gives nothing else */
+    CHAT_NEED_TEXT = 1 << 12        /* what such a one lacks; never asked for or declared */
 };
-enum { CHAT_NEED_LAST = CHAT_NEED_INFILL };
+enum { CHAT_NEED_LAST = CHAT_NEED_EMBEDDINGS };
 unsigned chat_request_needs(const struct chat_request *req);
+/* What a target with these features lacks for a request with these needs; 0 = it can serve it. */
+unsigned chat_needs_lacking(unsigned needs, unsigned features);
 /* "tools", "images"...; one bit. */
 const char *chat_need_name(enum chat_need need);
 

@@ -16,7 +16,7 @@
 
 enum chat_event_type {
     CHAT_EVENT_STARTED,   /* the target has accepted the request; no content yet */
-    CHAT_EVENT_TEXT,      /* content: `text` */
+    CHAT_EVENT_TEXT,      /* content: `text`; of embeddings a whole vector, as ready JSON */
     CHAT_EVENT_REASONING, /* content: `text`, or `signature` */
     CHAT_EVENT_REFUSAL,   /* content: `text` */
     CHAT_EVENT_TOOL_CALL, /* content: `tool` */

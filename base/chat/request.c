@@ -79,7 +79,15 @@ unsigned chat_request_needs(const struct chat_request *req)
         ret |= CHAT_NEED_REASONING;
     if (req->dialect == CHAT_DIALECT_COMPLETIONS)
         ret |= CHAT_NEED_COMPLETIONS | (slice_is_absent(req->suffix) ? 0 : CHAT_NEED_INFILL);
+    if (req->dialect == CHAT_DIALECT_EMBEDDINGS)
+        ret |= CHAT_NEED_EMBEDDINGS;
     return ret;
+}
+
+unsigned chat_needs_lacking(unsigned needs, unsigned features)
+{
+    bool text = !(needs & CHAT_NEED_EMBEDDINGS) && features & CHAT_NEED_EMBEDDINGS;
+    return (needs & ~features) | (text ? CHAT_NEED_TEXT : 0);
 }
 
 const char *chat_need_name(enum chat_need need)
@@ -107,6 +115,10 @@ const char *chat_need_name(enum chat_need need)
         return "completions";
     case CHAT_NEED_INFILL:
         return "infill";
+    case CHAT_NEED_EMBEDDINGS:
+        return "embeddings";
+    case CHAT_NEED_TEXT:
+        return "text";
     }
     return "unknown";
 }

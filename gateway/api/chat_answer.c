@@ -12,7 +12,7 @@ void api_chat_answer_init(struct api_chat_answer *answer,
 {
     *answer = (struct api_chat_answer){.options = *options, .usage = CHAT_USAGE_UNKNOWN};
     buffer_init(&answer->out, SIZE_MAX / 2);
-    buffer_init(&answer->head, 4096);
+    buffer_init(&answer->head, options->dialect == CHAT_DIALECT_EMBEDDINGS ? SIZE_MAX / 2 : 4096);
 }
 
 static void choice_free(struct api_chat_choice *choice)
@@ -44,6 +44,11 @@ void api_chat_answer_done(struct api_chat_answer *answer)
 static bool is_plain(const struct api_chat_answer *answer)
 {
     return answer->options.dialect == CHAT_DIALECT_COMPLETIONS;
+}
+
+static bool gives_vectors(const struct api_chat_answer *answer)
+{
+    return answer->options.dialect == CHAT_DIALECT_EMBEDDINGS;
 }
 
 static const char *object_name(const struct api_chat_answer *answer)
@@ -162,6 +167,19 @@ static enum base_err collect_event(struct api_chat_answer *answer, struct api_ch
     }
 }
 
+/* An entry of `data`, comma before. */
+static enum base_err collect_vector(struct api_chat_answer *answer, const struct chat_event *event)
+{
+    struct buffer *to = &answer->head;
+    answer->collected_bytes += event->text.len;
+    if (answer->collected_bytes > answer->options.max_bytes)
+        return BASE_ERR_LIMIT;
+    buffer_addf(to, "%s{\"object\":\"embedding\",\"index\":%d,\"embedding\":",
+                buffer_len(to) > 0 ? "," : "", (int)event->choice);
+    buffer_add_slice(to, event->text);
+    return buffer_add_char(to, '}');
+}
+
 /* ---- streaming ---- */
 
 static void write_text_delta(struct json_writer *w, const char *key, struct slice text)
@@ -255,6 +273,8 @@ enum base_err api_chat_answer_event(struct api_chat_answer *answer, const struct
         chat_usage_merge(&answer->usage, &event->usage);
         return BASE_OK;
     }
+    if (gives_vectors(answer))
+        return event->type == CHAT_EVENT_TEXT ? collect_vector(answer, event) : BASE_OK;
     if (!chat_event_is_content(event->type) && event->type != CHAT_EVENT_FINISHED)
         return BASE_OK;
     struct api_chat_choice *choice = choice_get(answer, event->choice);
@@ -284,6 +304,16 @@ static int64_t at_least_zero(int64_t value)
     return value < 0 ? 0 : value;
 }
 
+static void write_cost(struct json_writer *w, int64_t nano_usd)
+{
+    struct buffer usd;
+    buffer_init(&usd, 64);
+    api_write_usd(&usd, nano_usd);
+    json_key(w, SLICE("cost_usd"));
+    json_put_raw(w, buffer_slice(&usd));
+    buffer_done(&usd);
+}
+
 static void write_usage(struct json_writer *w, const struct chat_usage *usage,
                         const struct api_chat_account *account)
 {
@@ -309,12 +339,7 @@ static void write_usage(struct json_writer *w, const struct chat_usage *usage,
     json_member_i64(w, "audio_tokens", at_least_zero(usage->output_audio));
     json_member_i64(w, "rejected_prediction_tokens", at_least_zero(usage->rejected));
     json_close_object(w);
-    struct buffer usd;
-    buffer_init(&usd, 64);
-    api_write_usd(&usd, account->nano_usd);
-    json_key(w, SLICE("cost_usd"));
-    json_put_raw(w, buffer_slice(&usd));
-    buffer_done(&usd);
+    write_cost(w, account->nano_usd);
     if (account->late) {
         json_member_string(w, "hearth_target", account->target);
         json_member_string(w, "hearth_zone", account->zone);
@@ -401,6 +426,26 @@ static void write_whole(struct api_chat_answer *answer, const struct api_chat_ac
     json_close_object(&w);
 }
 
+/* Source: OpenAI's OpenAPI document 2.3.0, CreateEmbeddingResponse. */
+static void write_vectors(struct api_chat_answer *answer, const struct api_chat_account *account)
+{
+    int64_t input = at_least_zero(chat_usage_input_total(&answer->usage));
+    struct json_writer w;
+    buffer_add_str(&answer->out, "{\"object\":\"list\",\"data\":[");
+    buffer_add_slice(&answer->out, buffer_slice(&answer->head));
+    buffer_add_str(&answer->out, "],\"model\":");
+    json_writer_init(&w, &answer->out);
+    json_put_string(&w, answer->model);
+    buffer_add_str(&answer->out, ",\"usage\":");
+    json_writer_init(&w, &answer->out);
+    json_open_object(&w);
+    json_member_i64(&w, "prompt_tokens", input);
+    json_member_i64(&w, "total_tokens", input);
+    write_cost(&w, account->nano_usd);
+    json_close_object(&w);
+    buffer_add_char(&answer->out, '}');
+}
+
 /* Ends with `"choices":[],"usage":{...}}`, as OpenAI's extra frame does. */
 static void write_usage_frame(struct api_chat_answer *answer,
                               const struct api_chat_account *account)
@@ -425,7 +470,10 @@ enum base_err api_chat_answer_end(struct api_chat_answer *answer,
                                   const struct api_chat_account *account)
 {
     if (!answer->options.stream) {
-        write_whole(answer, account);
+        if (gives_vectors(answer))
+            write_vectors(answer, account);
+        else
+            write_whole(answer, account);
         return answer->out.err;
     }
     if (answer->options.include_usage)

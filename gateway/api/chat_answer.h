@@ -1,6 +1,6 @@
 /*
  * Writing events as a Chat Completions answer, streamed or whole; or as one of /v1/completions,
- * whose choices are text alone.
+ * whose choices are text alone; or as one of /v1/embeddings, where each text event is a vector.
  *
  *     api_chat_answer_init(&answer, &options);
  *     api_chat_answer_event(&answer, event);         // each content, FINISHED and USAGE event
@@ -24,7 +24,7 @@ enum { API_CHAT_CHOICES_MAX = 128 };
 
 struct api_chat_answer_options {
     struct slice id;           /* "chatcmpl-..."; borrowed until done() */
-    enum chat_dialect dialect; /* CHAT or COMPLETIONS */
+    enum chat_dialect dialect; /* CHAT, COMPLETIONS or EMBEDDINGS (never streamed) */
     int64_t created_s;         /* wall clock, seconds */
     bool stream;
     bool include_usage; /* a usage frame at the end of the stream */
@@ -36,7 +36,7 @@ struct api_chat_choice; /* what one choice has said so far; private */
 struct api_chat_answer {
     struct api_chat_answer_options options;
     struct buffer out;  /* frames to send, or the whole body */
-    struct buffer head; /* the constant beginning of every frame */
+    struct buffer head; /* the constant beginning of every frame; EMBEDDINGS: the vectors */
     struct slice model; /* borrowed; set before the first event */
     struct chat_usage usage;
     struct api_chat_choice *choices[API_CHAT_CHOICES_MAX]; /* owned; NULL until first used */

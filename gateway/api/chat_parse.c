@@ -215,6 +215,78 @@ static enum base_err read_best_of(struct reader *r, const struct json_node *node
     return err;
 }
 
+/* ---- /v1/embeddings ---- */
+
+enum { INPUTS_MAX = 2048, INPUT_TOKENS_MAX = 1 << 20, DIMENSIONS_MAX = 1 << 20 };
+
+/* Which number is an id of its vocabulary, the model says. */
+static enum base_err check_token_ids(struct reader *r, const struct json_node *list)
+{
+    struct chat_number id;
+    enum base_err err = BASE_OK;
+    if (list->count == 0 || list->count > INPUT_TOKENS_MAX)
+        return reader_fail(r, "expected 1 to %d token ids", INPUT_TOKENS_MAX);
+    for (const struct json_node *n = json_first(list); n && !err; n = json_next(n))
+        err = reader_integer(r, n, 0, INT32_MAX, &id);
+    return err;
+}
+
+static enum base_err add_input(struct reader *r, const struct json_node *node,
+                               struct chat_message *message)
+{
+    struct chat_part *part = arena_calloc(r->arena, 1, sizeof(*part));
+    if (!part)
+        return reader_no_memory(r);
+    *message = (struct chat_message){
+        .role = CHAT_ROLE_USER, .parts = part, .part_count = 1, .content_was_string = true};
+    if (json_is(node, JSON_ARRAY)) {
+        part->type = CHAT_PART_OTHER;
+        part->text = SLICE_NONE;
+        part->raw = node;
+        return check_token_ids(r, node);
+    }
+    enum base_err err = reader_string(r, node, &part->text);
+    if (!err && part->text.len == 0)
+        err = reader_fail(r, "an empty text has no embedding");
+    return err;
+}
+
+static enum base_err read_input(struct reader *r, const struct json_node *node)
+{
+    const struct json_node *first = json_is(node, JSON_ARRAY) ? json_first(node) : NULL;
+    bool is_list = first && !json_is(first, JSON_NUMBER); /* numbers: one input, of token ids */
+    size_t count = is_list ? node->count : 1;
+    if (count > INPUTS_MAX || (json_is(node, JSON_ARRAY) && !first))
+        return reader_fail(r, "expected a text or a list of 1 to %d", INPUTS_MAX);
+    struct chat_message *messages = arena_calloc(r->arena, count, sizeof(*messages));
+    if (!messages)
+        return reader_no_memory(r);
+    enum base_err err = BASE_OK;
+    size_t i = 0;
+    for (const struct json_node *n = is_list ? first : node; i < count && !err; i++) {
+        size_t at = is_list ? reader_push(r, "[%zu]", i) : 0;
+        err = add_input(r, n, &messages[i]);
+        n = json_next(n);
+        if (is_list && !err)
+            reader_pop(r, at);
+    }
+    r->req->messages = messages;
+    r->req->message_count = count;
+    return err;
+}
+
+static enum base_err read_encoding(struct reader *r, const struct json_node *node)
+{
+    struct slice name;
+    enum base_err err = reader_string(r, node, &name);
+    if (err)
+        return err;
+    r->req->base64 = slice_eq_str(name, "base64");
+    if (!r->req->base64 && !slice_eq_str(name, "float"))
+        return reader_fail(r, "expected float or base64");
+    return BASE_OK;
+}
+
 enum kind { BY_FUNCTION, REAL, INTEGER };
 
 struct field {
@@ -239,6 +311,17 @@ static const struct field completion_fields[] = {
     CALL("prompt", read_prompt),           CALL("suffix", read_suffix),
     CALL("logprobs", read_token_logprobs), CALL("echo", read_echo),
     CALL("best_of", read_best_of),
+};
+
+/* All that is read of a request for embeddings. */
+static const struct field embedding_fields[] = {
+    CALL("model", read_model),
+    CALL("input", read_input),
+    CALL("encoding_format", read_encoding),
+    CALL("user", read_user),
+    CALL("safety_identifier", read_safety_identifier),
+    CALL("metadata", read_metadata),
+    NUMBER(dimensions, INTEGER, 1, DIMENSIONS_MAX),
 };
 
 static const struct field fields[] = {
@@ -301,6 +384,8 @@ static const struct field *field_find(enum chat_dialect dialect, struct slice na
         "functions",       "function_call", "top_logprobs", "max_completion_tokens",
         "reasoning_effort"};
     const struct field *field = NULL;
+    if (dialect == CHAT_DIALECT_EMBEDDINGS)
+        return find_in(embedding_fields, sizeof(embedding_fields) / sizeof(*field), name);
     if (dialect == CHAT_DIALECT_COMPLETIONS) {
         field = find_in(completion_fields, sizeof(completion_fields) / sizeof(*field), name);
         for (size_t i = 0; i < sizeof(chat_only) / sizeof(chat_only[0]); i++)
@@ -316,7 +401,9 @@ static enum base_err check_whole(struct reader *r)
     if (slice_is_absent(req->model))
         return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, "model",
                                     "model: missing; name a model, or \"auto\"");
-    const char *content = req->dialect == CHAT_DIALECT_COMPLETIONS ? "prompt" : "messages";
+    const char *content = req->dialect == CHAT_DIALECT_COMPLETIONS  ? "prompt"
+                          : req->dialect == CHAT_DIALECT_EMBEDDINGS ? "input"
+                                                                    : "messages";
     if (req->message_count == 0)
         return base_error_set_param(r->reterr, BASE_ERR_BAD_VALUE, content, "%s: missing", content);
     if (!slice_is_absent(req->top_logprobs.text) && !req->logprobs)
@@ -380,4 +467,11 @@ enum base_err api_completions_parse(const struct json_node *root, struct arena *
                                     struct base_error *reterr)
 {
     return parse(CHAT_DIALECT_COMPLETIONS, root, arena, ret_request, reterr);
+}
+
+enum base_err api_embeddings_parse(const struct json_node *root, struct arena *arena,
+                                   const struct chat_request **ret_request,
+                                   struct base_error *reterr)
+{
+    return parse(CHAT_DIALECT_EMBEDDINGS, root, arena, ret_request, reterr);
 }

@@ -24,6 +24,13 @@ enum base_err api_completions_parse(const struct json_node *root, struct arena *
                                     const struct chat_request **ret_request,
                                     struct base_error *reterr);
 
+/* The same for /v1/embeddings: `input` (a text, a list of up to 2048 texts, a list of token ids, or
+ * a list of such lists), `encoding_format` (float or base64), `dimensions`. Token ids cannot be
+ * inspected: they are parts of type OTHER, with the level that policy gives to those. */
+enum base_err api_embeddings_parse(const struct json_node *root, struct arena *arena,
+                                   const struct chat_request **ret_request,
+                                   struct base_error *reterr);
+
 enum base_err api_chat_parse(const struct json_node *root, struct arena *arena,
                              const struct chat_request **ret_request, struct base_error *reterr);
 

@@ -97,7 +97,8 @@ static void session_of(struct exchange *ex, char name[SESSIONS_NAME_MAX],
     int64_t tokens = 0;
     *ret = (struct router_session){0};
     ex->session_key = sessions_key(ex->app->sessions, ex->who.tenant, ex->who.session, ex->request);
-    bool goes_on = ex->request->message_count > 1 || !slice_is_absent(ex->who.session);
+    bool goes_on = ex->dialect == CHAT_DIALECT_CHAT && ex->request->message_count > 1;
+    goes_on = goes_on || !slice_is_absent(ex->who.session);
     if (!goes_on || !sessions_find(ex->app->sessions, ex->session_key,
                                    clock_mono_ns(ex->app->clock), name, &tokens))
         return;
@@ -193,7 +194,7 @@ static void begin_pipeline(struct exchange *ex)
             base_error_set_param(&ex->error, BASE_ERR_MODEL_NOT_FOUND, "model",
                                  "The model '%.*s' does not exist or you do not have access to it",
                                  SLICE_ARG(ex->request->model));
-    else if (ex->dialect == CHAT_DIALECT_COMPLETIONS)
+    else if (ex->dialect != CHAT_DIALECT_CHAT)
         err = base_error_set_param(&ex->error, BASE_ERR_UNSUPPORTED, "model",
                                    "%.*s is a pipeline; ask it over /v1/chat/completions",
                                    SLICE_ARG(ex->request->model));
@@ -386,6 +387,11 @@ void api_exchange_on_request_dry(struct http_exchange *http)
 void api_exchange_on_request_completions(struct http_exchange *http)
 {
     begin(http, CHAT_DIALECT_COMPLETIONS, false);
+}
+
+void api_exchange_on_request_embeddings(struct http_exchange *http)
+{
+    begin(http, CHAT_DIALECT_EMBEDDINGS, false);
 }
 
 void api_exchange_on_body(struct http_exchange *http)

@@ -108,6 +108,7 @@ enum base_err api_authenticate(struct http_exchange *http, const struct config *
 void api_exchange_on_request(struct http_exchange *http);
 void api_exchange_on_request_dry(struct http_exchange *http);
 void api_exchange_on_request_completions(struct http_exchange *http);
+void api_exchange_on_request_embeddings(struct http_exchange *http);
 void api_exchange_on_body(struct http_exchange *http);
 void api_exchange_on_gone(struct http_exchange *http);
 void api_exchange_on_writable(struct http_exchange *http);

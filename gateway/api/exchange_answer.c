@@ -163,7 +163,7 @@ enum base_err api_exchange_remember(struct exchange *ex)
 static void keep_session(struct exchange *ex)
 {
     const struct router_target *target = answering_target(ex);
-    if (target && !ex->pipeline)
+    if (target && !ex->pipeline && ex->dialect != CHAT_DIALECT_EMBEDDINGS)
         sessions_keep(ex->app->sessions, ex->session_key, target->name,
                       ex->plan.signals.prompt_tokens, clock_mono_ns(ex->app->clock));
 }
@@ -313,13 +313,15 @@ static void add_times(const struct exchange *ex, struct ledger_request *row)
 
 void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
 {
+    static const char *const dialects[CHAT_DIALECT_COUNT] = {"chat", "responses", "messages",
+                                                             "completions", "embeddings"};
     const struct dispatch_totals *totals = api_exchange_totals(ex);
     *row = (struct ledger_request){
         .id = slice_from_str(http_exchange_request_id(ex->http)),
         .tenant = ex->who.tenant,
         .key_id = ex->who.key_id,
         .session = ex->who.session,
-        .dialect = ex->dialect == CHAT_DIALECT_COMPLETIONS ? SLICE("completions") : SLICE("chat"),
+        .dialect = slice_from_str(dialects[ex->dialect]),
         .zone = -1,
         .level = -1,
         .complexity = -1,

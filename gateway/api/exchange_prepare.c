@@ -39,9 +39,14 @@ static enum base_err prepare(struct exchange *ex)
     if (err)
         return err;
     const struct chat_request *request;
-    err = ex->dialect == CHAT_DIALECT_COMPLETIONS
-              ? api_completions_parse(root, ex->arena, &request, &ex->error)
-              : api_chat_parse(root, ex->arena, &request, &ex->error);
+    static enum base_err (*const parsers[CHAT_DIALECT_COUNT])(
+        const struct json_node *, struct arena *, const struct chat_request **,
+        struct base_error *) = {
+        [CHAT_DIALECT_CHAT] = api_chat_parse,
+        [CHAT_DIALECT_COMPLETIONS] = api_completions_parse,
+        [CHAT_DIALECT_EMBEDDINGS] = api_embeddings_parse,
+    };
+    err = parsers[ex->dialect](root, ex->arena, &request, &ex->error);
     if (err)
         return err;
     ex->request = request;

@@ -297,6 +297,7 @@ enum {
     {                                                                                              \
         EXCHANGE("/v1/chat/completions", api_exchange_on_request),                                 \
             EXCHANGE("/v1/completions", api_exchange_on_request_completions),                      \
+            EXCHANGE("/v1/embeddings", api_exchange_on_request_embeddings),                        \
             EXCHANGE("/v1/route", api_exchange_on_request_dry),                                    \
             {.method = "GET", .path = "/v1/models", .on_body = on_models},                         \
             {.method = "GET", .path = "/v1/models/*", .on_body = on_model},                        \

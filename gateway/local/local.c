@@ -1,6 +1,7 @@
 #include "gateway/local/local.h"
 
 #include "gateway/local/convert.h"
+#include "gateway/local/embedder.h"
 #include "gateway/local/forms.h"
 #include "gateway/local/stream.h"
 
@@ -14,6 +15,7 @@ struct local_target {
     struct engine_scheduler *sched;
     struct engine_adapter *adapter; /* NULL = none; else model and sched are another target's */
     struct local_forms *forms;
+    struct local_embedder *embedder; /* not NULL: there are no sched and forms */
     uint32_t context, queue_max;
     char *name;
 };
@@ -125,17 +127,23 @@ static enum base_err begin(struct local_target *target, struct target_stream *st
     return err;
 }
 
+static enum base_err check_needs(const struct target *base, const struct chat_request *chat,
+                                 struct base_error *reterr)
+{
+    unsigned missing = chat_needs_lacking(chat_request_needs(chat), local_target_features(base));
+    if (!missing)
+        return BASE_OK;
+    return base_error_set(reterr, BASE_ERR_UNSUPPORTED, "%.*s cannot serve a request that uses %s",
+                          SLICE_ARG(base->name),
+                          chat_need_name((enum chat_need)(missing & -missing)));
+}
+
 static enum base_err local_start(struct target *base, const struct target_call *call,
                                  struct target_sink sink, struct target_stream **ret_stream,
                                  struct base_error *reterr)
 {
     struct local_target *target = (struct local_target *)base;
     const struct chat_request *chat = call->request;
-    unsigned missing = chat_request_needs(chat) & ~local_target_features(base);
-    if (missing)
-        return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
-                              "%.*s cannot serve a request that uses %s", SLICE_ARG(base->name),
-                              chat_need_name((enum chat_need)(missing & -missing)));
     struct local_stream_options options = {
         .sched = target->sched,
         .name = base->name,
@@ -145,7 +153,9 @@ static enum base_err local_start(struct target *base, const struct target_call *
     };
     struct target_stream *stream = NULL;
     struct local_form *form = NULL;
-    enum base_err err = count_choices(target, chat, &options, reterr);
+    enum base_err err = check_needs(base, chat, reterr);
+    if (!err)
+        err = count_choices(target, chat, &options, reterr);
     if (!err)
         err = local_form_read(chat, &form, reterr);
     options.answer = (struct engine_answer_options){.with_tools = local_form_has_tools(form),
@@ -190,6 +200,25 @@ static const struct target_ops local_ops = {
     .release = local_release,
 };
 
+static enum base_err embedding_start(struct target *base, const struct target_call *call,
+                                     struct target_sink sink, struct target_stream **ret_stream,
+                                     struct base_error *reterr)
+{
+    enum base_err err = check_needs(base, call->request, reterr);
+    return err ? err
+               : local_embedder_start(((struct local_target *)base)->embedder, call, sink,
+                                      ret_stream, reterr);
+}
+
+static const struct target_ops embedding_ops = {
+    .start = embedding_start,
+    .pause = local_embedding_pause,
+    .resume = local_embedding_resume,
+    .cancel = local_embedding_cancel,
+    .usage = local_embedding_usage,
+    .release = local_embedding_release,
+};
+
 /* ---- life of the target ---- */
 
 /* With the smaller model that guesses, if there is one. */
@@ -209,6 +238,35 @@ static enum base_err new_scheduler(struct local_target *target, const struct loc
     if (!err)
         err = engine_scheduler_new(target->model, sched_options, &target->sched, reterr);
     engine_model_unref(draft);
+    return err;
+}
+
+static enum base_err new_embedder(struct local_target *target, const struct local_options *options,
+                                  struct base_error *reterr)
+{
+    struct local_embedder_options embedder = {
+        .context = target->context, .threads = options->threads, .queue_max = target->queue_max};
+    target->base.ops = &embedding_ops;
+    return local_embedder_new(target->model, &embedder, &target->embedder, reterr);
+}
+
+/* What writes text: a scheduler, and the forms of its answers. */
+static enum base_err new_writer(struct local_target *target, const struct local_options *options,
+                                uint32_t sequences, struct base_error *reterr)
+{
+    struct engine_scheduler_options sched_options = {
+        .session = {.context = target->context * sequences,
+                    .sequences = sequences,
+                    .threads = options->threads,
+                    .kv = options->kv},
+        .queue_max = target->queue_max,
+        .request_context = target->context,
+        .speculation = {.most = options->guesses, .off = options->guesses == 0},
+    };
+    target->base.ops = &local_ops;
+    enum base_err err = new_scheduler(target, options, &sched_options, reterr);
+    if (!err)
+        err = local_forms_new(engine_scheduler_markup(target->sched), &target->forms, reterr);
     return err;
 }
 
@@ -236,27 +294,18 @@ enum base_err local_target_new(const struct local_options *options, struct targe
     if (err)
         goto fail;
     const struct engine_model_info *info = engine_model_info(target->model);
-    uint32_t context = options->context ? options->context : info->context_train;
-    if (context > DEFAULT_CONTEXT && !options->context)
-        context = DEFAULT_CONTEXT;
-    struct engine_scheduler_options sched_options = {
-        .session = {.context = context * sequences,
-                    .sequences = sequences,
-                    .threads = options->threads,
-                    .kv = options->kv},
-        .queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE,
-        .request_context = context,
-        .speculation = {.most = options->guesses, .off = options->guesses == 0},
-    };
-    err = new_scheduler(target, options, &sched_options, reterr);
-    if (!err)
-        err = local_forms_new(engine_scheduler_markup(target->sched), &target->forms, reterr);
+    target->context = options->context ? options->context : info->context_train;
+    if (target->context > DEFAULT_CONTEXT && !options->context)
+        target->context = DEFAULT_CONTEXT;
+    if (info->encoder && target->context > LOCAL_EMBED_CONTEXT_MAX)
+        target->context = LOCAL_EMBED_CONTEXT_MAX;
+    target->queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE;
+    err = info->encoder ? new_embedder(target, options, reterr)
+                        : new_writer(target, options, sequences, reterr);
     if (err)
         goto fail;
-    target->base = (struct target){&local_ops, slice_from_str(name)};
+    target->base.name = slice_from_str(name);
     target->name = name;
-    target->context = context;
-    target->queue_max = sched_options.queue_max;
     *ret_target = &target->base;
     return BASE_OK;
 fail:
@@ -274,6 +323,11 @@ enum base_err local_target_adapter(struct target *base, struct slice name, const
 {
     const struct local_target *model = (const struct local_target *)base;
     struct engine_adapter *adapter;
+    if (model->embedder)
+        return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
+                              "%s: adapters of models for embeddings are not computed by this "
+                              "engine",
+                              path);
     enum base_err err = engine_adapter_open(model->model, path, &adapter, reterr);
     if (err)
         return err;
@@ -299,6 +353,7 @@ void local_target_free(struct target *base)
         return;
     struct local_target *target = (struct local_target *)base;
     if (!target->adapter) {
+        local_embedder_free(target->embedder);
         local_forms_free(target->forms);
         engine_scheduler_free(target->sched);
         engine_model_unref(target->model);
@@ -315,6 +370,8 @@ unsigned local_target_features(const struct target *base)
                  CHAT_NEED_JSON_SCHEMA | CHAT_NEED_COMPLETIONS
     };
     const struct local_target *target = (const struct local_target *)base;
+    if (target && target->embedder)
+        return CHAT_NEED_EMBEDDINGS;
     const struct engine_markup *markup = target ? engine_scheduler_markup(target->sched) : NULL;
     bool thinks = !markup || engine_markup_thinks(markup);
     bool calls = !markup || markup->tools != ENGINE_MARKUP_TOOLS_NONE;
@@ -332,6 +389,10 @@ void local_target_facts(const struct target *base, int64_t prompt_tokens, struct
 {
     const struct local_target *target = (const struct local_target *)base;
     struct engine_scheduler_stats stats;
+    if (target->embedder) {
+        local_embedder_facts(target->embedder, prompt_tokens, ret);
+        return;
+    }
     engine_scheduler_stats(target->sched, &stats);
     uint32_t tokens = prompt_tokens < 1            ? 1
                       : prompt_tokens > UINT32_MAX ? UINT32_MAX
@@ -353,7 +414,8 @@ void local_target_facts(const struct target *base, int64_t prompt_tokens, struct
 int64_t local_target_count(const struct target *base, const struct chat_request *chat)
 {
     const struct local_target *target = (const struct local_target *)base;
-    const struct engine_template *template = engine_scheduler_template(target->sched);
+    const struct engine_template *template =
+        target->sched ? engine_scheduler_template(target->sched) : NULL;
     struct arena *arena = arena_new(256 << 20);
     struct engine_request request;
     struct engine_tokens tokens = {0};

@@ -35,6 +35,9 @@ enum base_err local_target_new(const struct local_options *options, struct targe
                                struct base_error *reterr) BASE_MUST_USE;
 void local_target_free(struct target *target); /* NULL allowed */
 
+/* A model for embeddings (an encoder) is a target too: it serves requests for them and no others,
+ * on one thread, text by text in turns between requests (embedder.h). */
+
 /* The same model with an adapter, as a target of its own; freed before the model's. */
 enum base_err local_target_adapter(struct target *model, struct slice name, const char *path,
                                    struct target **ret_target,

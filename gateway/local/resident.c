@@ -300,7 +300,12 @@ static enum base_err estimate(struct resident *r, struct base_error *reterr)
     if (err)
         return err;
     r->context = memory.context;
-    if (__builtin_mul_overflow(memory.context, r->options.sequences, &options.context))
+    r->encoder = memory.encoder;
+    if (r->encoder) { /* one text at a time, in one step */
+        options.sequences = 1;
+        options.context = options.batch = r->context;
+        options.kv = ENGINE_KV_F32;
+    } else if (__builtin_mul_overflow(memory.context, r->options.sequences, &options.context))
         return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
                               "%s: a context of %u for each of %u sequences is too much",
                               r->place.name, memory.context, r->options.sequences);
@@ -472,7 +477,9 @@ unsigned resident_features(const struct target *target)
         return local_target_features(NULL);
     struct place *p = resident_place(target);
     pthread_mutex_lock(&p->resident->all->lock);
-    unsigned features = local_target_features(p->inner);
+    unsigned features = p->inner               ? local_target_features(p->inner)
+                        : p->resident->encoder ? CHAT_NEED_EMBEDDINGS
+                                               : local_target_features(NULL);
     pthread_mutex_unlock(&p->resident->all->lock);
     return features;
 }

@@ -35,7 +35,7 @@ struct resident {
     struct place place;     /* of the model itself */
     struct place *adapters; /* lock */
     struct local_options options;
-    bool on_demand;
+    bool on_demand, encoder;
     int64_t idle_ms;
     uint64_t memory_bytes, weight_bytes;
     uint32_t context, queue_max;

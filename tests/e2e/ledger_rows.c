@@ -22,7 +22,8 @@ static const char attempts[] =
     " 'body_sha256', lower(hex(body_sha256))) FROM attempt ORDER BY start_wall_ns";
 
 static const char requests[] =
-    "SELECT json_object('id', id, 'target', target, 'status', status, 'error', error,"
+    "SELECT json_object('id', id, 'dialect', dialect, 'target', target, 'status', status, 'error', "
+    "error,"
     " 'http_status', http_status, 'level', level, 'attempts', attempts) FROM request"
     " ORDER BY start_wall_ns";
 

@@ -170,18 +170,54 @@ static const struct family {
      {harmony_template, harmony_lines, COUNT(harmony_lines), harmony_controls, "<|return|>"}},
 };
 
+/* Not one that says something: random weights, for embeddings. Its tokens are bytes. */
+static struct slice encoder_write(struct tiny_file *file)
+{
+    const struct tiny_model m = {.arch = "bert",
+                                 .n_vocab = 260,
+                                 .n_embd = 32,
+                                 .n_layer = 2,
+                                 .n_head = 2,
+                                 .n_head_kv = 2,
+                                 .head_dim = 16,
+                                 .n_ff = 64,
+                                 .context = 64,
+                                 .seed = 3,
+                                 .bytes = true,
+                                 .encoder = true,
+                                 .positions = true,
+                                 .token_types = 1,
+                                 .layer_norm = true,
+                                 .plain_mlp = true,
+                                 .mlp_biases = true,
+                                 .biases = true,
+                                 .pooling = 1};
+    return tiny_model_write(&m, file);
+}
+
+static int write_file(struct slice bytes, const char *path)
+{
+    FILE *out = fopen(path, "wb");
+    bool written = out && fwrite(bytes.ptr, 1, bytes.len, out) == bytes.len;
+    written = out && fclose(out) == 0 && written;
+    return written ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "encoder") == 0) {
+        struct tiny_file file;
+        int ret = write_file(encoder_write(&file), argv[2]);
+        tiny_done(&file);
+        return ret;
+    }
     for (size_t i = 0; argc == 3 && i < COUNT(families); i++) {
         if (strcmp(argv[1], families[i].name) != 0)
             continue;
         struct tiny_file file;
-        struct slice bytes = script_model_write(&families[i].model, &file);
-        FILE *out = fopen(argv[2], "wb");
-        bool written = out && fwrite(bytes.ptr, 1, bytes.len, out) == bytes.len;
-        written = out && fclose(out) == 0 && written;
+        int ret = write_file(script_model_write(&families[i].model, &file), argv[2]);
         tiny_done(&file);
-        return written ? 0 : 1;
+        return ret;
     }
     (void)fprintf(stderr, "usage: script_model FAMILY FILE.gguf\n");
     return 2;

@@ -301,8 +301,27 @@ static void test_needs(void **state)
     assert_int_equal(chat_request_needs(&req), CHAT_NEED_COMPLETIONS);
     req.suffix = SLICE("");
     assert_int_equal(chat_request_needs(&req), CHAT_NEED_COMPLETIONS | CHAT_NEED_INFILL);
+    req = (struct chat_request){.dialect = CHAT_DIALECT_EMBEDDINGS};
+    assert_int_equal(chat_request_needs(&req), CHAT_NEED_EMBEDDINGS);
     for (unsigned bit = 1; bit <= CHAT_NEED_LAST; bit <<= 1)
         assert_string_not_equal(chat_need_name((enum chat_need)bit), "unknown");
+}
+
+/* Who is equipped for vectors gives nothing else. */
+static void test_lacking(void **state)
+{
+    (void)state;
+    const unsigned vectors = CHAT_NEED_EMBEDDINGS, writer = CHAT_NEED_TOOLS | CHAT_NEED_MANY;
+    assert_int_equal(chat_needs_lacking(0, 0), 0);
+    assert_int_equal(chat_needs_lacking(0, writer), 0);
+    assert_int_equal(chat_needs_lacking(CHAT_NEED_TOOLS | CHAT_NEED_AUDIO, writer),
+                     CHAT_NEED_AUDIO);
+    assert_int_equal(chat_needs_lacking(vectors, writer), vectors);
+    assert_int_equal(chat_needs_lacking(vectors, vectors), 0);
+    assert_int_equal(chat_needs_lacking(0, vectors), CHAT_NEED_TEXT);
+    assert_int_equal(chat_needs_lacking(CHAT_NEED_TOOLS, vectors),
+                     CHAT_NEED_TOOLS | CHAT_NEED_TEXT);
+    assert_string_equal(chat_need_name(CHAT_NEED_TEXT), "text");
 }
 
 static int64_t estimate(const char *text)
@@ -372,6 +391,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_visits_a_schema_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_last_ask, setup, teardown),
         cmocka_unit_test_setup_teardown(test_needs, setup, teardown),
+        cmocka_unit_test(test_lacking),
         cmocka_unit_test_setup_teardown(test_estimate, setup, teardown),
         cmocka_unit_test_setup_teardown(test_usage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_words, setup, teardown),

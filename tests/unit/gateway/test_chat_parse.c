@@ -35,6 +35,55 @@ static bool see_suffix(void *user, struct slice bytes, const struct chat_place *
     return true;
 }
 
+static void test_embeddings(void **state)
+{
+    (void)state;
+    struct parsed p = parse_as("{\"model\":\"m\",\"input\":[\"a\",[1,2]],\"dimensions\":3,"
+                               "\"encoding_format\":\"base64\",\"stream\":true,\"user\":\"u\"}",
+                               api_embeddings_parse);
+    assert_int_equal(p.err, BASE_OK);
+    assert_int_equal(p.req->dialect, CHAT_DIALECT_EMBEDDINGS);
+    assert_int_equal(p.req->message_count, 2);
+    assert_slice(p.req->messages[0].parts[0].text, "a");
+    assert_int_equal(p.req->messages[1].parts[0].type, CHAT_PART_OTHER);
+    assert_int_equal(p.req->messages[1].parts[0].raw->count, 2);
+    assert_true(p.req->base64 && p.req->dimensions.value == 3);
+    assert_false(p.req->stream);              /* unknown here */
+    assert_int_equal(p.req->extras.count, 1); /* and kept */
+    arena_free(p.arena);
+    p = parse_as("{\"model\":\"m\",\"input\":[7,8,9]}", api_embeddings_parse);
+    assert_int_equal(p.err, BASE_OK);
+    assert_int_equal(p.req->message_count, 1);
+    assert_int_equal(p.req->messages[0].parts[0].raw->count, 3);
+    assert_false(p.req->base64);
+    arena_free(p.arena);
+    static const char *const bad[][2] = {
+        {"{\"model\":\"m\"}", "input"},
+        {"{\"input\":\"a\"}", "model"},
+        {"{\"model\":\"m\",\"input\":[]}", "input"},
+        {"{\"model\":\"m\",\"input\":\"\"}", "input"},
+        {"{\"model\":\"m\",\"input\":7}", "input"},
+        {"{\"model\":\"m\",\"input\":{}}", "input"},
+        {"{\"model\":\"m\",\"input\":[\"a\",\"\"]}", "input[1]"},
+        {"{\"model\":\"m\",\"input\":[\"a\",7]}", "input[1]"},
+        {"{\"model\":\"m\",\"input\":[7,\"a\"]}", "input"},
+        {"{\"model\":\"m\",\"input\":[1,1.5]}", "input"},
+        {"{\"model\":\"m\",\"input\":[[1],[]]}", "input[1]"},
+        {"{\"model\":\"m\",\"input\":[[1],[-1]]}", "input[1]"},
+        {"{\"model\":\"m\",\"input\":[[1],[[1]]]}", "input[1]"},
+        {"{\"model\":\"m\",\"input\":\"a\",\"dimensions\":0}", "dimensions"},
+        {"{\"model\":\"m\",\"input\":\"a\",\"dimensions\":1.5}", "dimensions"},
+        {"{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"int8\"}", "encoding_format"},
+        {"{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":1}", "encoding_format"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        p = parse_as(bad[i][0], api_embeddings_parse);
+        assert_int_equal(p.err, BASE_ERR_BAD_VALUE);
+        assert_string_equal(p.detail.param, bad[i][1]);
+        arena_free(p.arena);
+    }
+}
+
 static void test_completions(void **state)
 {
     (void)state;
@@ -219,9 +268,13 @@ static void test_errors_do_not_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_completions),     cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_parts_and_tools), cmocka_unit_test(test_null_is_absent),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_errors_do_not_quote),
+        cmocka_unit_test(test_embeddings),
+        cmocka_unit_test(test_completions),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_parts_and_tools),
+        cmocka_unit_test(test_null_is_absent),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_errors_do_not_quote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
