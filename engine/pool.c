@@ -1,15 +1,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "engine/pool.h"
 
 #define MAX_THREADS 256U
 #define SPINS 2000    /* some tens of microseconds */
-#define WORKER_NICE 5 /* below the threads that serve connections */
+#define WORKER_NICE 5 /* so much below the threads that serve connections */
 
 /*
  * The chunks of a job are cut into one run for each thread, a lane. A thread takes those of its own
@@ -126,7 +124,8 @@ static void *run_worker(void *user)
 {
     struct worker *worker = user;
     struct engine_pool *pool = worker->pool;
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), WORKER_NICE);
+    int now = nice(WORKER_NICE); /* of this thread alone, as Linux has it */
+    (void)now;
     while (!atomic_load(&pool->stop)) {
         wait_for_work(pool);
         take_chunks(pool, worker->index);

@@ -6,7 +6,12 @@
 #include "base/core/clock.h"
 #include "engine/sampler_dry.h"
 
-enum { TOP_MAX = ENGINE_TOP_LOGPROBS_MAX, WINDOW_MAX = 1 << 20, DRY_WINDOW_MAX = 8192 };
+enum {
+    TOP_MAX = ENGINE_TOP_LOGPROBS_MAX,
+    WINDOW_MAX = 1 << 20,
+    DRY_WINDOW_MAX = 8192,
+    PARTS_WORTH = 8 /* candidates for each one that top_k keeps: fewer are ordered as they are */
+};
 
 struct candidate {
     float key;   /* what the heap orders by: larger first */
@@ -118,6 +123,30 @@ static struct candidate heap_take(struct candidate *heap, size_t *count)
     if (*count > 0)
         sift_down(heap, *count, 0);
     return top;
+}
+
+/* Leaves those of at least `least`, in their order. Returns their number. */
+static size_t keep_from(struct candidate *items, size_t count, float least)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        items[kept] = items[i];
+        kept += items[i].key >= least ? 1 : 0;
+    }
+    return kept;
+}
+
+/* At most the k-th largest key: the least of the largest of k parts. */
+static float bound_of_best(const struct candidate *items, size_t count, size_t k)
+{
+    float bound = INFINITY;
+    for (size_t part = 0; part < k; part++) {
+        float most = -INFINITY;
+        for (size_t i = count * part / k; i < count * (part + 1) / k; i++)
+            most = items[i].key > most ? items[i].key : most;
+        bound = most < bound ? most : bound;
+    }
+    return bound;
 }
 
 /* --- Making one --- */
@@ -410,6 +439,13 @@ static size_t cut_typical(struct engine_sampler *sampler, size_t count)
 static size_t cut_nucleus(struct engine_sampler *sampler, size_t count)
 {
     const struct engine_sampling *p = &sampler->params;
+    /* What is below both cuts in any case need not be ordered: all that have less than the mean of
+     * what top_p leaves out weigh less than that together (half of it, as sums are rounded). */
+    float least = (1.0F - p->top_p) / (float)count / 2.0F, best = 0.0F;
+    for (size_t i = 0; i < count; i++)
+        best = sampler->pool[i].logit > best ? sampler->pool[i].logit : best;
+    least = p->min_p * best > least ? p->min_p * best : least;
+    count = keep_from(sampler->pool, count, least);
     heap_make(sampler->pool, count);
     size_t left = count, kept = 0;
     double mass = 0.0;
@@ -428,6 +464,8 @@ static size_t cut_top_k(struct engine_sampler *sampler, size_t count)
     size_t k = (size_t)sampler->params.top_k;
     if (k == 0 || k >= count)
         return count;
+    if (k < count / PARTS_WORTH)
+        count = keep_from(sampler->pool, count, bound_of_best(sampler->pool, count, k));
     heap_make(sampler->pool, count);
     size_t left = count;
     for (size_t i = 0; i < k; i++)
@@ -534,6 +572,8 @@ static enum base_err adjust(struct engine_sampler *sampler, float *logits,
         penalise(sampler, logits);
     if (sampler->dry)
         sampler_dry_apply(sampler->dry, logits);
+    if (p->bias_count == 0 && !p->mask.ops && !sampler->count_all && !sampler->dry)
+        return BASE_OK; /* nothing has changed */
     float max;
     enum base_err err = check_logits(logits, sampler->n_vocab, &max, NULL);
     if (err)

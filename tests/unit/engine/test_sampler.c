@@ -182,6 +182,7 @@ static void test_distributions(void **state)
         {1, 0, 0.8F, 0, 1},    {1, 0, 1, 0.1F, 1}, {1, 0, 1, 0, 0.5F},      {2, 10, 0.9F, 0.02F, 1},
         {2, 0, 0.7F, 0, 0.8F}, {1, 24, 1, 0, 1},   {1, 1000, 1, 0, 1},      {1, 0, 0, 0, 1},
         {1, 0, 1, 1, 1},       {1, 0, 1, 0, 0},    {2, 12, 0.95F, 0, 0.7F}, {1, 1, 1, 0, 1},
+        {3, 2, 1, 0, 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct engine_sampling s = ENGINE_SAMPLING_DEFAULT;
