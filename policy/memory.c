@@ -331,6 +331,8 @@ enum base_err policy_memory_load(struct policy_memory *memory, struct slice reco
             skipped++;
             continue;
         }
+        if (seen_ns > now_ns) /* the clock was wrong then: not for ever, either */
+            seen_ns = now_ns;
         if (seen_ns > now_ns - memory->config.ttl_ns)
             (void)enter(memory, record, &level, seen_ns);
     }

@@ -77,6 +77,14 @@ static enum base_err broken(struct base_error *reterr, const char *what)
     return base_error_set(reterr, BASE_ERR_UPSTREAM_PROTOCOL, "the answer is malformed: %s", what);
 }
 
+/* What cannot be kept: the provider is to blame for the one, this process for the other. */
+static enum base_err unkept(enum base_err err, struct base_error *reterr, const char *what)
+{
+    return err == BASE_ERR_NO_MEMORY
+               ? base_error_set(reterr, BASE_ERR_NO_MEMORY, "out of memory for the answer")
+               : broken(reterr, what);
+}
+
 /* ---- content ---- */
 
 static enum base_err emit_text(struct openai_reader *r, enum chat_event_type type, int32_t choice,
@@ -325,7 +333,7 @@ static enum base_err read_json(struct openai_reader *r, struct slice text,
         err = base_error_set(reterr, BASE_ERR_UPSTREAM_TRUNCATED,
                              "the answer was cut off in the middle of an event");
     else
-        err = broken(reterr, "not valid JSON within the limits");
+        err = unkept(err, reterr, "not valid JSON within the limits");
     arena_free(arena);
     return err;
 }
@@ -358,9 +366,8 @@ enum base_err openai_reader_feed(struct openai_reader *r, struct slice bytes,
     if (r->ended)
         return BASE_OK;
     if (!r->setup.is_sse) {
-        if (buffer_add_slice(&r->body, bytes))
-            return broken(reterr, "larger than the limit");
-        return BASE_ERR_AGAIN;
+        enum base_err err = buffer_add_slice(&r->body, bytes);
+        return err ? unkept(err, reterr, "larger than the limit") : BASE_ERR_AGAIN;
     }
     struct sse_event event;
     enum base_err err;
@@ -371,7 +378,7 @@ enum base_err openai_reader_feed(struct openai_reader *r, struct slice bytes,
         if (r->ended)
             return at_answer_end(r, reterr);
     }
-    return err == BASE_ERR_AGAIN ? err : broken(reterr, "an event is larger than the limit");
+    return err == BASE_ERR_AGAIN ? err : unkept(err, reterr, "an event is larger than the limit");
 }
 
 enum base_err openai_reader_end(struct openai_reader *r, struct base_error *reterr)

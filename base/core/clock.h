@@ -35,6 +35,22 @@ static inline int64_t clock_wall_ns(const struct clock *clock)
     return clock->wall_ns(clock->self);
 }
 
+/* A date that nobody turns: the wall's clock when `from` was taken, gone on by the monotonic one.
+ * For ages that are kept over restarts: a step of the wall's clock makes nothing older. */
+struct clock_date {
+    int64_t wall_ns, mono_ns;
+};
+
+static inline struct clock_date clock_date_from(const struct clock *clock)
+{
+    return (struct clock_date){clock_wall_ns(clock), clock_mono_ns(clock)};
+}
+
+static inline int64_t clock_date_ns(const struct clock *clock, const struct clock_date *from)
+{
+    return from->wall_ns + (clock_mono_ns(clock) - from->mono_ns);
+}
+
 /* "2026-01-31T23:59:59.123Z", always 24 characters and a NUL. */
 void clock_format_utc(int64_t wall_ns, char out[25]);
 

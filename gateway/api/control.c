@@ -87,7 +87,7 @@ void control_on_status(struct http_exchange *http)
     json_member_string(&w, "listen", snap->config->listen);
     json_member_string(&w, "config", snap->config->path);
     json_member_i64(&w, "configuration_number", (int64_t)snap->number);
-    json_member_i64(&w, "uptime_s", (clock_wall_ns(app->clock) - app->start_wall_ns) / 1000000000);
+    json_member_i64(&w, "uptime_s", (clock_mono_ns(app->clock) - app->start.mono_ns) / 1000000000);
     json_member_bool(&w, "ready", atomic_load(&app->ready));
     json_member_bool(&w, "permit_check", policy_permit_check_enabled());
     json_member_bool(&w, "keys", !keys_is_empty(app->keys));

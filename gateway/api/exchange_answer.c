@@ -144,7 +144,7 @@ static enum base_err remember_choice(struct exchange *ex, int32_t choice)
     if (!err)
         err = policy_memory_remember_answer(ex->app->memory, ex->plan.digests, ex->plan.inspection,
                                             api_chat_answer_text(&ex->answer, choice),
-                                            buffer_slice(&calls), clock_wall_ns(ex->app->clock));
+                                            buffer_slice(&calls), app_date_ns(ex->app));
     buffer_done(&calls);
     return err;
 }

@@ -51,8 +51,7 @@ static enum base_err prepare(struct exchange *ex)
         return err;
     ex->request = request;
     plan_init(&ex->plan, ex->view->snapshot, request, &ex->who, ex->arena);
-    err = plan_inspect(&ex->plan, ex->app->memory, NULL, 0, clock_wall_ns(ex->app->clock),
-                       &ex->error);
+    err = plan_inspect(&ex->plan, ex->app->memory, NULL, 0, app_date_ns(ex->app), &ex->error);
     ex->inspected = !err;
     return err ? err : prepare_steps(ex);
 }

@@ -123,7 +123,7 @@ static void on_models(struct http_exchange *http)
     json_key(&w, SLICE("data"));
     json_open_array(&w);
     (void)write_models(&w, view_of(http)->snapshot, &who, SLICE_NONE,
-                       app->start_wall_ns / 1000000000);
+                       app->start.wall_ns / 1000000000);
     json_close_array(&w);
     json_close_object(&w);
     respond_json(http, &out);
@@ -142,7 +142,7 @@ static void on_model(struct http_exchange *http)
     buffer_init(&out, 1 << 16);
     json_writer_init(&w, &out);
     if (name.len > 0 && write_models(&w, view_of(http)->snapshot, &who, name,
-                                     app->start_wall_ns / 1000000000) == 1) {
+                                     app->start.wall_ns / 1000000000) == 1) {
         respond_json(http, &out);
         return;
     }

@@ -62,7 +62,11 @@ enum base_err chat_local_open(const char *config_path, struct chat_local **ret_l
     if (!local)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory");
     (void)pthread_mutex_init(&local->lock, NULL);
-    (void)pthread_cond_init(&local->changed, NULL);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&local->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
     reterr->message[0] = '\0';
     buffer_init(&errors.text, CONFIG_TEXT_MAX);
     enum base_err err = compile(local, config_path, &errors, reterr);
@@ -169,7 +173,7 @@ static void drain(void *user)
 static void wait_a_little(struct chat_local *local)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += LOOK_MS * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;

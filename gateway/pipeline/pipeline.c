@@ -327,7 +327,7 @@ static enum base_err prepare(struct pipeline_run *run, struct policy_memory *mem
 static enum base_err prepare_here(struct pipeline_run *run)
 {
     struct app *app = run->view->worker->app;
-    return prepare(run, app->memory, clock_wall_ns(app->clock));
+    return prepare(run, app->memory, app_date_ns(app));
 }
 
 /* ---- the route, without a run ---- */

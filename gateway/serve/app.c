@@ -2,6 +2,11 @@
 
 #include <stdlib.h>
 
+int64_t app_date_ns(const struct app *app)
+{
+    return clock_date_ns(app->clock, &app->start);
+}
+
 struct snapshot *app_newest(struct app *app)
 {
     pthread_mutex_lock(&app->newest_lock);

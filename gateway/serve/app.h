@@ -59,7 +59,7 @@ struct app {
     struct http_server *server;
     struct worker *workers;
     unsigned worker_count;
-    int64_t start_wall_ns;
+    struct clock_date start;
     atomic_bool ready; /* false while starting and draining */
     /* Requests without a valid key: how many came since the last that has a row, and when the next
      * one gets one (monotonic; see api_exchange_on_end()). */
@@ -79,6 +79,9 @@ struct app {
 void app_post(struct app *app, struct loop *loop, loop_fn fn, void *user);
 /* Once no thread but this one is left, and before what requests use is freed. */
 void app_run_left(struct app *app);
+
+/* The time for the label memory: a step of the wall's clock must not make it forget. Any thread. */
+int64_t app_date_ns(const struct app *app);
 
 /* The newest snapshot, with a reference for the caller. Any thread. */
 struct snapshot *app_newest(struct app *app);

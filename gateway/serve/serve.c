@@ -361,7 +361,7 @@ int serve_run(const struct serve_options *options)
     }
     p->app.clock = clock_system();
     p->app.random = random_system();
-    p->app.start_wall_ns = clock_wall_ns(p->app.clock);
+    p->app.start = clock_date_from(p->app.clock);
     pthread_mutex_init(&p->app.newest_lock, NULL);
     pthread_mutex_init(&p->app.reload_lock, NULL);
     pthread_mutex_init(&p->app.left_lock, NULL);

@@ -20,6 +20,7 @@ struct state {
     int lock_fd;
 
     struct policy_memory *memory;
+    struct clock_date opened;    /* the memory */
     struct workpool *workpool;   /* where the log is written anew; NULL: nowhere */
     pthread_mutex_t labels_lock; /* guards the two descriptors and `records` */
     int labels_fd;
@@ -200,8 +201,8 @@ static enum base_err rewrite(struct state *state, struct base_error *reterr)
     pthread_mutex_lock(&state->labels_lock);
     state->fresh_fd = fd;
     pthread_mutex_unlock(&state->labels_lock);
-    enum base_err err =
-        policy_memory_save(state->memory, clock_wall_ns(clock_system()), append_saved, &fd);
+    enum base_err err = policy_memory_save(
+        state->memory, clock_date_ns(clock_system(), &state->opened), append_saved, &fd);
     if (!err && (fsync(fd) != 0 || rename(fresh, path) != 0))
         err = BASE_ERR_IO;
     if (err)
@@ -247,14 +248,14 @@ enum base_err state_memory_open(struct state *state, const struct config *config
         .append = append_live,
         .user = state,
     };
-    int64_t now_ns = clock_wall_ns(clock_system());
+    state->opened = clock_date_from(clock_system());
     struct policy_memory *memory = NULL;
     enum base_err err = read_key(state, mc.key, reterr);
     if (!err)
         err = policy_memory_new(&mc, &memory, reterr);
     explicit_bzero(mc.key, sizeof(mc.key));
     if (!err)
-        err = load(state, memory, now_ns, reterr);
+        err = load(state, memory, state->opened.wall_ns, reterr);
     if (!err) {
         struct policy_memory_stats stats;
         policy_memory_stats(memory, &stats);

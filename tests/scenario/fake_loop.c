@@ -1,13 +1,20 @@
 #include "tests/scenario/fake_loop.h"
 
+#include <stdatomic.h>
+#include <stdlib.h>
+
 static int64_t read_mono(void *self)
 {
     return ((struct fake_loop *)self)->mono_ns;
 }
 
+/* With jumps: each look at the wall's clock finds it turned by other hours, back and forth. */
 static int64_t read_wall(void *self)
 {
-    return ((struct fake_loop *)self)->wall_ns;
+    static const int hours[] = {0, 7, -3, 50, -800, 1, -1, 9000};
+    struct fake_loop *fake = self;
+    int64_t turned = fake->wall_jumps ? hours[atomic_fetch_add(&fake->wall_reads, 1) % 8] : 0;
+    return fake->wall_ns + turned * 3600 * 1000000000;
 }
 
 static enum base_err do_timer_set(struct loop *base, struct loop_timer *timer, int64_t delay_ms,
@@ -57,7 +64,8 @@ void fake_loop_init(struct fake_loop *fake)
 {
     static const struct loop_ops ops = {do_timer_set, do_timer_clear, do_watch, do_post};
     *fake = (struct fake_loop){.mono_ns = INT64_C(1000000000),
-                               .wall_ns = INT64_C(1767225600) * 1000000000};
+                               .wall_ns = INT64_C(1767225600) * 1000000000,
+                               .wall_jumps = getenv("WALL_JUMPS") != NULL};
     fake->clock = (struct clock){read_mono, read_wall, fake};
     fake->base = (struct loop){&ops, &fake->clock};
 }

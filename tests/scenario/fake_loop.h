@@ -33,13 +33,16 @@ struct fake_loop {
     struct loop base;
     struct clock clock;
     int64_t mono_ns, wall_ns;
+    bool wall_jumps;
+    _Atomic unsigned wall_reads;
     uint64_t order;
     struct fake_timer timers[FAKE_LOOP_ITEMS];
     struct fake_post posts[FAKE_LOOP_ITEMS];
     size_t post_count;
 };
 
-/* Starts at 2026-01-01 00:00:00 UTC. */
+/* Starts at 2026-01-01 00:00:00 UTC. With WALL_JUMPS in the environment the wall's clock is turned
+ * by hours, days and months each time that somebody looks at it: nothing but records may change. */
 void fake_loop_init(struct fake_loop *fake);
 void fake_loop_advance(struct fake_loop *fake, int64_t ms);
 /* Timers that are set: 0 when all that was tested has ended. */

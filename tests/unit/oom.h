@@ -17,7 +17,7 @@
  * allocated; and, of course, must not crash. Twice for each N: once only the Nth fails, once all
  * from the Nth on do. Where AddressSanitizer or ThreadSanitizer own the allocator, only calls of
  * our own objects are counted; otherwise those of shared libraries too.
- * One thread only, and a body that allocates equally often however fast it runs.
+ * Only allocations of the calling thread fail; a body allocates equally often however fast it runs.
  */
 #ifndef TESTS_UNIT_OOM_H
 #define TESTS_UNIT_OOM_H
@@ -26,5 +26,9 @@
 
 /* Returns the number of allocations of a run without failures. Fails the cmocka test. */
 size_t oom_each(enum base_err (*body)(void *user), void *user);
+
+/* The same where another thread frees some of what this one has allocated (rows for the ledger's
+ * writer): what is left is then for AddressSanitizer to find. */
+size_t oom_each_beside_threads(enum base_err (*body)(void *user), void *user);
 
 #endif

@@ -401,6 +401,34 @@ static void test_clock(void **state)
     assert_true(clock_wall_ns(clock_system()) > 1700000000000000000);
 }
 
+struct turned {
+    int64_t mono, wall;
+};
+
+static int64_t turned_mono(void *self)
+{
+    return ((struct turned *)self)->mono;
+}
+
+static int64_t turned_wall(void *self)
+{
+    return ((struct turned *)self)->wall;
+}
+
+static void test_a_date_is_not_turned(void **state)
+{
+    (void)state;
+    struct turned now = {.mono = 50, .wall = 1000};
+    const struct clock clock = {turned_mono, turned_wall, &now};
+    struct clock_date from = clock_date_from(&clock);
+    assert_int_equal(clock_date_ns(&clock, &from), 1000);
+    now.wall = -7000000000000;
+    now.mono = 57;
+    assert_int_equal(clock_date_ns(&clock, &from), 1007);
+    now.wall = 7000000000000;
+    assert_int_equal(clock_date_ns(&clock, &from), 1007);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -419,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_log_cannot_be_forged),
         cmocka_unit_test(test_log_lines_are_bounded),
         cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_a_date_is_not_turned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

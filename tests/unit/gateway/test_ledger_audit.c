@@ -232,6 +232,36 @@ static enum base_err on_record(void *user, const struct ledger_audit_entry *e,
     return BASE_OK;
 }
 
+/* The wall's clock is turned forward, back and forward again, by hours and over the turn of a month:
+ * every record is found, once, and the chain is whole. */
+static void test_a_clock_that_jumps(void **state)
+{
+    (void)state;
+    enum { HOUR_S = 3600 };
+    static const int64_t to[] = {NOVEMBER + 5ll * HOUR_S * SECOND,
+                                 NOVEMBER - 7ll * HOUR_S * SECOND,
+                                 DECEMBER,
+                                 NOVEMBER,
+                                 DECEMBER + 9ll * HOUR_S * SECOND,
+                                 DECEMBER - 60ll * 24 * HOUR_S * SECOND,
+                                 NOVEMBER};
+    enum { JUMPS = sizeof(to) / sizeof(to[0]) };
+    struct ledger *ledger = open_at(NOVEMBER);
+    for (size_t i = 0; i < JUMPS; i++) {
+        char id[32];
+        (void)snprintf(id, sizeof(id), "req_jump_%zu", i);
+        atomic_store(&wall, to[i]);
+        add(ledger, id, i % 2 == 0);
+    }
+    ledger_close(ledger);
+    expect_whole(1 + JUMPS);
+    ledger =
+        open_at(DECEMBER - 60ll * 24 * HOUR_S * SECOND); /* and it is wrong at the next start */
+    add(ledger, "req_after", true);
+    ledger_close(ledger);
+    expect_whole(1 + JUMPS + 2);
+}
+
 static void test_what_is_written(void **state)
 {
     (void)state;
@@ -447,6 +477,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_written, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(test_nothing_changes_a_record, make_folder, drop_folder),
+        cmocka_unit_test_setup_teardown(test_a_clock_that_jumps, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(test_tampering, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(test_missing_files, make_folder, drop_folder),
         cmocka_unit_test_setup_teardown(test_expected_mark, make_folder, drop_folder),

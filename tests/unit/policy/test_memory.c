@@ -219,6 +219,30 @@ static void test_restart(void **state)
     buffer_done(&compact.bytes);
 }
 
+/* Written while the clock was wrong: kept for a time to live from the load on, neither dropped nor
+ * kept for ever. */
+static void test_records_from_the_future(void **state)
+{
+    (void)state;
+    struct file file = {0};
+    buffer_init(&file.bytes, 1 << 20);
+    struct policy_memory *memory = memory_of(&file, 1024);
+    struct test_chat chat = {0};
+    test_say(&chat, CHAT_ROLE_USER, "Who holds card " TEST_CARD "?");
+    remember(memory, &chat, POLICY_LEVEL_PUBLIC, 9000 * HOUR);
+    policy_memory_free(memory);
+    memory = memory_of(NULL, 1024);
+    assert_int_equal(policy_memory_load(memory, buffer_slice(&file.bytes), 5 * HOUR, NULL),
+                     BASE_OK);
+    assert_int_equal(look_up(memory, SLICE("acme"), &chat.request, 5 * HOUR),
+                     POLICY_LEVEL_CONFIDENTIAL);
+    assert_int_equal(look_up(memory, SLICE("acme"), &chat.request, 28 * HOUR),
+                     POLICY_LEVEL_CONFIDENTIAL);
+    assert_int_equal(look_up(memory, SLICE("acme"), &chat.request, 30 * HOUR), POLICY_LEVEL_PUBLIC);
+    policy_memory_free(memory);
+    buffer_done(&file.bytes);
+}
+
 static void test_write_fails(void **state)
 {
     (void)state;
@@ -293,13 +317,10 @@ static void test_without_digests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_digests),
-        cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_floor_and_flow),
-        cmocka_unit_test(test_short),
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_write_fails),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_without_digests), cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_floor_and_flow),  cmocka_unit_test(test_short),
+        cmocka_unit_test(test_restart),         cmocka_unit_test(test_records_from_the_future),
+        cmocka_unit_test(test_write_fails),     cmocka_unit_test(test_full),
         cmocka_unit_test(test_bad_config),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
