@@ -21,6 +21,25 @@ bool log_enabled(enum log_level level)
     return level >= min_level;
 }
 
+bool log_limit_take(struct log_limit *limit, int64_t now_mono_ns)
+{
+    int64_t end = atomic_load(&limit->end_ns);
+    if (now_mono_ns >= end &&
+        atomic_compare_exchange_strong(&limit->end_ns, &end,
+                                       now_mono_ns + (int64_t)LOG_LIMIT_MS * 1000000))
+        atomic_store(&limit->taken, 0);
+    if (atomic_fetch_add(&limit->taken, 1) < LOG_LIMIT_LINES)
+        return true;
+    (void)atomic_fetch_sub(&limit->taken, 1); /* never overflows */
+    (void)atomic_fetch_add(&limit->left_out, 1);
+    return false;
+}
+
+unsigned log_limit_left_out(struct log_limit *limit)
+{
+    return atomic_exchange(&limit->left_out, 0);
+}
+
 /* Characters that could end a line, hide text or turn its direction on a terminal. */
 static bool is_treacherous(uint32_t c)
 {

@@ -12,6 +12,8 @@
 #ifndef BASE_CORE_LOG_H
 #define BASE_CORE_LOG_H
 
+#include <stdatomic.h>
+
 #include "base/core/slice.h"
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
@@ -31,6 +33,24 @@ struct log_field {
 /* Lines below `level` are dropped. fd: where lines go (default 2). Call before threads start. */
 void log_setup(enum log_level level, int fd);
 bool log_enabled(enum log_level level);
+
+/* Lines that somebody outside can cause, at whatever rate: the first ten of a minute are written,
+ * the others are counted.
+ *
+ *     static struct log_limit limit;
+ *     if (log_limit_take(&limit, clock_mono_ns(clock)))
+ *         log_event(...);
+ *     ... now and then: left_out = log_limit_left_out(&limit); if (left_out) log_event(...)
+ *
+ * Zeroed is new; any thread. */
+enum { LOG_LIMIT_LINES = 10, LOG_LIMIT_MS = 60000 };
+struct log_limit {
+    _Atomic int64_t end_ns; /* of the minute */
+    _Atomic unsigned taken, left_out;
+};
+bool log_limit_take(struct log_limit *limit, int64_t now_mono_ns);
+/* How many were left out since the last question. */
+unsigned log_limit_left_out(struct log_limit *limit);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 #define log_event(level, message, ...)                                                             \

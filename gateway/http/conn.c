@@ -179,8 +179,9 @@ static void refuse(struct conn *conn, enum http_fault fault)
     count(&conn->worker->counters.faults[fault], 1);
     if (!ex->request_id[0] && options->make_request_id)
         options->make_request_id(options->app, ex->request_id);
-    log_event(LOG_INFO, "http: request refused", LOG_STR("fault", http_fault_name(fault)),
-              LOG_STR("peer", conn->peer), LOG_STR("request_id", ex->request_id), LOG_END);
+    if (log_limit_take(&conn->worker->server->refusals[fault], now_ns(conn)))
+        log_event(LOG_INFO, "http: request refused", LOG_STR("fault", http_fault_name(fault)),
+                  LOG_STR("peer", conn->peer), LOG_STR("request_id", ex->request_id), LOG_END);
     respond_refusal(ex, http_fault_err(fault), http_fault_text(fault), 0);
 }
 

@@ -140,8 +140,9 @@ struct http_options {
     int64_t body_ms; /* from the head to the end of the body, whatever the rate */
     int64_t body_grace_ms; /* after this, body_bytes_per_s is demanded on average */
     uint64_t body_bytes_per_s;
-    int64_t stall_ms;  /* output without progress */
-    int64_t linger_ms; /* after a refusal: how long unread input is drained before the close */
+    int64_t stall_ms;   /* output without progress */
+    int64_t summary_ms; /* how often the log says how many refused requests had no line */
+    int64_t linger_ms;  /* after a refusal: how long unread input is drained before the close */
 
     /* Proxies whose X-Forwarded-For is believed and which connections_per_ip leaves alone:
      * "10.0.0.0/8", "::1", ... Borrowed until http_server_new() returns. */
@@ -155,6 +156,7 @@ struct http_options {
         .output_bytes_max = 64 << 20, .high_water = 256 << 10, .low_water = 64 << 10,              \
         .connections_per_ip = 2048, .head_ms = 10000, .idle_ms = 75000, .body_ms = 600000,         \
         .body_grace_ms = 10000, .body_bytes_per_s = 1024, .stall_ms = 60000, .linger_ms = 2000,    \
+        .summary_ms = 60000,                                                                       \
     }
 
 /* Checks and copies the options and makes the loops; no thread and no socket yet.

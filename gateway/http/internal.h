@@ -167,6 +167,8 @@ struct http_server {
     struct evloop *acceptor;
     struct loop_timer pause; /* accepting is paused: no descriptors */
     struct loop_timer deadline;
+    struct loop_timer summary; /* of log lines that were left out */
+    struct log_limit refusals[HTTP_FAULT_COUNT];
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
     struct ip_table *ips;

@@ -199,6 +199,26 @@ struct loop *http_server_worker_loop(struct http_server *server, unsigned worker
 
 /* ---- running ---- */
 
+/* Whoever reaches the port can send nonsense at any rate; the log must not fill the disk. */
+static void say_what_was_left_out(struct http_server *server)
+{
+    for (size_t i = 0; i < HTTP_FAULT_COUNT; i++) {
+        unsigned count = log_limit_left_out(&server->refusals[i]);
+        if (count > 0)
+            log_event(LOG_INFO, "http: more requests were refused",
+                      LOG_STR("fault", http_fault_name((enum http_fault)i)),
+                      LOG_INT("requests", count), LOG_END);
+    }
+}
+
+static void on_summary(void *user)
+{
+    struct http_server *server = user;
+    say_what_was_left_out(server);
+    (void)loop_timer_set(evloop_loop(server->acceptor), &server->summary,
+                         server->options.summary_ms, on_summary, server);
+}
+
 enum base_err http_server_start(struct http_server *server, struct base_error *reterr)
 {
     for (unsigned i = 0; i < server->worker_count; i++) {
@@ -207,6 +227,7 @@ enum base_err http_server_start(struct http_server *server, struct base_error *r
             return err; /* http_server_free() ends those that run */
     }
     server->started = true;
+    on_summary(server);
     return accept_start(server, reterr);
 }
 
@@ -274,6 +295,7 @@ void http_server_stop(struct http_server *server)
         evloop_join(server->workers[i].loop);
         server->workers[i].stopped = true;
     }
+    say_what_was_left_out(server);
 }
 
 /* ---- figures ---- */

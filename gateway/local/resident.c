@@ -110,6 +110,15 @@ static void adapter_put(struct place *p)
     pthread_mutex_lock(&r->all->lock);
 }
 
+/* Clients that ask for models in turn decide how often they are loaded. */
+static void say(struct residents *all, enum log_level level, const char *what, struct slice model,
+                struct log_field field)
+{
+    if (log_limit_take(&all->log, resident_now_ns()))
+        log_event(level, what, LOG_SLICE("model", model),
+                  LOG_INT("left_out_before", log_limit_left_out(&all->log)), field, LOG_END);
+}
+
 /* Opens those that are not yet, while nothing else touches the model. With the lock, which it
  * leaves meanwhile. */
 static void open_adapters(struct resident *r)
@@ -126,8 +135,8 @@ static void open_adapters(struct resident *r)
         enum base_err err =
             local_target_adapter(r->place.inner, p->base.name, p->path, &inner, &error);
         if (err)
-            log_event(LOG_ERROR, "adapter cannot be opened", LOG_SLICE("adapter", p->base.name),
-                      LOG_STR("reason", error.message), LOG_END);
+            say(r->all, LOG_ERROR, "adapter cannot be opened", p->base.name,
+                LOG_STR("reason", error.message));
         pthread_mutex_lock(&r->all->lock);
         p->inner = inner;
         p->error = error;
@@ -157,7 +166,7 @@ static void unload(struct resident *r)
     }
     pthread_mutex_unlock(&r->all->lock);
     local_target_free(inner);
-    log_event(LOG_INFO, "model unloaded", LOG_SLICE("model", r->place.base.name), LOG_END);
+    say(r->all, LOG_INFO, "model unloaded", r->place.base.name, LOG_END);
     pthread_mutex_lock(&r->all->lock);
     r->state = RESIDENT_UNLOADED;
     r->unloads++;
@@ -201,11 +210,10 @@ static void load_for_waiters(struct resident *r)
         unload(victim);
     }
     if (load(r, &error))
-        log_event(LOG_ERROR, "model cannot be loaded", LOG_SLICE("model", r->place.base.name),
-                  LOG_STR("reason", error.message), LOG_END);
+        say(r->all, LOG_ERROR, "model cannot be loaded", r->place.base.name,
+            LOG_STR("reason", error.message));
     else
-        log_event(LOG_INFO, "model loaded", LOG_SLICE("model", r->place.base.name),
-                  LOG_INT("ms", r->load_ms), LOG_END);
+        say(r->all, LOG_INFO, "model loaded", r->place.base.name, LOG_INT("ms", r->load_ms));
     while (r->waiters)
         resident_wake_first(r);
 }

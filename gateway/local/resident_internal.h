@@ -9,6 +9,7 @@
 #ifndef GATEWAY_LOCAL_RESIDENT_INTERNAL_H
 #define GATEWAY_LOCAL_RESIDENT_INTERNAL_H
 
+#include "base/core/log.h"
 #include "gateway/local/resident.h"
 
 #include <pthread.h>
@@ -59,6 +60,7 @@ struct residents {
     bool loader_runs, stopping; /* stopping: lock */
     uint64_t memory_max;
     uint64_t asked; /* lock */
+    struct log_limit log;
     struct resident *list, **tail;
 };
 

@@ -401,6 +401,22 @@ static void test_clock(void **state)
     assert_true(clock_wall_ns(clock_system()) > 1700000000000000000);
 }
 
+static void test_log_limit(void **state)
+{
+    (void)state;
+    static struct log_limit limit;
+    const int64_t minute = (int64_t)LOG_LIMIT_MS * 1000000, begin = 12345;
+    for (int round = 0; round < 3; round++) {
+        unsigned written = 0;
+        for (int i = 0; i < 1000; i++)
+            written += log_limit_take(&limit, begin + round * minute + i);
+        assert_int_equal(written, LOG_LIMIT_LINES);
+        assert_int_equal(log_limit_left_out(&limit), 1000 - LOG_LIMIT_LINES);
+        assert_int_equal(log_limit_left_out(&limit), 0);
+    }
+    assert_true(log_limit_take(&limit, begin + 9 * minute));
+}
+
 struct turned {
     int64_t mono, wall;
 };
@@ -446,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_error_facts),
         cmocka_unit_test(test_log_cannot_be_forged),
         cmocka_unit_test(test_log_lines_are_bounded),
+        cmocka_unit_test(test_log_limit),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_a_date_is_not_turned),
     };

@@ -602,6 +602,57 @@ static void test_without_descriptors_it_refuses_and_does_not_spin(void **state)
     app_stop(&app);
 }
 
+/* How many lines of the file hold `what`, and the sum of their "requests" if `sum` is not NULL. */
+static unsigned log_lines(FILE *log, const char *what, unsigned long *sum)
+{
+    char line[1024];
+    unsigned lines = 0;
+    rewind(log);
+    while (fgets(line, sizeof(line), log)) {
+        const char *number = strstr(line, "\"requests\":");
+        if (!strstr(line, what))
+            continue;
+        lines++;
+        if (sum && number)
+            *sum += strtoul(number + 11, NULL, 10);
+    }
+    return lines;
+}
+
+static void test_a_flood_of_nonsense_does_not_fill_the_log(void **state)
+{
+    (void)state;
+    enum { FLOOD = 300 };
+    static const char *const bad[] = {"GET / HTTP/1.1\nHost: h\r\n\r\n",
+                                      "GET /ping HTTP/1.1\r\n\r\n"};
+    static const char *const faults[] = {"\"fault\":\"LINE_END\"", "\"fault\":\"HOST\""};
+    struct http_options options = options_new();
+    options.summary_ms = 50;
+    FILE *log = tmpfile();
+    assert_non_null(log);
+    log_setup(LOG_INFO, fileno(log));
+    app_start(&app, &options);
+    for (int i = 0; i < FLOOD; i++) {
+        struct client client = client_open(app.port);
+        client_send(&client, bad[i % 2]);
+        assert_true(client_expect(&client, "400 Bad Request"));
+        client_close(&client);
+    }
+    app_stop(&app);
+    log_setup(LOG_ERROR, 2);
+    for (int i = 0; i < 2; i++) {
+        unsigned long more = 0;
+        char refused[128], summary[128];
+        (void)snprintf(refused, sizeof(refused), "\"http: request refused\",%s", faults[i]);
+        (void)snprintf(summary, sizeof(summary), "\"http: more requests were refused\",%s",
+                       faults[i]);
+        assert_int_equal(log_lines(log, refused, NULL), LOG_LIMIT_LINES);
+        assert_true(log_lines(log, summary, &more) > 0);
+        assert_int_equal(LOG_LIMIT_LINES + more, FLOOD / 2); /* none is forgotten */
+    }
+    fclose(log);
+}
+
 /* ---- the end ---- */
 
 static void test_drain(void **state)
@@ -802,6 +853,7 @@ int main(void)
         cmocka_unit_test(test_a_worker_that_hangs_is_seen),
         cmocka_unit_test(test_an_idle_connection_is_light),
         cmocka_unit_test(test_without_descriptors_it_refuses_and_does_not_spin),
+        cmocka_unit_test(test_a_flood_of_nonsense_does_not_fill_the_log),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_what_waits_at_the_drain_deadline_is_told),
         cmocka_unit_test(test_a_stream_at_the_drain_deadline_ends_in_an_error),

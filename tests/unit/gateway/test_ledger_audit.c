@@ -232,8 +232,8 @@ static enum base_err on_record(void *user, const struct ledger_audit_entry *e,
     return BASE_OK;
 }
 
-/* The wall's clock is turned forward, back and forward again, by hours and over the turn of a month:
- * every record is found, once, and the chain is whole. */
+/* The wall's clock is turned forward, back and forward again, by hours and over the turn of a
+ * month: every record is found, once, and the chain is whole. */
 static void test_a_clock_that_jumps(void **state)
 {
     (void)state;
