@@ -154,6 +154,31 @@ static void put(struct writer *w, const char *bytes, size_t len, size_t origin, 
     w->shifted = len != origin_end - origin;
 }
 
+/* The character that [at, at + len) stands for; the bytes themselves where they are it, or where
+ * it is none (half of a surrogate pair). */
+static void put_char(struct writer *w, struct slice text, size_t at, size_t len, uint32_t code)
+{
+    char utf8[4];
+    size_t count = 0;
+    bool is_escaped = (unsigned char)text.ptr[at] < 0x80;
+    if (is_escaped && code < 0x800) {
+        utf8[count++] = (char)(0xC0 | code >> 6);
+    } else if (is_escaped && code < 0x10000 && code >> 11 != 0x1B) {
+        utf8[count++] = (char)(0xE0 | code >> 12);
+        utf8[count++] = (char)(0x80 | (code >> 6 & 63));
+    } else if (is_escaped && code >= 0x10000) {
+        utf8[count++] = (char)(0xF0 | code >> 18);
+        utf8[count++] = (char)(0x80 | (code >> 12 & 63));
+        utf8[count++] = (char)(0x80 | (code >> 6 & 63));
+    }
+    if (count == 0) {
+        put(w, text.ptr + at, len, at, at + len);
+        return;
+    }
+    utf8[count++] = (char)(0x80 | (code & 63));
+    put(w, utf8, count, at, at + len);
+}
+
 static void put_folded(struct writer *w, struct slice text, size_t at, size_t len, uint32_t code)
 {
     uint32_t to = fold(code);
@@ -167,7 +192,7 @@ static void put_folded(struct writer *w, struct slice text, size_t at, size_t le
     }
     char ascii = (char)to;
     if (to == KEEP)
-        put(w, text.ptr + at, len, at, at + len);
+        put_char(w, text, at, len, code);
     else
         put(w, &ascii, 1, at, at + len);
 }
@@ -216,6 +241,57 @@ static size_t read_entity(struct slice text, size_t at, uint32_t *ret)
     return i + 1 - at;
 }
 
+/* What text copied from a page holds: separators, and letters of the languages around. */
+static const struct {
+    char name[8];
+    uint32_t code;
+} entities[] = {
+    {"nbsp;", 0xA0},     {"shy;", 0xAD},    {"ensp;", 0x2002}, {"emsp;", 0x2003},
+    {"thinsp;", 0x2009}, {"zwnj;", 0x200C}, {"zwj;", 0x200D},  {"ndash;", 0x2013},
+    {"mdash;", 0x2014},  {"hyphen;", '-'},  {"dash;", '-'},    {"minus;", '-'},
+    {"lowbar;", '_'},    {"amp;", '&'},     {"lt;", '<'},      {"gt;", '>'},
+    {"quot;", '"'},      {"apos;", '\''},   {"commat;", '@'},  {"period;", '.'},
+    {"comma;", ','},     {"colon;", ':'},   {"sol;", '/'},     {"equals;", '='},
+    {"num;", '#'},       {"plus;", '+'},    {"auml;", 0xE4},   {"ouml;", 0xF6},
+    {"uuml;", 0xFC},     {"Auml;", 0xC4},   {"Ouml;", 0xD6},   {"Uuml;", 0xDC},
+    {"szlig;", 0xDF},    {"agrave;", 0xE0}, {"aacute;", 0xE1}, {"acirc;", 0xE2},
+    {"atilde;", 0xE3},   {"aring;", 0xE5},  {"aelig;", 0xE6},  {"ccedil;", 0xE7},
+    {"egrave;", 0xE8},   {"eacute;", 0xE9}, {"ecirc;", 0xEA},  {"euml;", 0xEB},
+    {"iacute;", 0xED},   {"icirc;", 0xEE},  {"iuml;", 0xEF},   {"ntilde;", 0xF1},
+    {"oacute;", 0xF3},   {"ocirc;", 0xF4},  {"otilde;", 0xF5}, {"oslash;", 0xF8},
+    {"uacute;", 0xFA},   {"ugrave;", 0xF9}, {"ucirc;", 0xFB},  {"Eacute;", 0xC9},
+    {"Aring;", 0xC5},    {"Ccedil;", 0xC7}, {"Oslash;", 0xD8}, {"Ntilde;", 0xD1},
+};
+
+static size_t read_named_entity(struct slice text, size_t at, uint32_t *ret)
+{
+    struct slice rest = slice_sub(text, at + 1, SIZE_MAX);
+    for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
+        size_t len = strnlen(entities[i].name, sizeof(entities[i].name));
+        if (rest.len >= len && memcmp(rest.ptr, entities[i].name, len) == 0) {
+            *ret = entities[i].code;
+            return len + 1;
+        }
+    }
+    return 0;
+}
+
+/* \uD83D\uDE00: two escapes for one character beyond 16 bits. */
+static size_t read_utf16(struct slice text, size_t at, uint32_t *ret)
+{
+    uint32_t low;
+    if (text.ptr[at + 1] == 'U' && read_hex(text, at + 2, 8, ret) && *ret <= 0x10FFFF)
+        return 10;
+    if (!read_hex(text, at + 2, 4, ret))
+        return 0;
+    if (*ret >> 10 == 0x36 && at + 7 < text.len && text.ptr[at + 6] == '\\' &&
+        (text.ptr[at + 7] | 32) == 'u' && read_hex(text, at + 8, 4, &low) && low >> 10 == 0x37) {
+        *ret = 0x10000 + ((*ret & 0x3FF) << 10 | (low & 0x3FF));
+        return 12;
+    }
+    return 6;
+}
+
 /* The length of the escape at `at`, and what it stands for; 0 when there is none. */
 static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
 {
@@ -223,8 +299,8 @@ static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
     char next = at + 1 < text.len ? text.ptr[at + 1] : '\0';
     if (c == '%' && read_hex(text, at + 1, 2, ret))
         return 3;
-    if (c == '\\' && (next == 'u' || next == 'U') && read_hex(text, at + 2, 4, ret))
-        return 6;
+    if (c == '\\' && (next == 'u' || next == 'U'))
+        return read_utf16(text, at, ret);
     if (c == '\\' && next == 'x' && read_hex(text, at + 2, 2, ret))
         return 4;
     if (c == '\\' && (next == 'n' || next == 't' || next == 'r')) {
@@ -237,6 +313,8 @@ static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
     }
     if (c == '&' && next == '#')
         return read_entity(text, at, ret);
+    if (c == '&')
+        return read_named_entity(text, at, ret);
     return 0;
 }
 
@@ -282,8 +360,7 @@ static enum base_err rewrite(struct slice text, bool decode, struct arena *arena
             char byte = (char)code; /* %C3%A9: bytes of UTF-8 */
             put(&w, &byte, 1, at, at + len);
         } else if (len > 0) {
-            put_folded(&w, text, at, len,
-                       code); /* keeps the escape when there is nothing to fold */
+            put_folded(&w, text, at, len, code);
         } else if ((unsigned char)text.ptr[at] < 0x80) {
             len = plain_length(text, at, decode);
             put(&w, text.ptr + at, len, at, at + len);
@@ -329,6 +406,11 @@ bool norm_has_escapes(struct slice text)
         }
     }
     return false;
+}
+
+bool norm_is_plain(struct slice text)
+{
+    return is_ascii(text);
 }
 
 enum base_err norm_decode(struct slice text, struct arena *arena, struct norm_view *ret_view)

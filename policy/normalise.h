@@ -2,9 +2,9 @@
  * Text as detectors read it, with the way back to the bytes that the client wrote. Private to
  * policy/.
  *
- *     err = norm_text(text, arena, &view);      // folded: digits, full-width forms, invisible
- * characters err = norm_decode(text, arena, &view);    // the same after undoing %41, \u0041 and
- * &#65; norm_span(&view, from, to, &offset, &length);
+ *     err = norm_text(text, arena, &view);   // digits, full-width forms, invisible characters
+ *     err = norm_decode(text, arena, &view); // after undoing %41, \u0041, &#65; and &nbsp; as well
+ *     norm_span(&view, from, to, &offset, &length);
  *
  * Plain ASCII is not copied. Folding never makes a text longer.
  * Source: Unicode 15 (UnicodeData: decimal digits, compatibility forms of ASCII; default ignorable
@@ -35,6 +35,9 @@ struct norm_view {
 
 enum base_err norm_text(struct slice text, struct arena *arena,
                         struct norm_view *ret_view) BASE_MUST_USE;
+
+/* True if norm_text() would change nothing: the text is ASCII. */
+bool norm_is_plain(struct slice text);
 
 /* True if norm_decode() would find an escape to undo. */
 bool norm_has_escapes(struct slice text);

@@ -47,19 +47,6 @@ static enum base_err scan_view(struct scan *s, const struct norm_view *view)
     return BASE_OK;
 }
 
-/* Base64 and hexadecimal in a text, which may itself be decoded. */
-static enum base_err scan_encoded(struct scan *s, struct slice text, const struct norm_view *under)
-{
-    struct norm_view view;
-    enum base_err err = BASE_OK;
-    size_t at = 0;
-    while (!err && norm_next_encoded(text, &at, s->arena, &view, &err)) {
-        view.under = under;
-        err = scan_view(s, &view);
-    }
-    return err;
-}
-
 /* JSON in a string, as a result of a tool may be: there the short escapes hide what is around. */
 static bool is_json(struct slice text)
 {
@@ -73,6 +60,40 @@ static bool has_escapes(struct slice text)
 {
     return norm_has_escapes(text) ||
            (text.len > 0 && is_json(text) && memchr(text.ptr, '\\', text.len));
+}
+
+/* What was decoded may itself hold look-alikes; %C2%A0 is a space. */
+static enum base_err scan_folded(struct scan *s, const struct norm_view *view)
+{
+    struct norm_view folded;
+    enum base_err err = scan_view(s, view);
+    if (err || norm_is_plain(view->text))
+        return err;
+    err = norm_text(view->text, s->arena, &folded);
+    if (err || slice_eq(folded.text, view->text))
+        return err;
+    folded.under = view;
+    return scan_view(s, &folded);
+}
+
+/* Base64 and hexadecimal in a text, which may itself be decoded; escapes in them are undone once.
+ */
+static enum base_err scan_encoded(struct scan *s, struct slice text, const struct norm_view *under)
+{
+    struct norm_view view, inner;
+    enum base_err err = BASE_OK;
+    size_t at = 0;
+    while (!err && norm_next_encoded(text, &at, s->arena, &view, &err)) {
+        view.under = under;
+        err = scan_folded(s, &view);
+        if (err || !has_escapes(view.text))
+            continue;
+        err = norm_decode(view.text, s->arena, &inner);
+        inner.under = &view;
+        if (!err)
+            err = scan_folded(s, &inner);
+    }
+    return err;
 }
 
 /* Escapes are undone again and again, because JSON stands in strings of JSON. */
@@ -89,7 +110,7 @@ static enum base_err scan_decoded(struct scan *s, struct slice text)
             return err;
         view->under = under;
         bool is_shorter = view->text.len < text.len;
-        err = scan_view(s, view);
+        err = scan_folded(s, view);
         if (!err)
             err = scan_encoded(s, view->text, view);
         under = view;

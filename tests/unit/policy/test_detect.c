@@ -305,6 +305,63 @@ static void test_custom(void **state)
     policy_unref(custom);
 }
 
+/* A word with letters beyond ASCII, however a client, a page or a tool wrote them. */
+static void test_custom_letters(void **state)
+{
+    (void)state;
+    static const struct slice words[] = {SLICE_INIT("M\xC3\xBCller"),
+                                         SLICE_INIT("caf\xC3\xA9 noir"),
+                                         SLICE_INIT("\xF0\xA0\xAE\xB7")}; /* beyond 16 bits */
+    static const struct policy_dictionary names = {SLICE_INIT("names"), words, 3,
+                                                   POLICY_LEVEL_RESTRICTED};
+    static const struct {
+        const char *text;
+        size_t length; /* of the finding, which begins behind "so " */
+    } cases[] = {
+        {"so M\xC3\xBCller", 7},
+        {"so M\\u00fcller", 11},
+        {"so M\\U000000FCller", 15},
+        {"so M\\xfcller", 9},
+        {"so M&#252;ller", 11},
+        {"so M&#xFC;ller", 11},
+        {"so M&uuml;ller", 11},
+        {"so M%C3%BCller", 11},
+        {"so \\ud842\\udfb7", 12},
+        {"so caf\\u00e9&nbsp;noir", 19},
+        {"so caf%C3%A9%C2%A0noir", 19},
+        {"so Y2Fmw6kgbm9pciBpbg==", 18}, /* base64, but its padding */
+    };
+    struct policy_config config;
+    struct policy *custom;
+    policy_config_init(&config);
+    config.dictionaries = &names;
+    config.dictionary_count = 1;
+    assert_int_equal(policy_new(&config, &custom, NULL), BASE_OK);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct policy_scan found;
+        assert_int_equal(
+            policy_scan_text(custom, slice_from_str(cases[i].text), arena, &found, NULL), BASE_OK);
+        if (found.count != 1 || found.findings[0].offset != 3 ||
+            found.findings[0].length != cases[i].length)
+            fail_msg("%s: %zu findings", cases[i].text, found.count);
+    }
+    policy_unref(custom);
+}
+
+/* Text copied from a page holds entities between and for characters. */
+static void test_entities(void **state)
+{
+    (void)state;
+    static const struct expected cases[] = {
+        {T(CREDIT_CARD), "card 4111&nbsp;1111&nbsp;1111&nbsp;1111",
+         "4111&nbsp;1111&nbsp;1111&nbsp;1111"},
+        {T(CREDIT_CARD), "card 4111&#8209;1111&shy;1111&ndash;1111",
+         "4111&#8209;1111&shy;1111&ndash;1111"},
+        {T(EMAIL), "jane&commat;mail.example&period;org", "jane&commat;mail.example&period;org"},
+    };
+    CHECK_ALL(cases);
+}
+
 /* Bytes of all kinds, and every prefix of a text full of things to find. */
 static void test_any_bytes(void **state)
 {
@@ -332,10 +389,11 @@ static void test_any_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cards),   cmocka_unit_test(test_identity),
-        cmocka_unit_test(test_contact), cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_words),   cmocka_unit_test(test_disguises),
-        cmocka_unit_test(test_custom),  cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_cards),    cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_contact),  cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_disguises),
+        cmocka_unit_test(test_custom),   cmocka_unit_test(test_custom_letters),
+        cmocka_unit_test(test_entities), cmocka_unit_test(test_any_bytes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
