@@ -154,29 +154,26 @@ static void put(struct writer *w, const char *bytes, size_t len, size_t origin, 
     w->shifted = len != origin_end - origin;
 }
 
-/* The character that [at, at + len) stands for; the bytes themselves where they are it, or where
- * it is none (half of a surrogate pair). */
-static void put_char(struct writer *w, struct slice text, size_t at, size_t len, uint32_t code)
+/* The character in UTF-8; false where the code is none (half of a surrogate pair). */
+static bool put_utf8(struct writer *w, uint32_t code, size_t from, size_t to)
 {
     char utf8[4];
     size_t count = 0;
-    bool is_escaped = (unsigned char)text.ptr[at] < 0x80;
-    if (is_escaped && code < 0x800) {
+    if (code < 0x80 || code >> 11 == 0x1B || code > 0x10FFFF)
+        return false;
+    if (code < 0x800) {
         utf8[count++] = (char)(0xC0 | code >> 6);
-    } else if (is_escaped && code < 0x10000 && code >> 11 != 0x1B) {
+    } else if (code < 0x10000) {
         utf8[count++] = (char)(0xE0 | code >> 12);
         utf8[count++] = (char)(0x80 | (code >> 6 & 63));
-    } else if (is_escaped && code >= 0x10000) {
+    } else {
         utf8[count++] = (char)(0xF0 | code >> 18);
         utf8[count++] = (char)(0x80 | (code >> 12 & 63));
         utf8[count++] = (char)(0x80 | (code >> 6 & 63));
     }
-    if (count == 0) {
-        put(w, text.ptr + at, len, at, at + len);
-        return;
-    }
     utf8[count++] = (char)(0x80 | (code & 63));
-    put(w, utf8, count, at, at + len);
+    put(w, utf8, count, from, to);
+    return true;
 }
 
 static void put_folded(struct writer *w, struct slice text, size_t at, size_t len, uint32_t code)
@@ -191,10 +188,11 @@ static void put_folded(struct writer *w, struct slice text, size_t at, size_t le
         return;
     }
     char ascii = (char)to;
-    if (to == KEEP)
-        put_char(w, text, at, len, code);
-    else
+    bool is_escaped = (unsigned char)text.ptr[at] < 0x80;
+    if (to != KEEP)
         put(w, &ascii, 1, at, at + len);
+    else if (!is_escaped || !put_utf8(w, code, at, at + len))
+        put(w, text.ptr + at, len, at, at + len);
 }
 
 static int hex_value(char c)
@@ -406,6 +404,46 @@ bool norm_has_escapes(struct slice text)
         }
     }
     return false;
+}
+
+/* Marks behind letters, as macOS writes them in names of files: two-byte forms that begin with CC
+ * or CD, the marks of Japanese, and the letters that Korean syllables are made of. */
+bool norm_has_marks(struct slice text)
+{
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i], next = (unsigned char)text.ptr[i + 1];
+        if (c == 0xCC || c == 0xCD || (c == 0xE1 && next >= 0x84 && next <= 0x87) ||
+            (c == 0xE3 && next == 0x82 && i + 2 < text.len &&
+             ((unsigned char)text.ptr[i + 2] | 3) == 0x9B))
+            return true;
+    }
+    return false;
+}
+
+enum base_err norm_compose(struct slice text, struct arena *arena, struct norm_view *ret_view)
+{
+    struct writer w = {.arena = arena, .out = arena_alloc(arena, text.len)};
+    if (!w.out)
+        return BASE_ERR_NO_MEMORY;
+    for (size_t at = 0, end; at < text.len && !w.failed; at = end) {
+        size_t len, mark_len;
+        uint32_t code = next_char(text, at, &len), next;
+        end = at + len;
+        while (end < text.len && (unsigned char)text.ptr[end] >= 0x80 &&
+               (next = norm_pair(code, next_char(text, end, &mark_len))) != 0) {
+            code = next;
+            end += mark_len;
+        }
+        if (end == at + len || !put_utf8(&w, code, at, end))
+            put(&w, text.ptr + at, end - at, at, end);
+    }
+    if (w.shifted)
+        put(&w, "", 0, text.len, text.len); /* where the last character ended */
+    if (w.failed)
+        return BASE_ERR_NO_MEMORY;
+    *ret_view = (struct norm_view){
+        .text = slice_of(w.out, w.len), .steps = w.steps, .step_count = w.step_count};
+    return BASE_OK;
 }
 
 bool norm_is_plain(struct slice text)

@@ -8,7 +8,8 @@
  *
  * Plain ASCII is not copied. Folding never makes a text longer.
  * Source: Unicode 15 (UnicodeData: decimal digits, compatibility forms of ASCII; default ignorable
- * code points), UTS #39 for the few letters of other scripts that look like ASCII ones.
+ * code points; canonical pairs), UTS #39 for the few letters of other scripts that look like ASCII
+ * ones.
  */
 #ifndef POLICY_NORMALISE_H
 #define POLICY_NORMALISE_H
@@ -35,6 +36,13 @@ struct norm_view {
 
 enum base_err norm_text(struct slice text, struct arena *arena,
                         struct norm_view *ret_view) BASE_MUST_USE;
+
+/* The same text with letters and the marks behind them as one character each (NFC, nearly): for
+ * words of dictionaries, which people write so. norm_text() drops the marks. */
+bool norm_has_marks(struct slice text); /* True if norm_compose() may have something to do */
+enum base_err norm_compose(struct slice text, struct arena *arena,
+                           struct norm_view *ret_view) BASE_MUST_USE;
+uint32_t norm_pair(uint32_t base, uint32_t mark); /* 0 = they do not compose (compose.c) */
 
 /* True if norm_text() would change nothing: the text is ASCII. */
 bool norm_is_plain(struct slice text);

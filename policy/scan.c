@@ -123,10 +123,14 @@ static enum base_err scan_decoded(struct scan *s, struct slice text)
 
 static enum base_err scan_views(struct scan *s, struct slice text)
 {
-    struct norm_view view;
+    struct norm_view view, composed;
     enum base_err err = norm_text(text, s->arena, &view);
     if (!err)
         err = scan_view(s, &view);
+    if (!err && norm_has_marks(text)) {
+        err = norm_compose(text, s->arena, &composed);
+        err = err ? err : scan_folded(s, &composed);
+    }
     if (!err)
         err = scan_decoded(s, text);
     if (!err)

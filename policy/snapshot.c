@@ -4,6 +4,7 @@
 
 #include "base/crypto/crypto.h"
 #include "policy/detect.h"
+#include "policy/normalise.h"
 #include "policy/snapshot.h"
 
 #define MAX_SNAPSHOT_BYTES ((size_t)256 << 20)
@@ -100,10 +101,14 @@ static enum base_err compile_custom(struct policy *policy, const struct policy_c
     for (size_t i = 0; i < config->dictionary_count && !err; i++) {
         const struct policy_dictionary *d = &config->dictionaries[i];
         struct custom_name name = {arena_dup(policy->arena, d->name), d->level};
-        for (size_t w = 0; w < d->word_count; w++) {
+        for (size_t w = 0; w < d->word_count && !err; w++) {
+            struct norm_view word;
+            err = norm_compose(slice_trim(d->words[w]), policy->arena, &word);
+            if (err)
+                break;
             patterns[at] = (struct policy_matcher_pattern){
                 .name = d->name,
-                .regex = slice_trim(d->words[w]),
+                .regex = word.text,
                 .flags = POLICY_MATCH_LITERAL | POLICY_MATCH_WORD | POLICY_MATCH_NO_CASE};
             names[at++] = name;
         }

@@ -309,10 +309,11 @@ static void test_custom(void **state)
 static void test_custom_letters(void **state)
 {
     (void)state;
-    static const struct slice words[] = {SLICE_INIT("M\xC3\xBCller"),
-                                         SLICE_INIT("caf\xC3\xA9 noir"),
-                                         SLICE_INIT("\xF0\xA0\xAE\xB7")}; /* beyond 16 bits */
-    static const struct policy_dictionary names = {SLICE_INIT("names"), words, 3,
+    static const struct slice words[] = {
+        SLICE_INIT("M\xC3\xBCller"), SLICE_INIT("caf\xC3\xA9 noir"),
+        SLICE_INIT("\xF0\xA0\xAE\xB7"), /* beyond 16 bits */
+        SLICE_INIT("\xED\x95\x9C\xEA\xB8\x80"), /* Korean */ SLICE_INIT("Zoe\xCC\x88")};
+    static const struct policy_dictionary names = {SLICE_INIT("names"), words, 5,
                                                    POLICY_LEVEL_RESTRICTED};
     static const struct {
         const char *text;
@@ -330,6 +331,12 @@ static void test_custom_letters(void **state)
         {"so caf\\u00e9&nbsp;noir", 19},
         {"so caf%C3%A9%C2%A0noir", 19},
         {"so Y2Fmw6kgbm9pciBpbg==", 18}, /* base64, but its padding */
+        /* letters and their marks apart, as macOS writes them; the last word above, too */
+        {"so Mu\xCC\x88ller", 8},
+        {"so cafe\xCC\x81 noir", 11},
+        {"so \xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB\xE1\x84\x80\xE1\x85\xB3\xE1\x86\xAF", 18},
+        {"so Zo\xC3\xAB", 4},
+        {"so Zoe\xCC\x88", 5},
     };
     struct policy_config config;
     struct policy *custom;

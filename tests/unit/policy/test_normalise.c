@@ -56,6 +56,30 @@ static void test_fold(void **state)
     check("\xFF\xC3(", "\xFF\xC3("); /* not UTF-8 */
 }
 
+static void check_composed(const char *from, const char *to)
+{
+    struct norm_view view;
+    assert_int_equal(norm_compose(slice_from_str(from), arena, &view), BASE_OK);
+    if (!slice_eq_str(view.text, to))
+        fail_msg("composed to \"%.*s\", not \"%s\"", SLICE_ARG(view.text), to);
+    assert_true(norm_has_marks(slice_from_str(from)) || strcmp(from, to) == 0);
+}
+
+static void test_compose(void **state)
+{
+    (void)state;
+    check_composed("plain", "plain");
+    check_composed("u\xCC\x88", "\xC3\xBC");
+    check_composed("e\xCC\x82\xCC\x81!", "\xE1\xBA\xBF!");      /* two marks: Vietnamese */
+    check_composed("4\xCC\x88", "4\xCC\x88");                   /* no such character */
+    check_composed("\xE3\x81\x8B\xE3\x82\x99", "\xE3\x81\x8C"); /* Japanese */
+    check_composed("\xE3\x81\xAF\xE3\x82\x9A", "\xE3\x81\xB1");
+    check_composed("\xD0\xB8\xCC\x86", "\xD0\xB9");                         /* Russian */
+    check_composed("\xE1\x84\x80\xE1\x85\xB3\xE1\x86\xAF", "\xEA\xB8\x80"); /* Korean */
+    check_composed("\xCC\x88", "\xCC\x88");
+    check_composed("a\xCC", "a\xCC"); /* not UTF-8 */
+}
+
 static void span_of(const char *text, const char *needle, size_t offset, size_t length)
 {
     struct norm_view view;
@@ -149,9 +173,9 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fold),   cmocka_unit_test(test_spans),
-        cmocka_unit_test(test_decode), cmocka_unit_test(test_encoded),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_fold),    cmocka_unit_test(test_compose),
+        cmocka_unit_test(test_spans),   cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_encoded), cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
