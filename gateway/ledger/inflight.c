@@ -106,12 +106,25 @@ static bool is_same_boot(const struct ledger_inflight *t)
     return now[0] && memcmp(now, t->header->boot_id, sizeof(now)) == 0;
 }
 
-/* Text of a slot may be anything, if the file was: it is cut at its end. */
-static void terminate(struct ledger_slot *slot)
+/* Text of a slot may be anything, if the file was, and a long name may be cut within a character.
+ * What is not UTF-8 would read differently in its row and in the audit record about it. */
+static void make_text(char *text, size_t size)
 {
-    slot->request_id[sizeof(slot->request_id) - 1] = '\0';
-    slot->step[sizeof(slot->step) - 1] = '\0';
-    slot->target[sizeof(slot->target) - 1] = '\0';
+    text[size - 1] = '\0';
+    if (slice_is_utf8(slice_from_str(text)))
+        return;
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+}
+
+static void make_texts(struct ledger_slot *slot)
+{
+    make_text(slot->request_id, sizeof(slot->request_id));
+    if (!slot->request_id[0]) /* rows are found by it */
+        memcpy(slot->request_id, "?", 2);
+    make_text(slot->step, sizeof(slot->step));
+    make_text(slot->target, sizeof(slot->target));
 }
 
 enum base_err ledger_inflight_open(const char *path, uint32_t slots, bool sync,
@@ -139,7 +152,7 @@ enum base_err ledger_inflight_open(const char *path, uint32_t slots, bool sync,
         struct ledger_slot *slot = &t->slots[i];
         if (slot->state != LEDGER_SLOT_RECORDED && slot->state != LEDGER_SLOT_SENDING)
             continue;
-        terminate(slot);
+        make_texts(slot);
         if (!trusted)
             slot->state = LEDGER_SLOT_SENDING;
         if (on_left)
