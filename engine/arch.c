@@ -16,7 +16,7 @@ static const struct engine_arch archs[] = {
         .experts = ENGINE_EXPERTS_OPTIONAL,
         .rope_factors = true,
         .temperature = true,
-        .yarn_keys = true,
+        .yarn_log = true,
     },
     {
         .name = "qwen2",
@@ -235,16 +235,18 @@ static float yarn_magnitude(float factor, float weight)
     return factor <= 1.0F ? 1.0F : 0.1F * weight * logf(factor) + 1.0F;
 }
 
-/* YaRN (Peng et al. 2023): quick pairs keep their angles, slow ones are stretched. */
+/* YaRN (Peng et al. 2023): quick pairs keep their angles, slow ones are stretched. A factor for
+ * the attention in the file stands for the one that follows from the stretching, as in the
+ * configurations that such files are made from. */
 static void read_yarn(struct reader *r, struct engine_hparams *hp, float factor)
 {
-    float fast = 32.0F, slow = 1.0F, log_multiplier = 0.0F;
-    if (r->arch->yarn_keys) {
-        read_float(r, "rope.scaling.yarn_beta_fast", 1e-3F, 1e6F, GGUF_OPTIONAL, &fast);
-        read_float(r, "rope.scaling.yarn_beta_slow", 1e-3F, 1e6F, GGUF_OPTIONAL, &slow);
+    float fast = 32.0F, slow = 1.0F, log_multiplier = 0.0F, attention = 0.0F;
+    read_float(r, "rope.scaling.yarn_beta_fast", 1e-3F, 1e6F, GGUF_OPTIONAL, &fast);
+    read_float(r, "rope.scaling.yarn_beta_slow", 1e-3F, 1e6F, GGUF_OPTIONAL, &slow);
+    read_float(r, "rope.scaling.yarn_attn_factor", 0.0F, 1e3F, GGUF_OPTIONAL, &attention);
+    if (r->arch->yarn_log)
         read_float(r, "rope.scaling.yarn_log_multiplier", 0.0F, 1e3F, GGUF_OPTIONAL,
                    &log_multiplier);
-    }
     for (size_t i = 0; i < 2 && !r->err; i++) {
         struct engine_rope *rope = &hp->rope[i];
         if (rope->base < 1.01F)
@@ -254,8 +256,8 @@ static void read_yarn(struct reader *r, struct engine_hparams *hp, float factor)
         rope->yarn = true;
         rope->yarn_low = fmaxf(0.0F, low);
         rope->yarn_high = fminf((float)hp->n_rot - 1.0F, high);
-        rope->magnitude *= yarn_magnitude(1.0F / rope->scale, 1.0F);
-        if (log_multiplier != 0.0F)
+        rope->magnitude *= attention > 0 ? attention : yarn_magnitude(1.0F / rope->scale, 1.0F);
+        if (log_multiplier != 0.0F && attention == 0.0F)
             rope->magnitude /= yarn_magnitude(factor, log_multiplier);
     }
 }

@@ -56,7 +56,7 @@ struct engine_arch {
     bool rope_factors;    /* rope_freqs, rope_factors_long and _short may be there */
     bool sinks;           /* a score per head that takes weight and gives nothing */
     bool temperature;     /* queries scaled by the logarithm of their position */
-    bool yarn_keys;       /* reads yarn_beta_fast, yarn_beta_slow, yarn_log_multiplier */
+    bool yarn_log;        /* reads yarn_log_multiplier */
     /* Layers with a sliding window: all but each `window_period`th (0 = the row has none). */
     uint32_t window_period;
     uint32_t window;   /* where the file does not say; 0 = then no layer has one */

@@ -75,6 +75,7 @@ static const struct {
     FIELD(yarn_fast, REAL),
     FIELD(yarn_slow, REAL),
     FIELD(yarn_log, REAL),
+    FIELD(yarn_attn, REAL),
     FIELD(rope_long, FLAG),
     FIELD(temperature, REAL),
     FIELD(attn_cap, REAL),

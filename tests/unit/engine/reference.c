@@ -202,11 +202,8 @@ static double yarn_edge(const struct shape *m, double base, double turns)
 /* YaRN: 1 = the angle as it is, 0 = scaled. */
 static double yarn_share(const struct shape *m, const struct layer *l, size_t pair)
 {
-    double fast = 32, slow = 1;
-    if (is(m, "mistral3")) {
-        fast = real_of(m, "rope.scaling.yarn_beta_fast", fast);
-        slow = real_of(m, "rope.scaling.yarn_beta_slow", slow);
-    }
+    double fast = real_of(m, "rope.scaling.yarn_beta_fast", 32);
+    double slow = real_of(m, "rope.scaling.yarn_beta_slow", 1);
     double low = fmax(0, floor(yarn_edge(m, l->base, fast)));
     double high = fmin((double)m->n_rot - 1, ceil(yarn_edge(m, l->base, slow)));
     double along = ((double)pair - low) / fmax(0.001, high - low);
@@ -231,6 +228,7 @@ static void rope(const struct shape *m, const struct layer *l, const double *fac
 static void read_scaling(const struct shape *m, struct layer *l, bool local)
 {
     double factor = real_of(m, "rope.scaling.factor", 1), multiplier = 0;
+    double attention = real_of(m, "rope.scaling.yarn_attn_factor", 0);
     if (factor == 0 || says(m, "rope.scaling.type", "none"))
         factor = 1;
     l->base = real_of(m, "rope.freq_base", 10000);
@@ -240,6 +238,10 @@ static void read_scaling(const struct shape *m, struct layer *l, bool local)
     if (local) {
         l->base = real_of(m, "rope.freq_base_swa", is(m, "gemma3") ? 10000 : l->base);
         l->scale = is(m, "gemma3") ? 1 : l->scale;
+    }
+    if (l->yarn && attention > 0) {
+        l->magnitude *= attention;
+        return;
     }
     if (l->yarn && l->scale < 1)
         l->magnitude *= 1 + 0.1 * log(1 / l->scale);

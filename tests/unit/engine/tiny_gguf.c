@@ -856,6 +856,7 @@ static void write_rope_keys(const struct tiny_model *m, struct tiny_file *f)
     kv_f32(m, f, "rope.scaling.yarn_beta_fast", m->yarn_fast);
     kv_f32(m, f, "rope.scaling.yarn_beta_slow", m->yarn_slow);
     kv_f32(m, f, "rope.scaling.yarn_log_multiplier", m->yarn_log);
+    kv_f32(m, f, "rope.scaling.yarn_attn_factor", m->yarn_attn);
 }
 
 static void write_window_keys(const struct tiny_model *m, struct tiny_file *f)

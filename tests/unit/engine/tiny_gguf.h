@@ -74,7 +74,7 @@ struct tiny_model {
     float rope_base, rope_base_swa; /* 0 = 10000; no key */
     const char *rope_scaling;       /* with rope_factor, rope_original... where not 0 */
     uint32_t rope_original;
-    float rope_factor, rope_attn_factor, yarn_fast, yarn_slow, yarn_log;
+    float rope_factor, rope_attn_factor, yarn_fast, yarn_slow, yarn_log, yarn_attn;
     bool rope_long; /* rope_factors_long and _short */
     float temperature, attn_cap, final_cap;
     bool encoder, positions; /* norms behind the sums; no output */
