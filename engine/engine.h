@@ -748,7 +748,8 @@ struct engine_request {
     const struct slice *dry_breakers; /* texts: tokens that hold one end a sequence; NULL = usual */
     size_t dry_breaker_count;
     struct engine_grammar *grammar; /* NULL = none; else sampling.mask must be none */
-    const struct slice *stop;       /* texts that end the answer; they are not part of it */
+    const struct slice *stop; /* texts that end the answer; they are not part of it. What the model
+                                     * thinks, and marks, they do not end; texts they do */
     size_t stop_count;
     uint32_t max_tokens; /* 0 = until the context is full */
     enum engine_overflow overflow;

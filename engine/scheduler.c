@@ -310,6 +310,8 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     if (!err)
         err = engine_textstream_new(request->stop, request->stop_count, request->max_tokens,
                                     &job->stream, reterr);
+    if (!err && request->messages && request->stop_count > 0)
+        err = engine_job_watch(sched, job, reterr);
     if (err) {
         engine_job_free(job);
         return err;

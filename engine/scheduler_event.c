@@ -31,6 +31,7 @@ void engine_job_free(struct engine_job *job)
     grammar_mask_free(job->mask);
     engine_adapter_unref(job->adapter);
     engine_textstream_free(job->stream);
+    engine_answer_free(job->thought);
     free(job->pending);
     free(job->out_tokens);
     free(job->out_logprobs);
@@ -201,6 +202,33 @@ void engine_job_start(struct engine_scheduler *sched, struct engine_job *job)
     send(job, &event);
 }
 
+/* --- What is thought --- */
+
+/* White space and markers behind the reasoning belong to it: it ends with the first text. */
+static void on_piece(void *user, const struct engine_piece *piece)
+{
+    ((struct engine_job *)user)->thinking = piece->type == ENGINE_PIECE_REASONING;
+}
+
+static enum base_err follow(struct engine_job *job, struct slice text)
+{
+    enum base_err err = engine_answer_push(job->thought, text, on_piece, job);
+    job->thinking |= engine_answer_is_reasoning(job->thought);
+    engine_textstream_watch(job->stream, !job->thinking);
+    return err;
+}
+
+enum base_err engine_job_watch(const struct engine_scheduler *sched, struct engine_job *job,
+                               struct base_error *reterr)
+{
+    if (!engine_markup_thinks(&sched->markup))
+        return BASE_OK;
+    enum base_err err = engine_answer_new(&sched->markup, &(struct engine_answer_options){0},
+                                          &job->thought, reterr);
+    job->thinking = sched->markup.is_harmony; /* a header comes before any text */
+    return err ? err : follow(job, job->opened ? sched->markup.open : SLICE(""));
+}
+
 /* --- A token --- */
 
 void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
@@ -223,8 +251,9 @@ void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
         engine_job_fail(sched, job, BASE_ERR_NO_MEMORY, "no memory for the answer");
         return;
     }
+    enum base_err err = job->thought ? follow(job, bytes) : BASE_OK;
     enum engine_textstream_end end = engine_textstream_push(job->stream, bytes, &delta);
-    if (end == ENGINE_TEXTSTREAM_NO_MEMORY) {
+    if (err || end == ENGINE_TEXTSTREAM_NO_MEMORY) {
         engine_job_fail(sched, job, BASE_ERR_NO_MEMORY, "no memory for the answer");
         return;
     }

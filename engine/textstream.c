@@ -28,7 +28,7 @@ struct engine_textstream {
     size_t delta_len;   /* bytes of `text` that were handed out by the last call */
     uint64_t tokens, max_tokens;
     uint64_t in, out;
-    bool stopped;
+    bool stopped, blind;
 };
 
 /* --- The automaton --- */
@@ -174,6 +174,8 @@ static bool add_character(struct engine_textstream *stream, const unsigned char 
 {
     (void)buffer_add(&stream->text, bytes, len); /* room was reserved by the caller */
     stream->in += len;
+    if (stream->blind)
+        return false;
     for (size_t i = 0; i < len; i++)
         stream->at = next_state(stream, stream->at, bytes[i]);
     size_t match = stream->states[stream->at].match;
@@ -206,6 +208,13 @@ static bool add_byte(struct engine_textstream *stream, unsigned char byte)
     if (add_replacement(stream))
         return true;
     return alone ? false : add_byte(stream, byte); /* it may begin the next one: one level deep */
+}
+
+void engine_textstream_watch(struct engine_textstream *stream, bool on)
+{
+    stream->blind = !on;
+    if (!on)
+        stream->at = 0;
 }
 
 static void forget_delta(struct engine_textstream *stream)

@@ -43,6 +43,10 @@ enum base_err engine_textstream_new(const struct slice *stops, size_t stop_count
                                     struct base_error *reterr) BASE_MUST_USE;
 void engine_textstream_free(struct engine_textstream *stream); /* NULL allowed */
 
+/* Whether stop texts are looked for in what is pushed from now on; at first they are. What was held
+ * back as the beginning of one comes out with the next push. */
+void engine_textstream_watch(struct engine_textstream *stream, bool on);
+
 /* Adds the bytes of one token. *ret_delta: the text that became certain, valid until the next call.
  */
 enum engine_textstream_end engine_textstream_push(struct engine_textstream *stream,

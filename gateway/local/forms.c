@@ -35,6 +35,7 @@ struct local_form {
 struct entry {
     uint8_t digest[CRYPTO_SHA256_BYTES];
     struct engine_grammar *grammar;
+    struct base_error *error; /* not NULL: it cannot be compiled */
     size_t bytes;
     uint64_t used_at;
 };
@@ -119,15 +120,63 @@ static enum base_err read_tool(struct local_form *form, const struct chat_tool *
     return keep_node(form, tool->parameters, "tools", &ret->parameters, reterr);
 }
 
+/* {"type":"allowed_tools","allowed_tools":{"mode","tools":[{"type","function":{"name"}}]}}: the
+ * list, or NULL for any other kind of choice. OpenAI's OpenAPI document 2.3.0. */
+static const struct json_node *allowed_tools(const struct chat_request *chat, bool *ret_forced)
+{
+    const struct json_node *raw = chat->tool_choice_raw, *all;
+    if (chat->tool_choice != CHAT_TOOL_CHOICE_OTHER ||
+        !slice_eq_str(json_string(json_get(raw, SLICE("type"))), "allowed_tools"))
+        return NULL;
+    all = json_get(raw, SLICE("allowed_tools"));
+    struct slice mode = json_string(json_get(all, SLICE("mode")));
+    const struct json_node *tools = json_get(all, SLICE("tools"));
+    *ret_forced = slice_eq_str(mode, "required");
+    return (*ret_forced || slice_eq_str(mode, "auto")) && json_is(tools, JSON_ARRAY) ? tools : NULL;
+}
+
+static struct slice allowed_name(const struct json_node *tool)
+{
+    return json_string(json_get(json_get(tool, SLICE("function")), SLICE("name")));
+}
+
+static bool is_allowed(const struct json_node *list, struct slice name)
+{
+    const struct json_node *n = json_first(list);
+    while (n && !slice_eq(allowed_name(n), name))
+        n = json_next(n);
+    return n != NULL;
+}
+
+/* A name that is none of the tools' is a mistake, not a tool less. */
+static enum base_err check_allowed(const struct json_node *list, const struct chat_request *chat,
+                                   struct base_error *reterr)
+{
+    bool good = list->count > 0;
+    for (const struct json_node *n = json_first(list); n && good; n = json_next(n)) {
+        size_t i = 0;
+        while (i < chat->tool_count && !slice_eq(chat->tools[i].name, allowed_name(n)))
+            i++;
+        good = i < chat->tool_count;
+    }
+    return good ? BASE_OK
+                : base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "tool_choice",
+                                       "tool_choice: allowed_tools must name some of the tools");
+}
+
 static enum base_err read_tools(struct local_form *form, const struct chat_request *chat,
                                 struct base_error *reterr)
 {
     bool named = chat->tool_choice == CHAT_TOOL_CHOICE_NAMED;
     bool forced = named || chat->tool_choice == CHAT_TOOL_CHOICE_REQUIRED;
-    if (chat->tool_choice == CHAT_TOOL_CHOICE_OTHER)
+    const struct json_node *allowed = allowed_tools(chat, &forced);
+    enum base_err err = allowed ? check_allowed(allowed, chat, reterr) : BASE_OK;
+    if (err)
+        return err;
+    if (chat->tool_choice == CHAT_TOOL_CHOICE_OTHER && !allowed)
         return base_error_set_param(reterr, BASE_ERR_UNSUPPORTED, "tool_choice",
-                                    "tool_choice: the local model takes auto, none, required or "
-                                    "the name of a function");
+                                    "tool_choice: the local model takes auto, none, required, "
+                                    "allowed_tools or the name of a function");
     if (forced && chat->tool_count == 0)
         return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "tool_choice",
                                     "tool_choice: there are no tools to choose from");
@@ -138,9 +187,10 @@ static enum base_err read_tools(struct local_form *form, const struct chat_reque
         return no_memory(reterr);
     for (size_t i = 0; i < chat->tool_count; i++) {
         const struct chat_tool *tool = &chat->tools[i];
-        if (named && !slice_eq(tool->name, chat->tool_choice_name))
+        if ((named && !slice_eq(tool->name, chat->tool_choice_name)) ||
+            (allowed && !is_allowed(allowed, tool->name)))
             continue;
-        enum base_err err = read_tool(form, tool, forced, &tools[form->form.tool_count], reterr);
+        err = read_tool(form, tool, forced, &tools[form->form.tool_count], reterr);
         if (err)
             return err;
         form->form.tool_count++;
@@ -219,6 +269,7 @@ static void drop_oldest(struct local_forms *forms)
     struct entry *entry = &forms->entries[oldest];
     forms->bytes -= entry->bytes;
     engine_grammar_unref(entry->grammar);
+    free(entry->error);
     *entry = forms->entries[--forms->entry_count];
 }
 
@@ -232,27 +283,42 @@ static struct entry *find_entry(struct local_forms *forms, const uint8_t *digest
 
 static void keep(struct local_forms *forms, const struct local_form *form)
 {
-    size_t bytes = engine_grammar_bytes(form->grammar);
-    if (find_entry(forms, form->digest) || bytes > CACHE_BYTES_MAX)
+    /* Lack of memory says nothing about the form. */
+    bool failed = form->err && form->err != BASE_ERR_NO_MEMORY;
+    size_t bytes = failed          ? sizeof(form->error)
+                   : form->grammar ? engine_grammar_bytes(form->grammar)
+                                   : 0;
+    if ((form->err && !failed) || find_entry(forms, form->digest) || bytes > CACHE_BYTES_MAX)
         return;
+    struct base_error *error = failed ? malloc(sizeof(*error)) : NULL;
+    if (failed && !error)
+        return;
+    if (failed)
+        *error = form->error;
     while (forms->entry_count == CACHE_ENTRIES_MAX || forms->bytes + bytes > CACHE_BYTES_MAX)
         drop_oldest(forms);
     struct entry *entry = &forms->entries[forms->entry_count++];
     memcpy(entry->digest, form->digest, CRYPTO_SHA256_BYTES);
-    entry->grammar = engine_grammar_ref(form->grammar);
+    entry->grammar = form->grammar ? engine_grammar_ref(form->grammar) : NULL;
+    entry->error = error;
     entry->bytes = bytes;
     entry->used_at = ++forms->use_count;
     forms->bytes += bytes;
 }
 
 bool local_forms_find(struct local_forms *forms, const struct local_form *form,
-                      struct engine_grammar **ret_grammar)
+                      struct engine_grammar **ret_grammar, enum base_err *ret_err,
+                      struct base_error *reterr)
 {
     pthread_mutex_lock(&forms->lock);
     struct entry *entry = find_entry(forms, form->digest);
     if (entry) {
         entry->used_at = ++forms->use_count;
-        *ret_grammar = engine_grammar_ref(entry->grammar);
+        *ret_err = entry->error ? entry->error->code : BASE_OK;
+        if (entry->grammar)
+            *ret_grammar = engine_grammar_ref(entry->grammar);
+        if (entry->error && reterr)
+            *reterr = *entry->error;
     }
     pthread_mutex_unlock(&forms->lock);
     return entry != NULL;
@@ -316,16 +382,11 @@ static void *run(void *user)
     struct local_forms *forms = user;
     struct local_form *form;
     while ((form = next_form(forms)) != NULL) {
-        struct engine_grammar *known = NULL;
         if (forms->stopping) {
             form->err =
                 base_error_set(&form->error, BASE_ERR_CANCELLED, "the request was cancelled");
-        } else if (local_forms_find(forms, form, &known)) { /* another one came before it */
-            form->grammar = known;
-        } else {
-            compile(form);
-        }
-        if (!form->err && !known) {
+        } else if (!local_forms_find(forms, form, &form->grammar, &form->err, &form->error)) {
+            compile(form); /* else another one came before it */
             pthread_mutex_lock(&forms->lock);
             keep(forms, form);
             pthread_mutex_unlock(&forms->lock);

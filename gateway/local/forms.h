@@ -4,13 +4,13 @@
  *
  *     err = local_forms_new(markup, &forms, &detail);
  *     err = local_form_read(chat, markup, &form, &detail);    // NULL: every text will do
- *     if (form && !local_forms_find(forms, form, &grammar))
+ *     if (form && !local_forms_find(forms, form, &grammar, &err, &detail))
  *         err = local_forms_compile(forms, form, loop, on_done, user, &detail);
  *     ... on_done(user, err, grammar, &error) on the loop
  *     local_forms_free(forms);                                // after its last on_done was posted
  *
  * The cache is keyed by the digest of what was asked for, bounded in bytes; what was used longest
- * ago goes first. Threads: find and compile from any; a form belongs to one thread at a time.
+ * ago goes first. That a form cannot be followed is kept too. Threads: find and compile from any; a form belongs to one thread at a time.
  * Private to gateway/local.
  */
 #ifndef GATEWAY_LOCAL_FORMS_H
@@ -37,9 +37,11 @@ void local_form_free(struct local_form *form); /* NULL allowed */
 bool local_form_has_tools(const struct local_form *form);
 bool local_form_is_json(const struct local_form *form);
 
-/* True when it is known; *ret_grammar then has a reference for the caller, or is NULL. */
+/* True when it is known: *ret_grammar then has a reference for the caller, or is NULL; or *ret_err
+ * says why it cannot be compiled. */
 bool local_forms_find(struct local_forms *forms, const struct local_form *form,
-                      struct engine_grammar **ret_grammar);
+                      struct engine_grammar **ret_grammar, enum base_err *ret_err,
+                      struct base_error *reterr);
 
 /* On the loop. `grammar` has a reference for the callee when err is BASE_OK (NULL: every text will
  * do). Errors: BAD_VALUE, UNSUPPORTED (another target may be able to follow), with the parameter

@@ -114,15 +114,17 @@ static enum base_err begin(struct local_target *target, struct target_stream *st
                            struct local_form *form, struct base_error *reterr)
 {
     struct engine_grammar *grammar = NULL;
-    if (form && !local_forms_find(target->forms, form, &grammar)) {
-        enum base_err err = local_forms_compile(target->forms, form, stream->call.loop, on_form,
-                                                local_stream_ref(stream), reterr);
+    enum base_err err = BASE_OK;
+    if (form && !local_forms_find(target->forms, form, &grammar, &err, reterr)) {
+        err = local_forms_compile(target->forms, form, stream->call.loop, on_form,
+                                  local_stream_ref(stream), reterr);
         if (err)
             local_stream_unref(stream);
         return err;
     }
     local_form_free(form);
-    enum base_err err = submit(stream, grammar, reterr);
+    if (!err)
+        err = submit(stream, grammar, reterr);
     engine_grammar_unref(grammar);
     return err;
 }

@@ -52,6 +52,22 @@ async function both(body) {
     return { message, finish, usage: whole.usage, pieces: seen.pieces };
 }
 
+test('stop texts end the answer, not what is thought before it', async () => {
+    for (const [model, stop, content] of [
+        ['qwen', ['gree'], 'Hello there.'],
+        ['qwen', ['\n'], 'Hello there.'], /* between reasoning and answer */
+        ['qwen', [' there'], 'Hello'],
+        ['mistral_args', ['A gree', 'ting.H'], 'Hello there.'],
+        ['harmony', ['analysis', 'ting', 'final'], 'Hello there.'],
+        ['harmony', ['there'], 'Hello '],
+    ]) {
+        const { message, finish } = await both(ask(model, '<go-plain>', { stop }));
+        assert.equal(message.reasoning_content, 'A greeting.', model);
+        assert.equal(message.content, content, `${model} ${stop}`);
+        assert.equal(finish, 'stop');
+    }
+});
+
 test('reasoning is told apart, whole and streamed', async () => {
     for (const [model, reasoning, content, tokens] of [
         ['qwen', 'A greeting.', 'Hello there.', 4],

@@ -199,6 +199,29 @@ static void test_random_texts_against_the_obvious_way(void **state)
     }
 }
 
+/* Blind for a while: what looks like a stop text there passes, and cannot begin one outside. */
+static void test_watch(void **state)
+{
+    (void)state;
+    const struct slice stops[] = {SLICE_INIT("ab")};
+    struct engine_textstream *stream;
+    struct slice delta;
+    assert_int_equal(engine_textstream_new(stops, 1, 0, &stream, NULL), BASE_OK);
+    assert_int_equal(engine_textstream_push(stream, SLICE("xa"), &delta), ENGINE_TEXTSTREAM_MORE);
+    assert_true(slice_eq(delta, SLICE("x"))); /* the a is held back */
+    engine_textstream_watch(stream, false);
+    assert_int_equal(engine_textstream_push(stream, SLICE("bab"), &delta), ENGINE_TEXTSTREAM_MORE);
+    assert_true(slice_eq(delta, SLICE("abab")));
+    assert_int_equal(engine_textstream_push(stream, SLICE("a"), &delta), ENGINE_TEXTSTREAM_MORE);
+    assert_true(slice_eq(delta, SLICE("a")));
+    engine_textstream_watch(stream, true);
+    assert_int_equal(engine_textstream_push(stream, SLICE("ba"), &delta), ENGINE_TEXTSTREAM_MORE);
+    assert_true(slice_eq(delta, SLICE("b")));
+    assert_int_equal(engine_textstream_push(stream, SLICE("b"), &delta), ENGINE_TEXTSTREAM_STOP);
+    assert_true(slice_eq(delta, SLICE("")));
+    engine_textstream_free(stream);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_held_text_comes_at_the_end),
         cmocka_unit_test(test_longest_of_those_that_end_together),
         cmocka_unit_test(test_bad_stops),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_random_texts_against_the_obvious_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
