@@ -188,6 +188,13 @@ test('a format beside tools, and behind reasoning', async () => {
     assert.ok('ok' in JSON.parse(opened.message.content));
 });
 
+const rejects = (body, param, pattern) => assert.rejects(client.chat.completions.create(body), (error) => {
+    assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+    assert.equal(error.param, param, error.message);
+    assert.match(error.message, pattern);
+    return true;
+});
+
 test('of the tools only those allowed are called', async () => {
     const allow = (mode, ...names) => ({ tool_choice: { type: 'allowed_tools', allowed_tools: { mode,
         tools: names.map((name) => ({ type: 'function', function: { name } })) } } });
@@ -210,12 +217,6 @@ test('of the tools only those allowed are called', async () => {
 });
 
 test('what cannot be followed is said', async () => {
-    const rejects = (body, param, pattern) => assert.rejects(client.chat.completions.create(body), (error) => {
-        assert.ok(error instanceof OpenAI.BadRequestError, String(error));
-        assert.equal(error.param, param, error.message);
-        assert.match(error.message, pattern);
-        return true;
-    });
     const odd = { type: 'function', function: { name: 'odd', parameters: { type: 'object', not: {} } } };
     for (let i = 0; i < 3; i++) /* the second time it is known */
         await rejects(ask('qwen', 'x', { tools: [weather, odd], tool_choice: 'required' }), 'tools', /tool 1: .*#\/not/);
