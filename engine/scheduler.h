@@ -66,7 +66,7 @@ struct engine_job {
     uint32_t slot; /* when RUNNING */
     struct engine_sampler *sampler;
     struct engine_textstream *stream;
-    struct engine_answer *thought; /* where its reasoning ends, for the stop texts; NULL = no need */
+    struct engine_answer *thought; /* for the stop texts: where its reasoning is; or NULL */
     bool thinking;
     struct engine_adapter *adapter; /* NULL = none */
     struct grammar_mask *mask;      /* NULL = no grammar */
@@ -190,7 +190,7 @@ uint32_t engine_draft_lookup(const uint32_t *tokens, size_t count, uint32_t most
 
 /* Takes the memory that an answer needs, so that none is taken per token. */
 bool engine_job_reserve(struct engine_job *job);
-/* Stop texts act on the answer alone: made when there are some and the model marks what it thinks. */
+/* Stop texts act on the answer alone. For a request that has some. */
 enum base_err engine_job_watch(const struct engine_scheduler *sched, struct engine_job *job,
                                struct base_error *reterr);
 /* One token was chosen: text goes out, and the job may end. */

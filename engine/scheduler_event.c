@@ -204,16 +204,25 @@ void engine_job_start(struct engine_scheduler *sched, struct engine_job *job)
 
 /* --- What is thought --- */
 
-/* White space and markers behind the reasoning belong to it: it ends with the first text. */
 static void on_piece(void *user, const struct engine_piece *piece)
 {
-    ((struct engine_job *)user)->thinking = piece->type == ENGINE_PIECE_REASONING;
+    *(bool *)user |= piece->type == ENGINE_PIECE_TEXT;
 }
 
+static bool is_space(struct slice text)
+{
+    return slice_trim(text).len == 0;
+}
+
+/* The marker that ends the reasoning belongs to it, and white space behind that. */
 static enum base_err follow(struct engine_job *job, struct slice text)
 {
-    enum base_err err = engine_answer_push(job->thought, text, on_piece, job);
-    job->thinking |= engine_answer_is_reasoning(job->thought);
+    bool came = false, was = engine_answer_is_reasoning(job->thought);
+    enum base_err err = engine_answer_push(job->thought, text, on_piece, &came);
+    if (engine_answer_is_reasoning(job->thought))
+        job->thinking = true;
+    else
+        job->thinking = !came && (was || (job->thinking && is_space(text)));
     engine_textstream_watch(job->stream, !job->thinking);
     return err;
 }
@@ -225,8 +234,7 @@ enum base_err engine_job_watch(const struct engine_scheduler *sched, struct engi
         return BASE_OK;
     enum base_err err = engine_answer_new(&sched->markup, &(struct engine_answer_options){0},
                                           &job->thought, reterr);
-    job->thinking = sched->markup.is_harmony; /* a header comes before any text */
-    return err ? err : follow(job, job->opened ? sched->markup.open : SLICE(""));
+    return err || !job->opened ? err : follow(job, sched->markup.open);
 }
 
 /* --- A token --- */

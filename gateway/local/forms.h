@@ -10,7 +10,8 @@
  *     local_forms_free(forms);                                // after its last on_done was posted
  *
  * The cache is keyed by the digest of what was asked for, bounded in bytes; what was used longest
- * ago goes first. That a form cannot be followed is kept too. Threads: find and compile from any; a form belongs to one thread at a time.
+ * ago goes first. That a form cannot be followed is kept too.
+ * Threads: find and compile from any; a form belongs to one thread at a time.
  * Private to gateway/local.
  */
 #ifndef GATEWAY_LOCAL_FORMS_H

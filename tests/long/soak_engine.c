@@ -63,7 +63,8 @@ struct client {
     struct soak_parts parts; /* of an answer with a form */
     uint32_t tokens[2 * SOAK_CONTEXT];
     uint32_t token_count, texts;
-    bool started, finished, over, cancelled;
+    struct engine_markup markup; /* the model may be gone when the answer is looked at */
+    bool opened, started, finished, over, cancelled;
     enum base_err err;
     char message[480];
     enum engine_finish finish;
@@ -112,6 +113,7 @@ static void on_event(void *user, const struct engine_event *event)
         if (c->started)
             give_up("event", "started twice");
         c->started = true;
+        c->opened = event->text.len > 0;
         if (c->asked->has_form)
             soak_parts_push(&c->parts, event->text);
         break;
@@ -146,6 +148,7 @@ static void client_init(struct client *c, struct engine_scheduler *sched,
     pthread_cond_init(&c->changed, NULL);
     buffer_init(&c->text, 1 << 16);
     c->sched = sched;
+    c->markup = *engine_scheduler_markup(sched);
     c->asked = asked;
     if (asked->has_form)
         soak_parts_init(&c->parts, engine_scheduler_markup(sched), &asked->form);
@@ -180,12 +183,49 @@ static struct {
     atomic_ulong calls, embeddings, loads;
 } counts;
 
+static void collect_text(void *user, const struct engine_piece *piece)
+{
+    if (piece->type == ENGINE_PIECE_TEXT)
+        (void)buffer_add_slice(user, piece->text);
+}
+
+static void check_no_stop(const struct engine_request *req, struct slice text)
+{
+    for (size_t i = 0; i < req->stop_count; i++)
+        if (slice_find(text, req->stop[i]) != SIZE_MAX)
+            give_up("answer", "has a stop text in it");
+}
+
+/* In what a model with a template thinks, and in its headers, there may be one: each text between
+ * them is looked at. */
 static void check_stop_texts(const struct client *c)
 {
     const struct engine_request *req = &c->asked->req;
-    for (size_t i = 0; i < req->stop_count; i++)
-        if (slice_find(buffer_slice(&c->text), req->stop[i]) != SIZE_MAX)
-            give_up("answer", "has a stop text in it");
+    const struct engine_markup *markup = &c->markup;
+    struct slice raw = buffer_slice(&c->text);
+    struct engine_answer *answer;
+    struct buffer text;
+    if (req->stop_count == 0 || !req->messages || !engine_markup_thinks(markup)) {
+        check_no_stop(req, raw);
+        return;
+    }
+    buffer_init(&text, SIZE_MAX / 2);
+    if (engine_answer_new(markup, &(struct engine_answer_options){0}, &answer, NULL))
+        give_up("answer", "no memory to take it apart");
+    enum base_err err =
+        c->opened ? engine_answer_push(answer, markup->open, collect_text, &text) : BASE_OK;
+    for (size_t i = 0; i < raw.len && !err; i++) {
+        err = engine_answer_push(answer, slice_sub(raw, i, 1), collect_text, &text);
+        if (engine_answer_is_text(answer))
+            continue;
+        check_no_stop(req, buffer_slice(&text));
+        buffer_clear(&text);
+    }
+    if (err || engine_answer_finish(answer, false, collect_text, &text))
+        give_up("answer", "cannot be taken apart");
+    check_no_stop(req, buffer_slice(&text));
+    engine_answer_free(answer);
+    buffer_done(&text);
 }
 
 static void check_answer(const struct client *c)
