@@ -154,6 +154,17 @@ static void put(struct writer *w, const char *bytes, size_t len, size_t origin, 
     w->shifted = len != origin_end - origin;
 }
 
+static enum base_err finish(struct writer *w, size_t origin_end, struct norm_view *ret_view)
+{
+    if (w->shifted)
+        put(w, "", 0, origin_end, origin_end); /* where the last character ended */
+    if (w->failed)
+        return BASE_ERR_NO_MEMORY;
+    *ret_view = (struct norm_view){
+        .text = slice_of(w->out, w->len), .steps = w->steps, .step_count = w->step_count};
+    return BASE_OK;
+}
+
 /* The character in UTF-8; false where the code is none (half of a surrogate pair). */
 static bool put_utf8(struct writer *w, uint32_t code, size_t from, size_t to)
 {
@@ -368,13 +379,7 @@ static enum base_err rewrite(struct slice text, bool decode, struct arena *arena
         }
         at += len;
     }
-    if (w.shifted)
-        put(&w, "", 0, text.len, text.len); /* where the last character ended */
-    if (w.failed)
-        return BASE_ERR_NO_MEMORY;
-    *ret_view = (struct norm_view){
-        .text = slice_of(w.out, w.len), .steps = w.steps, .step_count = w.step_count};
-    return BASE_OK;
+    return finish(&w, text.len, ret_view);
 }
 
 enum base_err norm_text(struct slice text, struct arena *arena, struct norm_view *ret_view)
@@ -437,13 +442,7 @@ enum base_err norm_compose(struct slice text, struct arena *arena, struct norm_v
         if (end == at + len || !put_utf8(&w, code, at, end))
             put(&w, text.ptr + at, end - at, at, end);
     }
-    if (w.shifted)
-        put(&w, "", 0, text.len, text.len); /* where the last character ended */
-    if (w.failed)
-        return BASE_ERR_NO_MEMORY;
-    *ret_view = (struct norm_view){
-        .text = slice_of(w.out, w.len), .steps = w.steps, .step_count = w.step_count};
-    return BASE_OK;
+    return finish(&w, text.len, ret_view);
 }
 
 bool norm_is_plain(struct slice text)
