@@ -1,31 +1,11 @@
 /* What an engine model thinks, told apart from its answer: models that say what they were told to (script_model.c). */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import OpenAI from 'openai';
-import { startHearth, testProgram } from './hearth.mjs';
+import { startScripted } from './scripted.mjs';
 
-const names = ['qwen', 'r1', 'llama', 'mistral', 'mistral_args', 'harmony'];
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-scripts-'));
-let hearth, client;
-before(async () => {
-    for (const name of names)
-        execFileSync(testProgram('script_model'), [name, path.join(folder, `${name}.gguf`)]);
-    hearth = await startHearth({ config: `
-listen: 127.0.0.1:0
-engine:
-  models:
-${names.map((name) => `    - {name: ${name}, path: ${folder}/${name}.gguf, context: 4096}`).join('\n')}
-` });
-    client = new OpenAI({ baseURL: hearth.url, apiKey: 'any', maxRetries: 0, timeout: 60000 });
-});
-after(async () => {
-    await hearth?.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-});
+let client;
+startScripted(['qwen', 'r1', 'llama', 'mistral', 'mistral_args', 'harmony'], (started) => ({ client } = started));
 
 const ask = (model, content, more = {}) =>
     ({ model, temperature: 0, max_tokens: 300, messages: [{ role: 'user', content }], ...more });

@@ -1,31 +1,11 @@
 /* Tool calls of engine models, in every family's markup: models that say what they were told to (script_model.c). */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import OpenAI from 'openai';
-import { startHearth, testProgram } from './hearth.mjs';
+import { startScripted } from './scripted.mjs';
 
-const names = ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'r1'];
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hearth-tools-'));
 let hearth, client;
-before(async () => {
-    for (const name of names)
-        execFileSync(testProgram('script_model'), [name, path.join(folder, `${name}.gguf`)]);
-    hearth = await startHearth({ config: `
-listen: 127.0.0.1:0
-engine:
-  models:
-${names.map((name) => `    - {name: ${name}, path: ${folder}/${name}.gguf, context: 4096}`).join('\n')}
-` });
-    client = new OpenAI({ baseURL: hearth.url, apiKey: 'any', maxRetries: 0, timeout: 60000 });
-});
-after(async () => {
-    await hearth?.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
-});
+startScripted(['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'r1'], (started) => ({ hearth, client } = started));
 
 const weather = { type: 'function', function: { name: 'get_weather', description: 'Weather in a city', strict: true,
     parameters: { type: 'object', properties: { city: { type: 'string', maxLength: 30 } }, required: ['city'], additionalProperties: false } } };
