@@ -574,7 +574,7 @@ static enum base_err adjust(struct engine_sampler *sampler, float *logits,
         sampler_dry_apply(sampler->dry, logits);
     if (p->bias_count == 0 && !p->mask.ops && !sampler->count_all && !sampler->dry)
         return BASE_OK; /* nothing has changed */
-    float max;
+    float max = -INFINITY;
     enum base_err err = check_logits(logits, sampler->n_vocab, &max, NULL);
     if (err)
         return base_error_set(reterr, err,
@@ -587,7 +587,7 @@ enum base_err engine_sampler_next(struct engine_sampler *sampler, float *logits,
 {
     const struct engine_sampling *p = &sampler->params;
     uint32_t n = sampler->n_vocab;
-    float max, norm = 0.0F;
+    float max = -INFINITY, norm = 0.0F;
     enum base_err err = check_logits(logits, n, &max, reterr);
     if (err)
         return err;

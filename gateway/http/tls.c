@@ -18,8 +18,9 @@ struct http_tls {
 
 static enum base_err fail(struct base_error *reterr, const char *what, const char *file)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(code);
+    unsigned long first = ERR_peek_error(); /* what the system said, then what was made of it */
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     enum base_err err = base_error_set(reterr, BASE_ERR_BAD_CONFIG, "%s: cannot use the %s: %s",
                                        file, what, reason ? reason : "unknown reason");
     ERR_clear_error();
