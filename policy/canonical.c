@@ -18,24 +18,12 @@ void canonical_done(struct canonical *chain)
 
 /* What editors, terminals and Markdown renderers change: white space, emphasis, quotes, list marks.
  */
-static bool is_ignored(char c)
+static bool is_ignored(unsigned char c)
 {
-    switch (c) { /* for every byte of every message: no function is called */
-    case '*':
-    case '_':
-    case '`':
-    case '#':
-    case '>':
-    case '~':
-    case '|':
-    case '"':
-    case '\'':
-    case '-':
-    case 0x7F:
-        return true;
-    default:
-        return (unsigned char)c <= ' ';
-    }
+    static const bool marks[256] = {
+        ['*'] = true, ['_'] = true, ['`'] = true,  ['#'] = true, ['>'] = true, ['~'] = true,
+        ['|'] = true, ['"'] = true, ['\''] = true, ['-'] = true, [0x7f] = true};
+    return c <= ' ' || marks[c];
 }
 
 static bool add_text(struct canonical *chain, struct slice text)
@@ -49,10 +37,10 @@ static bool add_text(struct canonical *chain, struct slice text)
         out = buffer_reserve(&chain->text, view.text.len ? view.text.len : 1);
     if (out) {
         size_t len = 0;
-        for (size_t i = 0; i < view.text.len; i++) {
-            char c = view.text.ptr[i];
-            if (!is_ignored(c))
-                out[len++] = c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
+        for (size_t i = 0; i < view.text.len; i++) { /* every byte of every message: no branches */
+            unsigned char c = (unsigned char)view.text.ptr[i];
+            out[len] = (char)(c | (c >= 'A' && c <= 'Z' ? 32 : 0));
+            len += !is_ignored(c);
         }
         buffer_commit(&chain->text, len);
     }

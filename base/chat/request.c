@@ -138,8 +138,9 @@ static bool count_tokens(void *user, struct slice bytes, const struct chat_place
     if (place->is_opaque && strcmp(place->field, "content") != 0)
         return true; /* media is counted apart; signatures are not prompt text */
     int64_t two = 0, wide = 0, more = 0;
-    for (size_t i = 0; i < bytes.len; i++) {
-        unsigned char c = (unsigned char)bytes.ptr[i];
+    for (size_t i = slice_ascii_len(bytes); i < bytes.len;
+         i += slice_ascii_len(slice_sub(bytes, i, SIZE_MAX))) {
+        unsigned char c = (unsigned char)bytes.ptr[i++];
         more += (c & 0xc0) == 0x80;
         two += c >= 0xc0 && c < 0xe0;
         wide += c >= 0xe0;

@@ -170,6 +170,19 @@ static size_t utf8_char(const unsigned char *p, size_t left)
     return len;
 }
 
+size_t slice_ascii_len(struct slice s)
+{
+    size_t i = 0;
+    for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+        memcpy(&word, s.ptr + i, sizeof(word));
+        if (word & 0x8080808080808080u)
+            break;
+    }
+    while (i < s.len && (unsigned char)s.ptr[i] < 0x80)
+        i++;
+    return i;
+}
+
 bool slice_is_utf8(struct slice s)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;

@@ -99,6 +99,8 @@ bool slice_to_double(struct slice s, double *ret);
 
 /* True if the bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool slice_is_utf8(struct slice s);
+/* How many bytes at its beginning are ASCII. */
+size_t slice_ascii_len(struct slice s);
 
 /* The character at the start of `s`: its length in bytes (1 to 4) and, if `ret` is not NULL, its
  * code point. 0 when the bytes there are not well-formed UTF-8, and for an empty slice. */

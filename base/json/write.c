@@ -19,11 +19,33 @@ static void escape_char(struct buffer *out, char c)
     }
 }
 
+/* The top bits of those of the eight bytes that may need an escape or a second look: of the byte
+ * itself; below 0x20; a quote; a backslash. Carries between bytes may mark too much, never too
+ * little. */
+static uint64_t odd_bytes(uint64_t v)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = v ^ ones * '"', back = v ^ ones * '\\';
+    return (v | (v - ones * 0x20) | (quote - ones) | (back - ones)) & tops;
+}
+
+/* Bytes from `i` on, in eights, that can be copied as they are. */
+static size_t plain_eights(struct slice s, size_t i)
+{
+    size_t begin = i;
+    for (uint64_t v; s.len - i >= sizeof(v); i += sizeof(v)) {
+        memcpy(&v, s.ptr + i, sizeof(v));
+        if (odd_bytes(v))
+            break;
+    }
+    return i - begin;
+}
+
 void json_escape(struct buffer *out, struct slice s)
 {
     size_t run = 0; /* start of the bytes that can be copied as they are */
     size_t i = 0;
-    while (i < s.len) {
+    while ((i += plain_eights(s, i)) < s.len) {
         unsigned char c = (unsigned char)s.ptr[i];
         if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
             i++;
@@ -45,20 +67,15 @@ void json_escape(struct buffer *out, struct slice s)
         buffer_add(out, s.ptr + run, i - run);
 }
 
-/* True when no byte needs an escape or a second look; eight at a time. */
 static bool is_plain(struct slice s)
 {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     uint64_t odd = 0;
     for (size_t i = 0; i < s.len; i += 8) {
         uint64_t v = 0x2020202020202020u; /* the rest of the last eight */
         memcpy(&v, s.ptr + i, s.len - i < 8 ? s.len - i : 8);
-        uint64_t quote = v ^ ones * '"', back = v ^ ones * '\\';
-        /* The top bit: of the byte itself; below 0x20; a quote; a backslash. Carries between bytes
-         * may mark too much, never too little. */
-        odd |= v | (v - ones * 0x20) | (quote - ones) | (back - ones);
+        odd |= odd_bytes(v);
     }
-    return !(odd & tops);
+    return odd == 0;
 }
 
 static void add_quoted(struct buffer *out, struct slice s)

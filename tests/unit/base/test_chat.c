@@ -341,6 +341,13 @@ static void test_estimate(void **state)
     assert_int_equal(estimate("123456789012345678"), 4 + 5); /* 18 bytes */
     assert_int_equal(estimate("\xe4\xb8\xad\xe6\x96\x87"), 4 + 2);
     assert_int_equal(estimate("\xd0\xb4\xd0\xb0\xd0\xb4\xd0\xb0\xd0\xb4"), 4 + 3);
+    /* 18 letters, 2 of two bytes and 1 of three, wherever they stand among the others */
+    for (size_t at = 0; at <= 18; at++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "%.*s\xd0\xb4%.*s\xe4\xb8\xad\xd0\xb4", (int)at,
+                       "abcdefghijklmnopqr", (int)(18 - at), "abcdefghijklmnopqr");
+        assert_int_equal(estimate(text), 4 + 7);
+    }
     struct chat_part image = {.type = CHAT_PART_IMAGE,
                               .u.media.data = SLICE("a long base64 text that is no prompt text")};
     struct chat_message message = {.role = CHAT_ROLE_USER, .parts = &image, .part_count = 1};

@@ -401,6 +401,21 @@ static void test_clock(void **state)
     assert_true(clock_wall_ns(clock_system()) > 1700000000000000000);
 }
 
+static void test_ascii_len(void **state)
+{
+    (void)state;
+    char text[40];
+    for (size_t len = 0; len <= sizeof(text); len++) {
+        memset(text, 'a', sizeof(text));
+        assert_int_equal(slice_ascii_len(slice_of(text, len)), len);
+        for (size_t at = 0; at < sizeof(text); at++) {
+            text[at] = (char)(0x80 + at);
+            assert_int_equal(slice_ascii_len(slice_of(text, len)), at < len ? at : len);
+            text[at] = 0x7f;
+        }
+    }
+}
+
 static void test_log_limit(void **state)
 {
     (void)state;
@@ -462,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_error_facts),
         cmocka_unit_test(test_log_cannot_be_forged),
         cmocka_unit_test(test_log_lines_are_bounded),
+        cmocka_unit_test(test_ascii_len),
         cmocka_unit_test(test_log_limit),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_a_date_is_not_turned),

@@ -353,6 +353,31 @@ static void test_writer(void **state)
     buffer_done(&out);
 }
 
+/* Whatever stands at whatever place among plain letters comes back as it was. */
+static void test_escapes_read_back(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {
+        "\"", "\\", "\n", "\x01", "\x1f", "\x7f", "\xc3\xa9", "\xf0\x9f\x98\x80", "\"\\\"", " "};
+    for (size_t which = 0; which < sizeof(odd) / sizeof(odd[0]); which++) {
+        for (int at = 0; at <= 24; at++) {
+            char text[64];
+            struct buffer out;
+            const struct json_node *root;
+            (void)snprintf(text, sizeof(text), "%.*s%s%.*s", at, "abcdefghijklmnopqrstuvwx",
+                           odd[which], 24 - at, "abcdefghijklmnopqrstuvwx");
+            buffer_init(&out, 1024);
+            buffer_add_char(&out, '"');
+            json_escape(&out, slice_from_str(text));
+            buffer_add_char(&out, '"');
+            assert_int_equal(
+                json_parse(buffer_slice(&out), &json_limits_request, arena, &root, NULL), BASE_OK);
+            assert_true(slice_eq(json_string(root), slice_from_str(text)));
+            buffer_done(&out);
+        }
+    }
+}
+
 static void test_doubles_read_back(void **state)
 {
     (void)state;
@@ -469,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_large_object, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_keys_are_linear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_escapes_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_doubles_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deep_tree_inside_writer, setup, teardown),
     };
