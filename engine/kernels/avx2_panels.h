@@ -180,7 +180,7 @@ INLINE struct panel_scales panel_scales(const uint8_t *header, const uint8_t *sc
                                         enum engine_panel_scales kind, size_t row)
 {
     struct panel_scales s;
-    s.min[0] = s.min[1] = v_zero();
+    s.scale[0] = s.min[0] = s.min[1] = v_zero();
     if (kind == ENGINE_PANEL_K32) {
         s.scale[1] = v_mul(panel_halves(header + row * 2), panel_bytes(scales + row, false));
         s.min[0] =
@@ -301,8 +301,8 @@ INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t 
         panel_store(job, panel * ENGINE_PANEL_ROWS + row, quad * 4 + t, acc[t]);
 }
 
-INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
-                         struct engine_panel_type type)
+PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
+                             struct engine_panel_type type)
 {
     for (; panel < end; panel++) {
         if (!job->quads) {

@@ -185,7 +185,7 @@ struct panel_scales {
 INLINE struct panel_scales panel_scales(struct panel_at at, enum engine_panel_scales kind)
 {
     struct panel_scales s;
-    s.min[0] = s.min[1] = v_zero();
+    s.scale[0] = s.min[0] = s.min[1] = v_zero();
     if (kind == ENGINE_PANEL_K32) {
         s.scale[1] = v_mul(panel_halves(at.header), panel_bytes(at.scales, false));
         s.min[0] = v_sub(v_zero(),
@@ -373,8 +373,8 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t panel, size_t
         _mm512_mask_storeu_ps(y + t * job->y_stride, mask, acc[t]);
 }
 
-INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
-                         struct engine_panel_type type)
+PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
+                             struct engine_panel_type type)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK, quads = (job->tokens + 3) / 4;
     const size_t most = type.bits == 5 ? 2 : MAX_QUADS; /* as registers hold */

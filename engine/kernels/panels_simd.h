@@ -157,7 +157,7 @@ INLINE struct panel_scales panel_scales(struct panel_at at, size_t row,
 {
     struct panel_scales s;
     const uint8_t *bytes = at.scales + row;
-    s.min[0] = s.min[1] = v_zero();
+    s.scale[0] = s.min[0] = s.min[1] = v_zero();
     if (kind == ENGINE_PANEL_K32) {
         s.scale[1] = v_mul(panel_halves(at.header, row), panel_bytes(bytes, false));
         V min = v_mul(panel_halves(at.header + 32, row), panel_bytes(bytes + 16, false));
@@ -300,8 +300,8 @@ INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t 
     panel_store(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
 }
 
-INLINE void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
-                         struct engine_panel_type type)
+PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
+                             struct engine_panel_type type)
 {
     const size_t most = TILE_QUADS(type), step = (size_t)TILE_VECTORS * VW;
     for (; panel < end; panel++) {

@@ -17,6 +17,14 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* What is compiled anew for each format; with KERNELS_ONE_BODY (builds with sanitizers, which take
+ * minutes otherwise) once for all, from the same lines. */
+#ifdef KERNELS_ONE_BODY
+#define PER_FORMAT static __attribute__((noinline))
+#else
+#define PER_FORMAT INLINE
+#endif
+
 #include "engine/kernels/lora_simd.h"
 
 static void convert_f16(const void *src, float *dst, size_t n)
