@@ -7,6 +7,7 @@
 #include "engine/matmul.h"
 
 #define TOKENS_WORTH_SHARING 4
+#define CACHE_LINE 64
 
 struct down {
     const struct engine_workers *workers;
@@ -22,6 +23,27 @@ static float *narrow_of(const struct engine_product *p, size_t t)
 static const struct engine_lora *lora_of(const struct engine_product *p, size_t t)
 {
     return engine_adapter_find(p->input->adapters[t], p->matrix);
+}
+
+/* Asks for memory that is soon read: an adapter's parts are too small for hardware to notice in
+ * time. */
+static void fetch(const void *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += CACHE_LINE)
+        __builtin_prefetch((const char *)p + i, 0, 2);
+}
+
+static size_t number_bytes(const struct engine_lora *l)
+{
+    return l->half ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* The second matrix's part for rows `row` to `end` - 1. */
+static void fetch_up(const struct engine_lora *l, size_t row, size_t end)
+{
+    size_t tile = (size_t)l->rank * ENGINE_LORA_TILE * number_bytes(l);
+    size_t from = row / ENGINE_LORA_TILE, to = (end + ENGINE_LORA_TILE - 1) / ENGINE_LORA_TILE;
+    fetch((const char *)l->b + from * tile, (to - from) * tile);
 }
 
 /* Chunk = one token, all products. */
@@ -67,6 +89,18 @@ void engine_lora_down(const struct engine_workers *workers, struct engine_produc
     }
     for (size_t t = 0; t < tokens; t++)
         do_down(&d, t, 0);
+}
+
+void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end)
+{
+    size_t first = p->matrix->first_row, tokens = p->narrow ? p->input->tokens : 0;
+    const struct engine_lora *before = NULL;
+    for (size_t t = 0; t < tokens; t++) {
+        const struct engine_lora *l = lora_of(p, t);
+        if (l && l != before)
+            fetch_up(l, first + row, first + end);
+        before = l;
+    }
 }
 
 void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,

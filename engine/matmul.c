@@ -3,6 +3,7 @@
 #define ROWS_AT_ONCE ENGINE_PANEL_ROWS /* a cache line of results */
 #define TOKEN_BLOCK_BYTES (512 * 1024) /* inputs that stay in the second-level cache */
 #define TILE_QUADS 3                   /* fours of tokens that kernels like to take at once */
+#define LORA_ROWS 128       /* of which what many adapters add stays in the second-level cache */
 #define CHUNKS_PER_THREAD 8 /* so that a thread which lost its core does not hold up the rest */
 
 struct job {
@@ -135,6 +136,7 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     size_t row = (chunk - p->first_chunk) * p->chunk_rows, rows = p->matrix->rows;
     size_t end = rows - row > p->chunk_rows ? row + p->chunk_rows : rows;
+    engine_lora_fetch(p, row, end); /* comes while the weights are computed */
     if (p->matrix->panels)
         compute_panels(p, w->kernels->panels[p->matrix->format->id], row, end);
     else
@@ -162,6 +164,8 @@ static size_t cut(struct job *job, size_t threads)
             continue;
         size_t share = total / (threads * CHUNKS_PER_THREAD) / cost / ROWS_AT_ONCE * ROWS_AT_ONCE;
         p->chunk_rows = threads == 1 ? rows : share > ROWS_AT_ONCE ? share : ROWS_AT_ONCE;
+        if (p->narrow && p->chunk_rows > LORA_ROWS)
+            p->chunk_rows = LORA_ROWS;
         chunks += (rows + p->chunk_rows - 1) / p->chunk_rows;
     }
     return chunks;

@@ -68,9 +68,11 @@ struct engine_product {
 void engine_matmul(const struct engine_workers *workers, struct engine_product *products,
                    size_t count);
 
-/* lora.c: parts of engine_matmul(), before it and behind rows `row` to `end` - 1 of a product. */
+/* lora.c: parts of engine_matmul(), before it, and before and behind rows `row` to `end` - 1 of a
+ * product. */
 void engine_lora_down(const struct engine_workers *workers, struct engine_product *products,
                       size_t count);
+void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end);
 void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
                     size_t row, size_t end);
 

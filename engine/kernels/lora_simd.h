@@ -15,9 +15,11 @@ INLINE void lora_down_rows(const struct engine_lora *l, size_t row, size_t rows,
                            float *h, bool half)
 {
     V sums[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    size_t i = 0, cols = l->cols;
+    size_t i = 0, cols = l->cols, size = half ? sizeof(uint16_t) : sizeof(float);
     for (; i + VW <= cols; i += VW) {
         V in = v_load(x + i);
+        for (size_t r = 0; r < rows; r++) /* the next four: rows are too short for hardware */
+            __builtin_prefetch((const char *)l->a + ((row + 4 + r) * cols + i) * size, 0, 2);
         for (size_t r = 0; r < rows; r++)
             sums[r] = v_fma(lora_load(l->a, (row + r) * cols + i, half), in, sums[r]);
     }
