@@ -1,11 +1,12 @@
 /*
- * What adapters cost: answers of COUNT sequences in one batch, each with an adapter of its own, and the same without
- * any, in turn.
+ * What adapters cost: answers of COUNT sequences in one batch, each with an adapter of its own, and
+ * the same without any, in turn.
  *
  *     adapters MODEL.gguf ADAPTER.gguf COUNT [THREADS [STEPS [ROUNDS]]]
  *
- * The adapter is opened COUNT times, so that each has numbers of its own in memory; tests/e2e/make_adapter.c writes
- * one. Prints tokens per second of each round, and the median of the ratios.
+ * The adapter is opened COUNT times, so that each has numbers of its own in memory;
+ * tests/e2e/make_adapter.c writes one. Prints tokens per second of each round, and the median of
+ * the ratios.
  */
 #include <stdio.h>
 #include <stdlib.h>
