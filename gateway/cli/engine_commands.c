@@ -368,7 +368,7 @@ int cli_embed(const struct cli_command *command, int argc, char **argv)
 /* ---- bench ---- */
 
 static void print_bench(const struct engine_bench_result *r, const struct engine_bench_options *o,
-                        const char *path, bool json)
+                        const struct engine_model *model, const char *path, bool json)
 {
     if (!json) {
         (void)printf("%s on %s, %u threads, medians of %u runs\n", path, engine_cpu_name(),
@@ -393,6 +393,7 @@ static void print_bench(const struct engine_bench_result *r, const struct engine
     json_member_i64(&w, "threads", r->threads);
     json_member_i64(&w, "runs", r->runs);
     json_member_str(&w, "cpu", engine_cpu_name());
+    json_member_str(&w, "model_hash", engine_model_info(model)->hash);
     json_close_object(&w);
     buffer_add_char(&out, '\n');
     cli_print_buffer(&out);
@@ -431,7 +432,7 @@ int cli_bench(const struct cli_command *command, int argc, char **argv)
     struct engine_bench_result result;
     enum base_err err = engine_bench(model, &options, &result, &detail);
     if (!err)
-        print_bench(&result, &options, rest[0], json != NULL);
+        print_bench(&result, &options, model, rest[0], json != NULL);
     engine_model_unref(model);
     return err ? cli_fail(&detail) : CLI_OK;
 }

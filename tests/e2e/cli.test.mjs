@@ -229,6 +229,7 @@ test('bench: its numbers under their names', async () => {
     assert.ok(result.pp_tokens_per_s > 0 && result.tg_tokens_per_s > 0);
     assert.equal(result.threads, 1);
     assert.equal(result.runs, 2);
+    assert.match(result.model_hash, /^[0-9a-f]{32}$/); /* what an adapter may name */
     await bad(2, /-p: expected a whole number/, 'bench', demoModel, '-p', 'many');
 });
 
