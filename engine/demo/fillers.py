@@ -65,9 +65,6 @@ run walk build break carry draw explain follow gather hold invent join keep lear
 read sell teach understand visit watch write compare describe consider between because although however""".split()
 
 
-MADE_UP = 0.35  # how often a name, an address or a product is made up where training may see it
-
-
 def amount(rng):
     whole = rng.choice([rng.randint(1, 99), rng.randint(1, 99), rng.randint(100, 999), rng.randint(1000, 9999)])
     cents = rng.choice(["", "", f".{rng.randint(0, 99):02d}", ".99", ".50"])
@@ -105,12 +102,30 @@ POOLS = {
 }
 
 
+def _new_word(gen):
+    """A word of no list: syllables, or pieces of the tokenizer's in any order, so that each of them is copied now and then."""
+    if gen.pieces and gen.rng.random() < 0.7:
+        return "".join(gen.rng.choice(gen.pieces) for _ in range(gen.rng.choice([1, 1, 2, 2, 3])))
+    return nonsense(gen.rng, 1, 3)
+
+
+def _new_product(gen):
+    known, word = gen.rng.choice(PRODUCT).split(), _new_word(gen)
+    return gen.rng.choice([word, word, word + " " + _new_word(gen), known[0] + " " + word, word + " " + known[-1]])
+
+
+def _new_domain(gen):
+    return _new_word(gen).lower() + gen.rng.choice([".com", ".org", ".net", ".de", ".io", ".co.uk", ".example", ".example.com"])
+
+
+# what an answer copies from the prompt: in training often a new word, so that copying is learned and not the lists
+NEW = {name: lambda g: _new_word(g).capitalize() for name in ("first", "last", "city", "brand")}
+NEW |= {name: _new_word for name in ("colour", "animal", "food", "job", "month", "weekday")}
+NEW |= {"product": _new_product, "domain": _new_domain}
+
+
 def _email(gen):
     first, last, domain = gen.slot("first").lower(), gen.slot("last").lower(), gen.slot("domain")
-    if gen.fillers != "held" and gen.rng.random() < MADE_UP:
-        first, last = nonsense(gen.rng), nonsense(gen.rng)
-        if gen.rng.random() < 0.5:
-            domain = nonsense(gen.rng) + gen.rng.choice([".com", ".org", ".net", ".de", ".io", ".co.uk", ".example", ".example.com"])
     user = gen.rng.choice([f"{first}.{last}", first, f"{first[0]}.{last}", f"{first}{last}", f"{first}_{last}",
                            f"{last}{gen.rng.randint(1, 99)}", f"{first}{gen.rng.randint(1, 99)}",
                            gen.rng.choice(["info", "sales", "billing", "office", "team", "hello"])])
@@ -119,21 +134,12 @@ def _email(gen):
 
 def _branded(gen):
     brand, product = gen.slot("brand"), gen.slot("product")
-    if gen.fillers != "held" and gen.rng.random() < MADE_UP:
-        which = gen.rng.random()
-        if which < 0.5:
-            brand = nonsense(gen.rng).capitalize()
-        if which > 0.3:
-            product = gen.rng.choice([nonsense(gen.rng), nonsense(gen.rng), product.split()[0] + " " + nonsense(gen.rng), gen.slot("word"),
-                                      gen.slot("word") + " " + product.split()[-1], nonsense(gen.rng) + " " + product.split()[-1]])
     return brand + " " + product if gen.rng.random() < 0.4 else product
 
 
 def _name(gen):
     first = gen.slot("first")
     last = gen.slot("last")
-    if gen.fillers != "held" and gen.rng.random() < MADE_UP:  # made-up names, to learn copying
-        first, last = nonsense(gen.rng).capitalize(), nonsense(gen.rng).capitalize()
     return f"{first} {last}" if gen.rng.random() < 0.6 else first
 
 
@@ -164,15 +170,18 @@ CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 
 
 class Gen:
-    """One generator: a random source and the side of templates and of fillers."""
+    """One generator: a random source and the side of templates and of fillers. `new` is the part of the fillers
+    (of NEW) that are new words. In training, `pieces` are texts that these are made of, and the part varies."""
 
-    def __init__(self, rng, templates="train", fillers="train"):
-        self.rng, self.templates, self.fillers = rng, templates, fillers
+    def __init__(self, rng, templates="train", fillers="train", new=0.0, pieces=()):
+        self.rng, self.templates, self.fillers, self.new, self.pieces = rng, templates, fillers, new, pieces
         self.values = {}
         self.drawn = self.drawn_first = 0  # fillers drawn that belong to a side; those of the first exchange
 
     def slot(self, name):
         """A fresh filler for slot `name`; a filler may itself hold slots."""
+        if self.new and name in NEW and self.rng.random() < self.new:
+            return NEW[name](self)
         self.drawn += name in POOLS or name in ("amount", "date")
         text = MADE[name](self) if name in MADE else POOLS[name].pick(self.rng, self.fillers)
         return self._expand(text) if "{" in text or "[" in text else text
@@ -181,9 +190,9 @@ class Gen:
         """A template of `pool` on the template side."""
         return self.choose(pool.pick(self.rng, self.templates)).replace("\\n", "\n")
 
-    def shared_choices(self, pool):
-        """A template of "text | question" form: equally long choices of both sides are made alike."""
-        parts, picked = pool.pick(self.rng, self.templates).split(" | "), {}
+    def shared_choices(self, line):
+        """A line of "text | question" form: equally long choices of all its parts are made alike."""
+        parts, picked = line.split(" | "), {}
 
         def one(match):
             options = match.group(1).split("|")

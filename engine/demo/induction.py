@@ -6,13 +6,11 @@ need very many ids to find by itself:
 - one group in a later layer looks for a place whose noted token is the current one, and adds that place's
   own token to the stream, so that it becomes likely as the next one.
 
-plant(model) does it in a fresh model, graft(model, ids) in one that has trained: there the token's
-identity is read from the stream by least squares. Training goes on from there and changes all of it.
+plant(model) does it in a fresh model. Training goes on from there and changes all of it.
 """
 import torch
 import torch.nn.functional as F
 
-from model import rope_tables
 
 LOW = 16      # of a head's 32 dimensions the last 16 turn slowly: these compare content
 SHARP = 60.0  # how clearly the one before is preferred
@@ -88,50 +86,3 @@ def plant(model, group=3, strength=4.0, seed=1):
     size = (identity @ (embd - mean).t()).pow(2).sum(0).mean().sqrt() / rms
     _match(model.blk[1], group, note, identity, (MATCH * s.head_dim ** 0.5) ** 0.5 / size)
     _write(model.blk[1], group, copied, copied * rms * strength)
-
-
-def _streams(model, ids):
-    """The stream before each layer, and at the end, for conversations ids [[...]...], one after the other."""
-    found = [[] for _ in range(len(model.blk) + 1)]
-    for row in ids:
-        x, t = model.token_embd.weight[torch.tensor([row])], len(row)
-        cos, sin = rope_tables(t, model.shape.head_dim)
-        mask = torch.full((t, t), float("-inf")).triu(1)
-        for i, block in enumerate(model.blk):
-            found[i].append(x[0])
-            x = block(x, cos, sin, mask)
-        found[-1].append(x[0])
-    return [torch.cat(rows) for rows in found]
-
-
-def _fit(h, target, ridge=0.01):
-    """Rows that give `target` from h."""
-    return torch.linalg.solve(h.t() @ h + ridge * len(h) * torch.eye(h.shape[1]), h.t() @ target).t()
-
-
-@torch.no_grad()
-def graft(model, ids, layers=(1, 2), group=1, scale=20.0, strength=3.0, sharp=40.0, match=14.0, seed=1):
-    """In a model that has trained: replaces one group of heads in each of two layers. First makes the embedding
-    `scale` times as large, since beside what the layers add a small one can no longer be read."""
-    s, generator, embd = model.shape, torch.Generator().manual_seed(seed), model.token_embd.weight
-    embd *= scale
-    model.output_norm.weight /= scale
-    streams, mean = _streams(model, ids), embd.mean(0)
-    shared = F.normalize(mean, dim=0)[None]
-    which = _orthonormal(LOW, s.dim, shared, generator)
-    copied = _orthonormal(s.head_dim, s.dim, shared, generator)
-    own = embd[[i for row in ids for i in row]] - mean
-    name = F.normalize(own @ which.t(), dim=1)
-    first, later = model.blk[layers[0]], model.blk[layers[1]]
-    h0, h1 = first.attn_norm(streams[layers[0]]), later.attn_norm(streams[layers[1]])
-    x1 = streams[layers[1]]
-    note = torch.linalg.eigh(x1.t() @ x1)[1][:, :LOW].t()  # the directions that are used least
-    rms, last = x1.pow(2).mean().sqrt(), streams[-1].pow(2).mean().sqrt()
-    constant, name0, name1 = _fit(h0, torch.ones(len(h0), 1), 0.002), _fit(h0, name), _fit(h1, name)
-    copy1 = _fit(h1, own @ copied.t())
-    _clear(first, group)
-    _clear(later, group)
-    _look_back(first, group, constant, sharp)
-    _write(first, group, name0, note * 3 * rms)
-    _match(later, group, note / later.attn_norm.weight, name1, (match * s.head_dim ** 0.5 / 3) ** 0.5)
-    _write(later, group, copy1, copied * strength * last * 4 / scale)

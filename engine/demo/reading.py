@@ -63,6 +63,19 @@ Nobody in {city} ordered a {product}. | Did somebody in {city} order a {product}
 PLAIN = Pool("yesno/plain", """
 {first} [really |]bought the {product}. | Did {first} buy the {product}?
 """)
+
+
+def _same_text(lines):
+    """Lines "text | question | question..." of those that have the text in common."""
+    joined = {}
+    for line in lines:
+        text, question = line.split(" | ")
+        joined[text] = joined.get(text, text) + " | " + question
+    return list(joined.values())
+
+
+SAME_TEXT = {side: _same_text(lines) for side, lines in FACT.sides.items()}
+
 YESNO = Pool("yesno/instruct", """
 {text} {question}
 {text}\\n{question}
@@ -195,10 +208,6 @@ def options_text(rng, options):
     return " | ".join(options)
 
 
-def _shared(gen, pool):
-    return gen.fill(gen.shared_choices(pool)).split(" | ")
-
-
 def _another(gen, kind, values):
     """A filler of `kind` that is none of `values`."""
     for _ in range(50):
@@ -208,33 +217,46 @@ def _another(gen, kind, values):
     return other
 
 
-def yesno(gen):
-    """(text, question, answer)"""
-    kind = gen.rng.random()
-    if kind < 0.3:
-        text, question = _shared(gen, NEGATED if kind < 0.18 else PLAIN)
-        return text, question, "no" if kind < 0.18 else "yes"
-    template, question = gen.shared_choices(FACT).split(" | ")
-    text = gen.fill(template)
-    values = dict(gen.values)
-    right = question
+def _with_values(question, values):
     for key, value in values.items():
-        right = right.replace("{" + key + "}", value)
-    if gen.rng.random() < 0.5:
-        return text, right, "yes"
-    # one slot of the question gets another value, if possible one from the text itself
-    used = [k for k in values if "{" + k + "}" in question]
-    key = gen.rng.choice(used)
+        question = question.replace("{" + key + "}", value)
+    return question
+
+
+def _wrong(gen, question, values):
+    """`question` with one slot of another value, if possible one from the text itself."""
+    key = gen.rng.choice([k for k in values if "{" + k + "}" in question])
     kind = key.split(":")[0]
     rivals = [v for k, v in values.items() if k.split(":")[0] == kind and "{" + k + "}" not in question]
-    if rivals and gen.rng.random() < 0.6:
-        other = gen.rng.choice(rivals)
+    other = gen.rng.choice(rivals) if rivals and gen.rng.random() < 0.6 else _another(gen, kind, values)
+    return _with_values(question.replace("{" + key + "}", other), values)
+
+
+def _fact(gen, line):
+    """(text, its slots' values, questions not yet filled in)"""
+    template, *questions = gen.shared_choices(line).split(" | ")
+    return gen.fill(template), dict(gen.values), questions
+
+
+def yesno(gen, facts=0):
+    """(text, [(question, answer)...]): yes and no equally often. With `facts` of them together, there are more questions."""
+    kind = gen.rng.random()
+    if kind < 0.2:
+        pool, answer = (NEGATED, "no") if kind < 0.1 else (PLAIN, "yes")
+        text, question = gen.fill(gen.shared_choices(pool.pick(gen.rng, gen.templates))).split(" | ")
+        return text, [(question, answer)]
+    if not facts:
+        found = [_fact(gen, FACT.pick(gen.rng, gen.templates))]
     else:
-        other = _another(gen, kind, values)
-    wrong = question.replace("{" + key + "}", other)
-    for k, value in values.items():
-        wrong = wrong.replace("{" + k + "}", value)
-    return text, wrong, "no"
+        found = [_fact(gen, line) for line in gen.rng.sample(SAME_TEXT[gen.templates], facts)]
+    right = [(question, values) for _, values, questions in found for question in questions]
+    asked = []
+    for question, values in gen.rng.sample(right, gen.rng.randint(1, len(right))):
+        if gen.rng.random() < 0.5:
+            asked.append((_with_values(question, values), "yes"))
+        else:
+            asked.append((_wrong(gen, question, values), "no"))
+    return " ".join(text for text, _, _ in found), asked
 
 
 def pick(gen):
@@ -248,7 +270,7 @@ def pick(gen):
         template = gen.template(PICK_TOPIC)
         prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, topics))
         return prompt, answer
-    text, question, kind = gen.shared_choices(MENTION).split(" | ")
+    text, question, kind = gen.shared_choices(MENTION.pick(gen.rng, gen.templates)).split(" | ")
     filled = gen.fill(text)
     values = dict(gen.values)
     answer = values[kind]
@@ -258,8 +280,7 @@ def pick(gen):
         if other not in options and other not in values.values():
             options.append(other)
     gen.rng.shuffle(options)
-    for key, value in values.items():
-        question = question.replace("{" + key + "}", value)
+    question = _with_values(question, values)
     template = gen.template(PICK_MENTION)
     prompt = template.replace("{text}", filled).replace("{question}", question)
     return prompt.replace("{options}", options_text(gen.rng, options)), answer

@@ -136,6 +136,7 @@ def show_table(rows):
               f" {'' if base is None else format(100 * base / n, '.1f'):>20}")
     summary(rows, "all, unseen templates", lambda name: name.endswith("/templates"))
     summary(rows, "all, unseen fillers", lambda name: name.endswith("/fillers"))
+    summary(rows, "all, new words", lambda name: name.endswith("/new words"))
     summary(rows, "all, inside the tasks", lambda name: not off(name) and not name.startswith("freehand"))
     summary(rows, "all, off-topic", lambda name: name.startswith("off/"))
     summary(rows, "all, freehand", lambda name: name.startswith("freehand/"))

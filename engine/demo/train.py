@@ -27,7 +27,7 @@ from fast import Fast
 from fillers import Gen
 from generate import SHARES, example
 from model import EPS, ROPE_BASE, Llama, Shape
-from induction import graft, plant
+from induction import plant
 from muon import Muon
 
 LONGEST = 512  # ids of a conversation; longer distances are trained by gaps in the positions
@@ -56,7 +56,8 @@ def get_tokenizer(folder, vocab):
 
 
 def row_of(rng, tokenizer, messages, context):
-    """(ids, weights, gap) of a conversation, or None if it is too long. An answer counts as the square root of its length."""
+    """(ids, weights, gap) of a conversation, or None if it is too long. An answer counts as the square root of its
+    length; that a short one ends is soon known."""
     ids, learn = tokenizer.conversation(messages)
     if messages[-1]["content"] in LONG_FIXED and rng.random() < 0.85:
         # how a fixed sentence goes on is soon known; which one it is stands in its beginning
@@ -70,7 +71,7 @@ def row_of(rng, tokenizer, messages, context):
         while end < len(ids) and learn[end]:
             end += 1
         if end > i:
-            weights[i:end] = [(end - i) ** -0.5] * (end - i)
+            weights[i:end] = [(end - i) ** -0.5] * (end - i) if end - i > 3 else [1.5] * (end - i - 1) + [0.3]
         i = end + 1
     gap = (0, 0)
     if rng.random() < 0.1:  # a jump: the same text, as if more had stood before or within it
@@ -80,7 +81,7 @@ def row_of(rng, tokenizer, messages, context):
 
 def copy_row(rng, tokenizer):
     """Ids drawn at random, then pieces of them again: to learn that what came once is copied."""
-    ids = [rng.randrange(tokenizer.end_of_text) for _ in range(rng.randint(6, 50))]
+    ids = [rng.randrange(tokenizer.end_of_text) for _ in range(rng.randint(6, 40))]
     weights = [0.0] * len(ids)
     for _ in range(rng.randint(2, 4)):
         start = rng.randrange(len(ids) - 4)
@@ -90,15 +91,79 @@ def copy_row(rng, tokenizer):
     return ids, weights, (0, 0)
 
 
-def batches(rng, tokenizer, tokens, context, without, copies):
-    """Endless (Batch of about `tokens` ids, task of each conversation). `copies` is a function: of so many
-    ids so far, which part of the rows are copy_row's."""
-    gen, so_far = Gen(rng), 0
+def seen_row(rng, tokenizer):
+    """Random words, each with yes or no: whether it (or this pair of words) stood in the row before. What
+    questions about a text need, with an answer for few ids."""
+    yes, no, colon, line = (tokenizer.encode(s) for s in ("yes", "no", ":", "\n"))
+    ids, weights, said = [], [], []
+
+    def word():
+        return [rng.randrange(tokenizer.end_of_text) for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))]
+
+    def add(what, answer=None):
+        ids.extend(what + (colon + answer if answer else []) + line)
+        weights.extend([0.0] * len(what) + ([0.0, 0.25] if answer else []) + [0.0])
+
+    if rng.random() < 0.5:
+        for _ in range(rng.randint(8, 24)):
+            old = said and rng.random() < 0.5
+            this = rng.choice(said) if old else word()
+            if not old and said and rng.random() < 0.4:  # half of one that was there
+                this = rng.choice(said)[:1] + word()
+            add(this, yes if this in said else no)
+            said.append(this)
+        return ids, weights, (0, 0)
+    pairs = [(word(), word()) for _ in range(rng.randint(1, 5))]
+    for pair in pairs:
+        add(pair[0] + pair[1])
+    for _ in range(rng.randint(4, 14)):
+        a, b = rng.choice(pairs)
+        if rng.random() < 0.5:
+            b = rng.choice(pairs)[1] if rng.random() < 0.6 else word()
+        add(a + b, yes if (a, b) in pairs else no)
+    return ids, weights, (0, 0)
+
+
+def list_row(rng, tokenizer):
+    """A conversation about random words: is this one among them? What questions about a text need, without a text."""
+    yes, no, line, between = (tokenizer.encode(s) for s in ("yes", "no", "\n", rng.choice(["\n", " ", ", ", ". "])))
+    user = [tokenizer.im_start] + tokenizer.encode("user\n")
+    assistant = [tokenizer.im_end] + line + [tokenizer.im_start] + tokenizer.encode("assistant\n")
+
+    def word():
+        return [rng.randrange(tokenizer.end_of_text) for _ in range(rng.choice([1, 1, 1, 2, 2, 3]))]
+
+    words = [word() for _ in range(rng.randint(2, 12))]
+    ids = user + [i for w in words for i in w + between] + line
+    weights = [0.0] * len(ids)
+    for turn in range(rng.randint(3, 9)):
+        old = rng.random() < 0.5
+        asked = rng.choice(words) if old else word()
+        if not old and rng.random() < 0.3:  # half of one that is there
+            asked = rng.choice(words)[:1] + asked
+        answer = (yes if asked in words else no) + [tokenizer.im_end]
+        row = (user if turn else []) + asked + assistant + answer + line
+        ids += row
+        weights += [0.0] * (len(row) - len(answer) - 1) + [0.4, 0.1, 0.0]
+    return ids, weights, (0, 0)
+
+
+def pieces_of(tokenizer):
+    """The tokenizer's pieces that are made of letters, without a leading space."""
+    texts = (tokenizer.decode([i]) for i in range(tokenizer.end_of_text))
+    return [text for text in dict.fromkeys(t.strip() for t in texts) if text.isascii() and text.isalpha()]
+
+
+def batches(rng, tokenizer, tokens, context, without, drills):
+    """Endless (Batch of about `tokens` ids, task of each conversation). `drills()` says which part of the rows are
+    copy_row's, seen_row's or list_row's."""
+    gen = Gen(rng, pieces=pieces_of(tokenizer))
     while True:
         rows, tasks, total = [], [], 0
         while total < tokens:
-            if rng.random() < copies(so_far):
-                task, row = "copy", copy_row(rng, tokenizer)
+            if rng.random() < drills():
+                task, make = rng.choice([("copy", copy_row), ("seen", seen_row), ("list", list_row)])
+                row = make(rng, tokenizer)
             else:
                 e = example(gen, without=without)
                 task, row = e["task"], row_of(rng, tokenizer, e["messages"], context)
@@ -106,7 +171,6 @@ def batches(rng, tokenizer, tokens, context, without, copies):
                 rows.append(row)
                 tasks.append(task)
                 total += len(row[0])
-        so_far += total
         yield Batch(rows), tasks
 
 
@@ -154,12 +218,10 @@ def arguments():
     p.add_argument("--kv-heads", type=int, default=4)
     p.add_argument("--ffn", type=int, default=512)
     p.add_argument("--context", type=int, default=2048, help="longest distance trained")
-    p.add_argument("--lr", type=float, default=3e-3)
+    p.add_argument("--lr", type=float, default=1.8e-3)
     p.add_argument("--decay", type=float, default=0.35, help="the part of the schedule in which the learning rate falls")
-    p.add_argument("--copy-share", type=float, default=0.12, help="the part of the rows that only teach copying, in the beginning")
-    p.add_argument("--copy-ids", type=float, default=2e6, help="how long the beginning is")
-    p.add_argument("--embd-times", type=float, default=4, help="how many times as fast the embedding learns as the rest")
-    p.add_argument("--graft", action="store_true", help="before going on from a checkpoint, plant a copying circuit in it")
+    p.add_argument("--drills", type=float, default=0.15, help="the part of the rows that only teach copying and comparing; falls with the rate")
+    p.add_argument("--embd-times", type=float, default=2, help="how many times as fast the embedding learns as the rest")
     p.add_argument("--plant", action=argparse.BooleanOptionalAction, default=True, help="begin with a copying circuit")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--f16-file", action="store_true", help="write F16 instead of Q8_0")
@@ -196,14 +258,6 @@ class Run:
         for optimizer, saved in zip(self.optimizers, state["optimizers"]):
             optimizer.load_state_dict(saved)
         self.step, self.seconds, self.seen = state["step"], state["spent"], state["seen"]
-
-    def graft(self):
-        """Plants a copying circuit into what has trained already."""
-        rng = random.Random("graft")
-        some = next(batches(rng, self.tokenizer, 8000, self.args.context, self.args.without, lambda _: 0.6))[0]
-        graft(self.model, [row.tolist() for row in some.ids.split(some.starts.diff().tolist())], scale=self.args.embd_times)
-        self.average = Average(self.model)
-        self.optimizers = optimizers_for(self.model, self.args.lr, self.args.embd_times)
 
     def save(self):
         """Writes the checkpoint and the GGUF file."""
@@ -252,20 +306,24 @@ class Run:
 
 
 class Tally:
-    """How many conversations of each task were answered right, since the last line of the log."""
+    """How many answers of each task were right, since the last line of the log."""
 
     def __init__(self):
         self.right, self.all = collections.Counter(), collections.Counter()
 
     def add(self, batch, tasks, right):
-        owner = torch.searchsorted(batch.starts.cpu().long(), batch.picks.cpu(), right=True) - 1
-        wrong = torch.zeros(len(tasks), dtype=torch.long).index_add_(0, owner, (~right).long())
-        for task, bad in zip(tasks, wrong.tolist()):
-            self.all[task] += 1
-            self.right[task] += bad == 0
+        picks = batch.picks.cpu()
+        owner = (torch.searchsorted(batch.starts.cpu().long(), picks, right=True) - 1).tolist()
+        picks, right, ok = picks.tolist(), right.tolist(), True
+        for i, at in enumerate(picks):  # an answer is a row of ids without a gap
+            ok = ok and right[i]
+            if i + 1 == len(picks) or picks[i + 1] != at + 1 or owner[i + 1] != owner[i]:
+                self.all[tasks[owner[i]]] += 1
+                self.right[tasks[owner[i]]] += ok
+                ok = True
 
     def __str__(self):
-        return " ".join(f"{t} {100 * self.right[t] / self.all[t]:.0f}" for t in (*SHARES, "copy") if self.all[t])
+        return " ".join(f"{t} {100 * self.right[t] / self.all[t]:.0f}" for t in (*SHARES, "copy", "seen", "list") if self.all[t])
 
 
 def main():
@@ -276,12 +334,9 @@ def main():
     torch.set_flush_denormal(True)
     run = Run(args, "cuda" if torch.cuda.is_available() else "cpu")
     run.load()
-    if args.graft:
-        run.graft()
     print(f"{sum(p.numel() for p in run.model.parameters())} parameters, {run.device}, step {run.step}", flush=True)
-    run_before = run.seen
     source = batches(random.Random(f"train {args.seed} {run.step}"), run.tokenizer, args.tokens, args.context, args.without,
-                     lambda so_far: args.copy_share if run_before + so_far < args.copy_ids else args.copy_share / 8)
+                     lambda: args.drills * max(0.3, run.rate() / args.lr))
     saved = shown = time.monotonic()
     losses, tally, used = [], Tally(), time.process_time()
     while True:
