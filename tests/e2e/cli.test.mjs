@@ -209,7 +209,8 @@ test('embed: vectors of length 1, from texts, lines and token ids alike', async 
 });
 
 test('perplexity: words in order are foreseen better than letters in disorder', async () => {
-    const text = 'The coffee was great. '.repeat(40);
+    const text = ('I am Hearth\'s small demo model, and this is more than I can do. To add a real model, name its GGUF file '
+        + 'in the config; docs/models.md shows how. ').repeat(8); /* a sentence that it was trained to say */
     const run = async (name, content) =>
         JSON.parse(await good('perplexity', demoModel, file(name, content), '-c', '32', '--chunks', '3', '-t', '1', '--json'));
     const plain = await run('plain.txt', text);
