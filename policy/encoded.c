@@ -50,6 +50,11 @@ static size_t line_break(struct slice text, size_t at)
     return 0;
 }
 
+bool norm_is_base64(char c)
+{
+    return base64_value(c) >= 0 || c == '=';
+}
+
 /* Where the token that starts at `at` ends: base64 characters, with single line breaks inside when
  * the lines are as long as encoders make them. */
 static size_t token_end(struct slice text, size_t at)

@@ -2,13 +2,15 @@
 #include <stdlib.h>
 
 #include "policy/inspection.h"
+#include "policy/normalise.h"
 
 #define MAX_FINDINGS 256
 #define MAX_NAMES 64
 #define QUICK_BYTES 32768
-#define WINDOW 256      /* of a long text, at each end, when its neighbours are joined to it */
-#define FIELD_BYTES 512 /* shorter fields are scanned together */
-#define OPAQUE_SCAN_BYTES 4096 /* addresses and names are read, media are not */
+#define WINDOW 256           /* of a long text, at each end, when its neighbours are joined to it */
+#define FIELD_BYTES 512      /* shorter fields are scanned together */
+#define MEDIA_BYTES 4096     /* shorter runs are read even if they might be base64 */
+#define MEDIA_TYPE_BYTES 256 /* what may stand before the comma of a data: address */
 
 struct located {
     size_t run;
@@ -76,6 +78,22 @@ static enum base_err scan_run(struct inspect *in, size_t index)
     for (size_t i = 0; i < count && !err; i++)
         err = add_finding(in, index, &items[i], items[i].offset, items[i].length);
     return err;
+}
+
+/* Long base64, alone or behind "data:...,": media, whose bytes tell nothing. Anything else in a part
+ * that Hearth does not know may be text and is read. */
+static bool is_media(struct slice bytes)
+{
+    if (bytes.len <= MEDIA_BYTES)
+        return false;
+    size_t at = 0;
+    if (slice_starts_with(bytes, SLICE("data:"))) {
+        size_t comma = slice_find(slice_sub(bytes, 0, MEDIA_TYPE_BYTES), SLICE(","));
+        at = comma == SIZE_MAX ? 0 : comma + 1;
+    }
+    while (at < bytes.len && norm_is_base64(bytes.ptr[at]))
+        at++;
+    return at == bytes.len;
 }
 
 static enum base_err mark_uninspected(struct inspect *in, size_t index)
@@ -282,7 +300,7 @@ static enum base_err scan_runs(struct inspect *in)
         const struct run *run = &in->runs[i];
         if (run->place.is_opaque)
             err = mark_uninspected(in, i);
-        if (!err && (run->place.is_opaque ? run->bytes.len <= OPAQUE_SCAN_BYTES
+        if (!err && (run->place.is_opaque ? !is_media(run->bytes)
                                           : run->place.is_prose || run->bytes.len > FIELD_BYTES))
             err = scan_run(in, i);
     }

@@ -56,6 +56,9 @@ enum base_err norm_decode(struct slice text, struct arena *arena,
 void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
                size_t *ret_length);
 
+/* A character of base64 or base64url, or what fills up its end. */
+bool norm_is_base64(char c);
+
 /*
  * Finds the next base64 or hexadecimal token at or after *at that decodes to readable text, and
  * moves *at behind it. False when there is none; BASE_ERR_NO_MEMORY in *ret_err then, or BASE_OK.

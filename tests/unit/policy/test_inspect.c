@@ -257,6 +257,38 @@ static void test_uninspected(void **state)
     arena_free(arena);
 }
 
+/* The data of a medium, or of a part of unknown type: long text is read, long base64 is not. */
+static policy_types found_in_data(const char *begin, const char *fill, struct arena *arena)
+{
+    struct test_chat chat = {0};
+    char *data = arena_alloc(arena, 10000);
+    assert_non_null(data);
+    size_t len = strlen(begin), fill_len = strlen(fill);
+    memcpy(data, begin, len);
+    for (; len < 9000; len += fill_len)
+        memcpy(data + len, fill, fill_len);
+    const char card[] = "453957"
+                        "8763621486";
+    memcpy(data + len, card, sizeof(card) - 1);
+    test_say(&chat, CHAT_ROLE_USER, "");
+    chat.parts[0].type = CHAT_PART_DOCUMENT;
+    chat.parts[0].u.media.data = slice_of(data, len + sizeof(card) - 1);
+    return policy_inspection_types(test_inspect(policy, &chat, POLICY_LEVEL_PUBLIC, arena));
+}
+
+static void test_long_data(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 22);
+    const policy_types card = (policy_types)1 << POLICY_FINDING_CREDIT_CARD;
+    const policy_types uninspected = (policy_types)1 << POLICY_FINDING_UNINSPECTED;
+    assert_true(found_in_data("", "some words, ", arena) == (card | uninspected));
+    assert_true(found_in_data("data:text/plain,", "some words, ", arena) == (card | uninspected));
+    assert_true(found_in_data("", "+/aGVsbG8=", arena) == uninspected);
+    assert_true(found_in_data("data:image/png;base64,", "+/aGVsbG8=", arena) == uninspected);
+    arena_free(arena);
+}
+
 static void test_derive(void **state)
 {
     (void)state;
@@ -380,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_field_context),
         cmocka_unit_test(test_uninspected),
+        cmocka_unit_test(test_long_data),
         cmocka_unit_test(test_derive),
         cmocka_unit_test(test_many_findings),
         cmocka_unit_test(test_no_memory),
