@@ -236,13 +236,22 @@ static bool in_content(const struct chat_message *msg, const struct chat_part *p
     return part->type != CHAT_PART_REFUSAL || !(msg->content_was_string || msg->content_was_null);
 }
 
+/* Providers refuse a message without content, unless something else of it is written. */
+static bool says_more(const struct writer *w, const struct chat_message *msg)
+{
+    for (size_t i = 0; i < msg->part_count; i++) {
+        const struct chat_part *part = &msg->parts[i];
+        if (is_call(part) || part->type == CHAT_PART_REFUSAL ||
+            (part->type == CHAT_PART_REASONING && w->kind->reasoning_back &&
+             !slice_is_absent(part->text)))
+            return true;
+    }
+    return false;
+}
+
 static void write_content(struct writer *w, const struct chat_message *msg)
 {
     policy_body_key(w->body, "content");
-    if (msg->content_was_null) {
-        policy_body_null(w->body);
-        return;
-    }
     if (msg->content_was_string && msg->part_count > 0 && msg->parts[0].type == CHAT_PART_TEXT) {
         policy_body_string(w->body, msg->parts[0].text);
         return;
@@ -250,8 +259,11 @@ static void write_content(struct writer *w, const struct chat_message *msg)
     size_t count = 0;
     for (size_t i = 0; i < msg->part_count; i++)
         count += in_content(msg, &msg->parts[i]);
-    if (count == 0) {
-        policy_body_null(w->body);
+    if (count == 0 || msg->content_was_null) {
+        if (says_more(w, msg))
+            policy_body_null(w->body);
+        else
+            policy_body_literal(w->body, "");
         return;
     }
     policy_body_open_array(w->body);
