@@ -80,8 +80,8 @@ static enum base_err scan_run(struct inspect *in, size_t index)
     return err;
 }
 
-/* Long base64, alone or behind "data:...,": media, whose bytes tell nothing. Anything else in a part
- * that Hearth does not know may be text and is read. */
+/* Long base64, alone or behind "data:...,": media, whose bytes tell nothing. Anything else may be
+ * text, in parts of unknown type as well, and is read. */
 static bool is_media(struct slice bytes)
 {
     if (bytes.len <= MEDIA_BYTES)
