@@ -120,8 +120,10 @@ test('memory is given back', async () => {
 });
 
 test('a model whose cache cannot fit is refused before it is loaded', async () => {
-    for (const [context, message] of [[400000000, /a context of 400000000 for each of 64 sequences is too much/],
-        [20000000, /demo\.gguf needs \d+ MiB with a context of 1280000000 and \d+ MiB are available/]])
+    for (const [context, sequences, message] of [
+        [16777216, 256, /a context of 16777216 for each of 256 sequences is too much/],
+        [16777216, 64, /demo\.gguf needs \d+ MiB with a context of 1073741824 and \d+ MiB are available/],
+        [16777217, 64, /context: expected an integer from 0 to 16777216/]])
         await assert.rejects(startHearth({ config:
-            `engine: {models: [{name: demo, path: ${demoModel}, context: ${context}, sequences: 64}]}` }), message);
+            `engine: {models: [{name: demo, path: ${demoModel}, context: ${context}, sequences: ${sequences}}]}` }), message);
 });
