@@ -413,37 +413,6 @@ void local_target_facts(const struct target *base, int64_t prompt_tokens, struct
     };
 }
 
-int64_t local_target_count(const struct target *base, const struct chat_request *chat)
-{
-    const struct local_target *target = (const struct local_target *)base;
-    const struct engine_template *template =
-        target->sched ? engine_scheduler_template(target->sched) : NULL;
-    struct arena *arena = arena_new(256 << 20);
-    struct engine_request request;
-    struct engine_tokens tokens = {0};
-    struct engine_runs runs = {0};
-    struct buffer prompt;
-    buffer_init(&prompt, 256 << 20);
-    int64_t count = -1;
-    if (arena && template &&
-        !local_convert(chat, engine_scheduler_markup(target->sched), arena, &request, NULL) &&
-        !engine_template_render(template,
-                                &(struct engine_template_input){.messages = request.messages,
-                                                                .count = request.message_count,
-                                                                .tools_json = request.tools_json,
-                                                                .vars_json = request.vars_json,
-                                                                .add_generation_prompt = true},
-                                &prompt, &runs, NULL) &&
-        !engine_tokenize_rendered(engine_scheduler_tokenizer(target->sched), buffer_slice(&prompt),
-                                  runs.items, runs.count, &tokens, NULL))
-        count = (int64_t)tokens.count;
-    engine_runs_done(&runs);
-    engine_tokens_done(&tokens);
-    buffer_done(&prompt);
-    arena_free(arena);
-    return count;
-}
-
 const struct engine_model_info *local_target_info(const struct target *base)
 {
     return engine_model_info(((const struct local_target *)base)->model);

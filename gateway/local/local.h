@@ -58,9 +58,6 @@ struct local_facts {
 void local_target_facts(const struct target *target, int64_t prompt_tokens,
                         struct local_facts *ret);
 
-/* The exact number of prompt tokens, with the model's template; -1 when it cannot be told. */
-int64_t local_target_count(const struct target *target, const struct chat_request *request);
-
 const struct engine_model_info *local_target_info(const struct target *target);
 
 #endif
