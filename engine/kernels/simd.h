@@ -475,3 +475,34 @@ static void attn_add(const struct engine_attn *a, const float *p, const float *v
         r += count;
     }
 }
+
+/* The table of a set; each has the same functions, by the names above and those of its panels. */
+#define SIMD_KERNELS(set)                                                                          \
+    const struct engine_kernels engine_kernels_##set = {                                           \
+        .name = #set,                                                                              \
+        .matmul =                                                                                  \
+            {                                                                                      \
+                [ENGINE_FORMAT_F32] = matmul_f32,                                                  \
+                [ENGINE_FORMAT_F16] = matmul_f16,                                                  \
+                [ENGINE_FORMAT_BF16] = matmul_bf16,                                                \
+            },                                                                                     \
+        .matmul_any = matmul_any,                                                                  \
+        .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},                                              \
+        .pack_one = pack_one,                                                                      \
+        .pack_four = pack_four,                                                                    \
+        .rms_norm = rms_norm,                                                                      \
+        .layer_norm = layer_norm,                                                                  \
+        .activate = {silu, gelu, clamped},                                                         \
+        .soft_cap = soft_cap,                                                                      \
+        .add = add,                                                                                \
+        .scale = scale,                                                                            \
+        .to_half = to_half,                                                                        \
+        .from_half = from_half,                                                                    \
+        .keys_q8 = keys_q8,                                                                        \
+        .values_q8 = values_q8,                                                                    \
+        .lora_down = lora_down,                                                                    \
+        .lora_up = lora_up,                                                                        \
+        .attn_scores = attn_scores,                                                                \
+        .attn_softmax = attn_softmax,                                                              \
+        .attn_add = attn_add,                                                                      \
+    }
