@@ -32,7 +32,7 @@ struct fake_post {
 struct fake_loop {
     struct loop base;
     struct clock clock;
-    int64_t mono_ns, wall_ns;
+    _Atomic int64_t mono_ns, wall_ns; /* the ledger's thread looks at them too */
     bool wall_jumps;
     _Atomic unsigned wall_reads;
     uint64_t order;
