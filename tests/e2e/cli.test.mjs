@@ -263,7 +263,7 @@ before(async () => {
     hearth = await startHearth({ config: `
 upstreams:
   - {name: far, kind: openai, url: "${provider.url}", zone: cloud,
-     models: [{name: ok, prices: {input: 1, output: 2}}, {name: slow, upstream_name: "drip:ms=100"}]}
+     models: [{name: ok, prices: {input: 1, output: 2}}, {name: stuck, upstream_name: "stall:after=1", capability: 0}]}
   - {name: ill, kind: openai, url: "${provider.url}", zone: cloud, models: [error500]}
 rules: [{name: no-zebras, when: {text: {contains: zebra}}, refuse: "no zebras"}]
 models: {two: {pipeline: two}}
@@ -333,7 +333,7 @@ test('chat: one answer, a conversation, an error, Ctrl-C', async () => {
     assert.match(wrong.stderr, /404: .*no-such/);
     const after_ = await run(['chat', ...at, '--model', 'far/ok'], 'x'.repeat(9 << 20) + '\n' + 'y'.repeat(9 << 20) + '\nhello\n');
     assert.match(after_.stderr, /too long/, 'what does not fit is said, and does no harm');
-    const child = spawn(hearthBin, ['chat', ...at, '--model', 'far/slow', 'hello'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(hearthBin, ['chat', ...at, '--model', 'far/stuck', 'hello'], { stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGINT');
