@@ -138,9 +138,8 @@ struct engine_model;
 /*
  * Opens a GGUF file (version 2 or 3), checks all of it, maps its weights. Of a model split over
  * several files the first part, <prefix>-00001-of-00003.gguf, opens all. The files must not change
- * while the model is open: one that is cut short raises SIGBUS where a lost page is read (replace
- * files by renaming, or use copy_weights). Returns with one reference, given back by
- * engine_model_unref().
+ * while the model is open: see engine_catch_lost_pages() (replace files by renaming, or use
+ * copy_weights). Returns with one reference, given back by engine_model_unref().
  * IO, BAD_FILE, UNSUPPORTED, NO_MEMORY. options NULL = defaults.
  */
 enum base_err engine_model_open(const char *path, const struct engine_model_options *options,
@@ -156,6 +155,18 @@ struct engine_model *engine_model_ref(struct engine_model *model);
 void engine_model_unref(struct engine_model *model); /* NULL allowed */
 
 const struct engine_model_info *engine_model_info(const struct engine_model *model);
+
+/* Whether its files are no longer what was opened: written to, cut short, not to be read. A system
+ * call for each file; any thread. */
+bool engine_model_is_changed(const struct engine_model *model);
+
+/*
+ * Reading a mapped file that was cut short, or whose disk fails, raises SIGBUS, which ends the
+ * process. After this call it does not: steps of that model fail with BAD_FILE from then on, those of
+ * others go on. For the whole process, once, by the program; faults elsewhere go where they would
+ * have gone.
+ */
+void engine_catch_lost_pages(void);
 
 /* What opening `path` would need, without opening it for use. */
 enum base_err engine_model_estimate(const char *path, const struct engine_model_options *options,

@@ -308,6 +308,8 @@ static struct gguf *new_file(const char *name)
         free(file);
         return NULL;
     }
+    if (file)
+        file->fd = -1;
     return file;
 }
 
@@ -388,6 +390,7 @@ static enum base_err load_file(struct gguf *file, bool copy, struct base_error *
         err = copy_file(file, fd, reterr);
         goto out;
     }
+    file->modified = st.st_mtim;
     file->mapped = mmap(NULL, file->size, PROT_READ, MAP_SHARED, fd, 0);
     if (file->mapped == MAP_FAILED) {
         file->mapped = NULL;
@@ -396,6 +399,8 @@ static enum base_err load_file(struct gguf *file, bool copy, struct base_error *
         goto out;
     }
     file->bytes = file->mapped;
+    file->fd = fd;
+    return gguf_watch_add(file->mapped, file->size, &file->watch, reterr);
 out:
     close(fd);
     return err;
@@ -410,6 +415,8 @@ enum base_err gguf_open_one(const char *path, bool copy, struct gguf **ret_file,
     enum base_err err = load_file(file, copy, reterr);
     if (!err)
         err = read_all(file, reterr);
+    if (gguf_is_lost(file)) /* whatever was read of zeros */
+        err = bad(file, reterr, "it was cut short while it was read, or its disk fails");
     if (err) {
         gguf_close(file);
         return err;
@@ -441,8 +448,11 @@ void gguf_close(struct gguf *file)
     for (size_t i = 0; i < file->part_count; i++) /* parts have none of their own */
         gguf_close(file->parts[i]);
     free(file->parts);
+    gguf_watch_remove(file->watch);
     if (file->mapped)
         munmap(file->mapped, file->size);
+    if (file->fd >= 0)
+        close(file->fd);
     free(file->copied);
     free(file->by_name);
     free(file->by_key);
@@ -450,6 +460,27 @@ void gguf_close(struct gguf *file)
     free(file->kvs);
     free(file->name);
     free(file);
+}
+
+bool gguf_is_lost(const struct gguf *file)
+{
+    bool lost = gguf_watch_is_lost(file->watch);
+    for (size_t i = 0; i < file->part_count && !lost; i++)
+        lost = gguf_is_lost(file->parts[i]);
+    return lost;
+}
+
+bool gguf_is_changed(const struct gguf *file)
+{
+    struct stat now;
+    bool changed = gguf_watch_is_lost(file->watch);
+    if (file->fd >= 0 && !changed)
+        changed = fstat(file->fd, &now) != 0 || (size_t)now.st_size != file->size ||
+                  now.st_mtim.tv_sec != file->modified.tv_sec ||
+                  now.st_mtim.tv_nsec != file->modified.tv_nsec;
+    for (size_t i = 0; i < file->part_count && !changed; i++)
+        changed = gguf_is_changed(file->parts[i]);
+    return changed;
 }
 
 void gguf_release(const struct gguf *file, const void *data, size_t bytes)

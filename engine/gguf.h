@@ -19,9 +19,10 @@
  * keys are those of the first, its tensors those of all. A part that is missing or of another model
  * is an error that names it; a later part is refused with the name of the first.
  *
- * The files must not change while they are mapped: a file that becomes shorter, or a disk that
- * fails, raises SIGBUS where the lost page is read, long after every check here. Replace a model by
- * renaming a new file over it; where that cannot be relied on, read a copy.
+ * The files must not change while they are mapped: numbers of weights would, and a file that becomes
+ * shorter, or a disk that fails, raises SIGBUS where the lost page is read, long after every check
+ * here. gguf_watch_catch() makes zeros of that, gguf_is_lost() and gguf_is_changed() tell. Replace a
+ * model by renaming a new file over it.
  *
  * Layout: magic "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the tensor infos,
  * padding to `general.alignment`, the data (github.com/ggml-org/ggml, docs/gguf.md).
@@ -82,6 +83,13 @@ enum base_err gguf_open(const char *path, bool copy, struct gguf **ret_file,
 enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret_file,
                          struct base_error *reterr);
 void gguf_close(struct gguf *file); /* NULL allowed */
+
+/* Whether a page could not be read since it was opened (gguf_watch.h): what was read since then may be
+ * zeros. A few loads. */
+bool gguf_is_lost(const struct gguf *file);
+/* Whether the files are no longer what was opened: lost, or of another size or time. A system call
+ * for each part. A path that leads to another file by now changes nothing. */
+bool gguf_is_changed(const struct gguf *file);
 
 /* Gives the memory behind a part of the data back to the system, as far as it is whole pages of
  * the file's own: it is not read again. */

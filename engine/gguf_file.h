@@ -5,14 +5,20 @@
 #ifndef ENGINE_GGUF_FILE_H
 #define ENGINE_GGUF_FILE_H
 
+#include <time.h>
+
 #include "engine/gguf.h"
+#include "engine/gguf_watch.h"
 
 struct gguf {
     char *name;
     const uint8_t *bytes;
     size_t size;
-    void *mapped; /* to unmap, or NULL */
-    void *copied; /* to free, or NULL */
+    void *mapped;             /* to unmap, or NULL */
+    void *copied;             /* to free, or NULL */
+    int fd;                   /* of the mapped file, or -1 */
+    struct timespec modified; /* when it was opened */
+    struct gguf_watch *watch;
     uint32_t version;
     uint32_t alignment;
     size_t kv_count, tensor_count;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "engine/model.h"
+#include "engine/gguf_watch.h"
 #include "engine/repack.h"
 
 static const struct engine_model_options default_options;
@@ -212,9 +213,31 @@ enum base_err engine_model_prepare(struct engine_model *model, struct engine_poo
     pthread_mutex_lock(&model->preparing);
     if (!model->prepared)
         err = engine_weights_repack(model->file, &model->weights, model->hp.n_expert, pool, reterr);
+    if (!err)
+        err = engine_model_check(model, reterr);
     model->prepared = !err;
     pthread_mutex_unlock(&model->preparing);
     return err;
+}
+
+enum base_err engine_model_check(const struct engine_model *model, struct base_error *reterr)
+{
+    return gguf_is_lost(model->file)
+               ? base_error_set(reterr, BASE_ERR_BAD_FILE,
+                                "%s was cut short while it is in use, or its disk fails: the model "
+                                "has to be opened again",
+                                gguf_name(model->file))
+               : BASE_OK;
+}
+
+void engine_catch_lost_pages(void)
+{
+    gguf_watch_catch();
+}
+
+bool engine_model_is_changed(const struct engine_model *model)
+{
+    return gguf_is_changed(model->file);
 }
 
 const struct engine_model_info *engine_model_info(const struct engine_model *model)

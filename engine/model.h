@@ -32,6 +32,9 @@ struct engine_model {
 enum base_err engine_model_prepare(struct engine_model *model, struct engine_pool *pool,
                                    struct base_error *reterr);
 
+/* BAD_FILE once a page of its file could not be read: what was computed since then may be wrong. */
+enum base_err engine_model_check(const struct engine_model *model, struct base_error *reterr);
+
 /* vocab.c: fills model->vocab and what it owns. */
 enum base_err engine_vocab_read(struct engine_model *model, struct base_error *reterr);
 

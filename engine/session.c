@@ -319,7 +319,12 @@ enum base_err engine_session_compute(struct engine_session *s,
         s->row_count = 0;
         return base_error_set(reterr, BASE_ERR_CANCELLED, "the step was cancelled");
     }
-    return BASE_OK;
+    err = engine_model_check(s->model, reterr);
+    if (err) {
+        take_back(s, count);
+        s->row_count = 0;
+    }
+    return err;
 }
 
 float *engine_session_logits(struct engine_session *session, size_t row)

@@ -1,6 +1,7 @@
 #include "gateway/cli/cli.h"
 
 #include "base/doc/doc.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,6 +114,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    engine_catch_lost_pages();
     int exit_code = run(argc, argv);
     /* On a full disk a report that is not there must not look like a good one. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == CLI_OK)

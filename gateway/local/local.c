@@ -12,6 +12,7 @@ enum { CHOICES_MAX = 128, DEFAULT_QUEUE = 64, DEFAULT_CONTEXT = 4096 };
 struct local_target {
     struct target base;
     struct engine_model *model;
+    struct engine_model *draft; /* the smaller one that guesses, or NULL */
     struct engine_scheduler *sched;
     struct engine_adapter *adapter; /* NULL = none; else model and sched are another target's */
     struct local_forms *forms;
@@ -232,15 +233,11 @@ static enum base_err new_scheduler(struct local_target *target, const struct loc
                                                        .sequences =
                                                            sched_options->session.sequences,
                                                        .kv = options->kv};
-    struct engine_model *draft = NULL;
     enum base_err err = BASE_OK;
     if (options->draft_path && options->guesses > 0)
-        err = engine_model_open(options->draft_path, &draft_options, &draft, reterr);
-    sched_options->speculation.draft = draft;
-    if (!err)
-        err = engine_scheduler_new(target->model, sched_options, &target->sched, reterr);
-    engine_model_unref(draft);
-    return err;
+        err = engine_model_open(options->draft_path, &draft_options, &target->draft, reterr);
+    sched_options->speculation.draft = target->draft;
+    return err ? err : engine_scheduler_new(target->model, sched_options, &target->sched, reterr);
 }
 
 static enum base_err new_embedder(struct local_target *target, const struct local_options *options,
@@ -313,6 +310,7 @@ enum base_err local_target_new(const struct local_options *options, struct targe
 fail:
     if (target) {
         engine_scheduler_free(target->sched);
+        engine_model_unref(target->draft);
         engine_model_unref(target->model);
     }
     free(name);
@@ -358,6 +356,7 @@ void local_target_free(struct target *base)
         local_embedder_free(target->embedder);
         local_forms_free(target->forms);
         engine_scheduler_free(target->sched);
+        engine_model_unref(target->draft);
         engine_model_unref(target->model);
     }
     engine_adapter_unref(target->adapter);
@@ -380,6 +379,13 @@ unsigned local_target_features(const struct target *base)
     bool fills = !target || engine_scheduler_can_infill(target->sched);
     return ALWAYS | (thinks ? CHAT_NEED_REASONING : 0) | (calls ? CHAT_NEED_TOOLS : 0) |
            (fills ? CHAT_NEED_INFILL : 0);
+}
+
+bool local_target_is_changed(const struct target *base)
+{
+    const struct local_target *target = (const struct local_target *)base;
+    return engine_model_is_changed(target->model) ||
+           (target->draft && engine_model_is_changed(target->draft));
 }
 
 uint32_t local_target_context(const struct target *base)

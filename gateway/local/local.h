@@ -46,6 +46,8 @@ enum base_err local_target_adapter(struct target *model, struct slice name, cons
 /* enum chat_need bits the model is equipped with; NULL (not loaded): what a model may be. */
 unsigned local_target_features(const struct target *target);
 uint32_t local_target_context(const struct target *target); /* tokens of one request */
+/* Whether its files are no longer what was loaded (engine_model_is_changed()). */
+bool local_target_is_changed(const struct target *target);
 
 /* For the router and the metrics, from any thread. */
 struct local_facts {

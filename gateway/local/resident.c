@@ -44,13 +44,19 @@ static bool may_go(const struct resident *r)
     return r->on_demand && r->state == RESIDENT_LOADED && r->users == 0;
 }
 
+/* Its files changed, and only those that wait for the new ones are left. */
+static bool is_over(const struct resident *r)
+{
+    return r->state == RESIDENT_LOADED && r->stale && r->users == r->waiting;
+}
+
 /* Does it fit beside those that are loaded, without those that may go when `all_gone`? */
 static bool fits(const struct resident *r, bool all_gone)
 {
-    uint64_t used = r->memory_bytes;
+    uint64_t used = r->needs.memory_bytes;
     for (const struct resident *o = r->all->list; o; o = o->next)
-        if (resident_takes_memory(o) && !(all_gone && may_go(o)))
-            used += o->memory_bytes;
+        if (o != r && resident_takes_memory(o) && !(all_gone && may_go(o)))
+            used += o->needs.memory_bytes;
     return r->all->memory_max == 0 || used <= r->all->memory_max;
 }
 
@@ -82,7 +88,7 @@ static struct resident *next_to_load(const struct residents *all)
 {
     struct resident *best = NULL;
     for (struct resident *r = all->list; r; r = r->next)
-        if (r->waiters && !resident_takes_memory(r) && fits(r, true) &&
+        if (r->waiters && (is_over(r) || !resident_takes_memory(r)) && fits(r, true) &&
             (!best || r->asked < best->asked))
             best = r;
     return best;
@@ -145,6 +151,48 @@ static void open_adapters(struct resident *r)
     }
 }
 
+/* What it needs, as local_target_new() will plan it; checks the file. */
+static enum base_err estimate(const struct resident *r, struct resident_needs *ret_needs,
+                              struct base_error *reterr)
+{
+    struct engine_memory memory;
+    struct engine_model_options options = {
+        .sequences = r->options.sequences, .context = r->options.context, .kv = r->options.kv};
+    const char *path = r->options.path;
+    enum base_err err = engine_model_estimate(path, &options, &memory, reterr);
+    if (err)
+        return err;
+    struct resident_needs needs = {.context = memory.context, .encoder = memory.encoder};
+    if (needs.encoder) { /* one text at a time, in one step */
+        options.sequences = 1;
+        options.context = options.batch = needs.context;
+        options.kv = ENGINE_KV_F32;
+    } else if (__builtin_mul_overflow(memory.context, r->options.sequences, &options.context))
+        return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
+                              "%s: a context of %u for each of %u sequences is too much",
+                              r->place.name, memory.context, r->options.sequences);
+    err = engine_model_estimate(path, &options, &memory, reterr);
+    if (err)
+        return err;
+    needs.memory_bytes = memory.total;
+    needs.weight_bytes = memory.weights;
+    if (r->options.draft_path && r->options.guesses > 0) {
+        err = engine_model_estimate(r->options.draft_path, &options, &memory, reterr);
+        if (err)
+            return err;
+        needs.memory_bytes += memory.total;
+    }
+    if (r->all->memory_max > 0 && needs.memory_bytes > r->all->memory_max)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY,
+                              "%s needs %llu MiB with a context of %u for %u answers at once; "
+                              "engine.memory is %llu MiB",
+                              r->place.name, (unsigned long long)(needs.memory_bytes >> 20),
+                              needs.context, r->options.sequences,
+                              (unsigned long long)(r->all->memory_max >> 20));
+    *ret_needs = needs;
+    return BASE_OK;
+}
+
 /* ---- loading and unloading: with the lock, which they leave meanwhile ---- */
 
 static void unload(struct resident *r)
@@ -172,6 +220,13 @@ static void unload(struct resident *r)
     r->unloads++;
 }
 
+static void fail(struct resident *r, const struct base_error *error)
+{
+    r->state = RESIDENT_FAILED;
+    r->failed_ns = resident_now_ns();
+    (void)base_error_set(&r->error, BASE_ERR_LOCAL_UNAVAILABLE, "%s", error->message);
+}
+
 static enum base_err load(struct resident *r, struct base_error *reterr)
 {
     struct target *inner = NULL;
@@ -182,15 +237,13 @@ static enum base_err load(struct resident *r, struct base_error *reterr)
     enum base_err err = local_target_new(&r->options, &inner, &error);
     pthread_mutex_lock(&r->all->lock);
     if (err) {
-        r->state = RESIDENT_FAILED;
-        r->failed_ns = resident_now_ns();
-        (void)base_error_set(&r->error, BASE_ERR_LOCAL_UNAVAILABLE, "%s", error.message);
+        fail(r, &error);
         if (reterr)
             *reterr = error;
         return err;
     }
     r->place.inner = inner;
-    r->context = local_target_context(inner);
+    r->needs.context = local_target_context(inner);
     r->context_train = local_target_info(inner)->context_train;
     open_adapters(r);
     r->state = RESIDENT_LOADED;
@@ -200,16 +253,44 @@ static enum base_err load(struct resident *r, struct base_error *reterr)
     return BASE_OK;
 }
 
+/* Its files are other ones by now: they are looked at as at the start. */
+static enum base_err renew(struct resident *r, struct base_error *reterr)
+{
+    struct resident_needs needs;
+    if (r->state == RESIDENT_LOADED) {
+        say(r->all, LOG_WARN, "model file changed", r->place.base.name, LOG_END);
+        unload(r);
+    }
+    pthread_mutex_unlock(&r->all->lock);
+    enum base_err err = estimate(r, &needs, reterr);
+    if (!err && needs.encoder != r->needs.encoder) /* only this thread writes them */
+        err =
+            base_error_set(reterr, BASE_ERR_BAD_FILE,
+                           "%s: the file holds a model of another kind now (%s); restart to use it",
+                           r->place.name, needs.encoder ? "for embeddings" : "for text");
+    pthread_mutex_lock(&r->all->lock);
+    if (err)
+        return err;
+    r->needs = needs;
+    r->stale = false;
+    return BASE_OK;
+}
+
 static void load_for_waiters(struct resident *r)
 {
     struct base_error error = {0};
-    while (!fits(r, false)) {
+    enum base_err err = r->stale ? renew(r, &error) : BASE_OK;
+    while (!err && !fits(r, false)) {
         struct resident *victim = longest_idle(r->all);
         if (!victim)
             return; /* somebody came to use it meanwhile */
         unload(victim);
     }
-    if (load(r, &error))
+    if (err)
+        fail(r, &error);
+    else
+        err = load(r, &error);
+    if (err)
         say(r->all, LOG_ERROR, "model cannot be loaded", r->place.base.name,
             LOG_STR("reason", error.message));
     else
@@ -297,47 +378,6 @@ void residents_free(struct residents *all)
     free(all);
 }
 
-/* What it needs, as local_target_new() will plan it; checks the file. */
-static enum base_err estimate(struct resident *r, struct base_error *reterr)
-{
-    struct engine_memory memory;
-    struct engine_model_options options = {
-        .sequences = r->options.sequences, .context = r->options.context, .kv = r->options.kv};
-    const char *path = r->options.path;
-    enum base_err err = engine_model_estimate(path, &options, &memory, reterr);
-    if (err)
-        return err;
-    r->context = memory.context;
-    r->encoder = memory.encoder;
-    if (r->encoder) { /* one text at a time, in one step */
-        options.sequences = 1;
-        options.context = options.batch = r->context;
-        options.kv = ENGINE_KV_F32;
-    } else if (__builtin_mul_overflow(memory.context, r->options.sequences, &options.context))
-        return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
-                              "%s: a context of %u for each of %u sequences is too much",
-                              r->place.name, memory.context, r->options.sequences);
-    err = engine_model_estimate(path, &options, &memory, reterr);
-    if (err)
-        return err;
-    r->memory_bytes = memory.total;
-    r->weight_bytes = memory.weights;
-    if (r->options.draft_path && r->options.guesses > 0) {
-        err = engine_model_estimate(r->options.draft_path, &options, &memory, reterr);
-        if (err)
-            return err;
-        r->memory_bytes += memory.total;
-    }
-    if (r->all->memory_max > 0 && r->memory_bytes > r->all->memory_max)
-        return base_error_set(reterr, BASE_ERR_NO_MEMORY,
-                              "%s needs %llu MiB with a context of %u for %u answers at once; "
-                              "engine.memory is %llu MiB",
-                              r->place.name, (unsigned long long)(r->memory_bytes >> 20),
-                              r->context, r->options.sequences,
-                              (unsigned long long)(r->all->memory_max >> 20));
-    return BASE_OK;
-}
-
 static enum base_err load_at_start(struct resident *r, struct base_error *reterr)
 {
     pthread_mutex_lock(&r->all->lock);
@@ -387,10 +427,12 @@ enum base_err residents_add(struct residents *residents, const struct resident_o
     if (!err) {
         r->place.base = (struct target){&resident_ops, slice_from_str(r->place.name)};
         r->options.name = r->place.base.name;
-        err = estimate(r, reterr);
+        err = estimate(r, &r->needs, reterr);
     }
+    if (!err && !r->on_demand)
+        err = load_at_start(r, reterr);
     if (!err)
-        err = r->on_demand ? start_loader(residents, reterr) : load_at_start(r, reterr);
+        err = start_loader(residents, reterr);
     if (err) {
         resident_free(r);
         return err;
@@ -485,9 +527,9 @@ unsigned resident_features(const struct target *target)
         return local_target_features(NULL);
     struct place *p = resident_place(target);
     pthread_mutex_lock(&p->resident->all->lock);
-    unsigned features = p->inner               ? local_target_features(p->inner)
-                        : p->resident->encoder ? CHAT_NEED_EMBEDDINGS
-                                               : local_target_features(NULL);
+    unsigned features = p->inner                     ? local_target_features(p->inner)
+                        : p->resident->needs.encoder ? CHAT_NEED_EMBEDDINGS
+                                                     : local_target_features(NULL);
     pthread_mutex_unlock(&p->resident->all->lock);
     return features;
 }
@@ -496,7 +538,7 @@ uint32_t resident_context(const struct target *target)
 {
     struct resident *r = resident_place(target)->resident;
     pthread_mutex_lock(&r->all->lock);
-    uint32_t context = r->context;
+    uint32_t context = r->needs.context;
     pthread_mutex_unlock(&r->all->lock);
     return context;
 }
@@ -508,7 +550,7 @@ static int64_t predict_load_ms(const struct resident *r)
     for (const struct resident *o = r->all->list; o; o = o->next) {
         int64_t ms = o->load_ms > 0
                          ? o->load_ms
-                         : LOAD_LEAST_MS + (int64_t)(o->memory_bytes / LOAD_BYTES_PER_MS);
+                         : LOAD_LEAST_MS + (int64_t)(o->needs.memory_bytes / LOAD_BYTES_PER_MS);
         if (o->state == RESIDENT_LOADING) {
             int64_t left = ms - (now - o->load_started_ns) / 1000000;
             sum += left > LOAD_LEAST_MS ? left : LOAD_LEAST_MS;
@@ -526,11 +568,11 @@ static void facts_of(const struct place *p, int64_t prompt_tokens, struct reside
         .state = r->state == RESIDENT_UNLOADED && r->waiters ? RESIDENT_WAITING : r->state,
         .on_demand = r->on_demand,
         .is_adapter = p != &r->place,
-        .memory_bytes = resident_takes_memory(r) ? r->memory_bytes : 0,
+        .memory_bytes = resident_takes_memory(r) ? r->needs.memory_bytes : 0,
         .loads = r->loads,
         .unloads = r->unloads,
         .context_train = r->context_train,
-        .weight_bytes = r->weight_bytes,
+        .weight_bytes = r->needs.weight_bytes,
     };
     if (r->state == RESIDENT_LOADED && p->inner) {
         local_target_facts(p->inner, prompt_tokens, &ret->local);

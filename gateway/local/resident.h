@@ -16,6 +16,9 @@
  * LOCAL_UNAVAILABLE before its first event, so that another target can be tried. What is predicted
  * for such a request includes the loading.
  *
+ * A model whose files were written to, cut short or cannot be read takes no more requests; when the
+ * last that use it have ended it is loaded again, as on demand, also one loaded at start.
+ *
  * Memory: what a model needs with its cache is estimated from the head of its file. The sum of
  * those loaded stays below `memory_bytes`: to make room, the one idle for longest is unloaded, but
  * none that has a request or was loaded at start. When all are busy, requests wait.

@@ -30,19 +30,27 @@ struct place {
     struct base_error error; /* lock; adapters: why there is no inner one though the model is */
 };
 
+/* What the head of its file says. */
+struct resident_needs {
+    uint64_t memory_bytes, weight_bytes;
+    uint32_t context;
+    bool encoder;
+};
+
 struct resident {
     struct residents *all;
     struct resident *next;
     struct place place;     /* of the model itself */
     struct place *adapters; /* lock */
     struct local_options options;
-    bool on_demand, encoder;
+    bool on_demand;
     int64_t idle_ms;
-    uint64_t memory_bytes, weight_bytes;
-    uint32_t context, queue_max;
+    uint32_t queue_max;
 
     /* Under the lock, as all below. UNLOADED with waiters is WAITING to others. */
+    struct resident_needs needs;
     enum resident_state state;
+    bool stale;       /* its files changed: what is loaded goes with its last request */
     uint32_t users;   /* streams, and whoever needs it to stay for a moment */
     uint32_t waiting; /* streams in `waiters` */
     struct target_stream *waiters;

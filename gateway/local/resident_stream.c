@@ -112,12 +112,15 @@ static enum base_err enter(struct place *p, struct target_stream *s, struct targ
 {
     struct resident *r = p->resident;
     struct slice name = p->base.name;
-    *ret_inner = r->state == RESIDENT_LOADED ? p->inner : NULL;
+    bool is_loaded = r->state == RESIDENT_LOADED;
+    if (is_loaded && !r->stale && local_target_is_changed(r->place.inner))
+        r->stale = true;
+    *ret_inner = is_loaded && !r->stale ? p->inner : NULL;
     if (*ret_inner) {
         r->users++;
         return BASE_OK;
     }
-    if (r->state == RESIDENT_LOADED)
+    if (is_loaded && !r->stale)
         return base_error_set(reterr, BASE_ERR_LOCAL_UNAVAILABLE, "%s", p->error.message);
     if (r->state == RESIDENT_FAILED &&
         resident_now_ns() - r->failed_ns < RESIDENT_FAILED_MS * INT64_C(1000000))

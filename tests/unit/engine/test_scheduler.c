@@ -440,6 +440,7 @@ static void test_turns(void **state)
     int order = 0;
     struct client *first = client_new(0);
     first->pause_at_text = sched; /* until all the others are there */
+    req.priority = 1;             /* nobody takes its place before they are */
     submit(sched, &req, first);
     wait_texts(first, 3);
     req.max_tokens = 2;
