@@ -176,3 +176,31 @@ test('an adapter of another model is refused by its hash', async (t) => {
     await assert.rejects(startHearth({ t, config: withAdapters([['wrong', wrong]]) }),
         /made for the model with hash 0123456789abcdef/);
 });
+
+for (const load of ['start', 'on_demand'])
+    test(`a model file that is cut short or written to ends no process, and is loaded again (load: ${load})`, async (t) => {
+        const file = path.join(folder, `changing-${load}.gguf`);
+        const whole = fs.readFileSync(demoModel);
+        fs.writeFileSync(file, whole);
+        const hearth = await startHearth({ t, config: `
+engine: {models: [{name: a, path: "${file}", load: ${load}, context: 512}, {name: b, path: "${demoModel}", context: 512}]}` });
+        const first = await answer(hearth, 'a');
+        fs.writeFileSync(file, whole); /* in place, as cp does */
+        assert.equal(await answer(hearth, 'a'), first);
+        assert.equal((await targets(hearth)).a.loads, 2);
+        fs.truncateSync(file, 100000);
+        const failed = await ask(hearth, 'a');
+        const { error } = await failed.json();
+        assert.equal(failed.status, 503, JSON.stringify(error));
+        assert.equal(error.code, 'local_unavailable');
+        assert.match(error.message, /changing-/);
+        assert.equal(await answer(hearth, 'b'), first, 'others go on');
+        fs.writeFileSync(file, whole);
+        await until('not loaded again', async () => {
+            const response = await ask(hearth, 'a');
+            await response.text();
+            return response.status === 200;
+        });
+        assert.ok(hearth.logs().some((line) => line.msg === 'model file changed' && line.model === 'a'), hearth.output);
+        assert.equal((await hearth.terminate()).code, 0);
+    });
