@@ -338,6 +338,10 @@ static void write_tool_result(struct writer *w, const struct chat_message *msg,
     policy_body_literal(w->body, "tool");
     policy_body_key(w->body, "tool_call_id");
     policy_body_string(w->body, part->u.result.call_id);
+    if (!slice_is_absent(msg->name)) {
+        policy_body_key(w->body, "name");
+        policy_body_string(w->body, msg->name);
+    }
     policy_body_key(w->body, "content");
     if (!slice_is_absent(part->text)) {
         policy_body_string(w->body, part->text);

@@ -201,7 +201,13 @@ struct chat_request {
     bool stream_options_given;
 
     struct chat_extras extras; /* everything else at the top level */
+
+    /* Paths of what stood inside known objects and no target will get: "stream_options.foo". The
+     * first CHAT_LEFT_OUT_MAX; to be said to the client. */
+    const struct slice *left_out;
+    size_t left_out_count;
 };
+enum { CHAT_LEFT_OUT_MAX = 16 };
 
 /* What a visited run of bytes is, for findings and explanations. */
 struct chat_place {

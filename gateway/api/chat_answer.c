@@ -343,6 +343,8 @@ static void write_usage(struct json_writer *w, const struct chat_usage *usage,
     if (account->late) {
         json_member_string(w, "hearth_target", account->target);
         json_member_string(w, "hearth_zone", account->zone);
+        if (!slice_is_absent(account->warnings))
+            json_member_string(w, "hearth_warnings", account->warnings);
     }
     json_close_object(w);
 }

@@ -57,6 +57,7 @@ enum base_err api_chat_answer_event(struct api_chat_answer *answer, const struct
 struct api_chat_account {
     int64_t nano_usd;
     struct slice target, zone; /* written into the usage when `late` */
+    struct slice warnings;     /* the same; absent = none */
     bool late;                 /* the head left before these were known */
 };
 enum base_err api_chat_answer_end(struct api_chat_answer *answer,

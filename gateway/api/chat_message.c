@@ -43,16 +43,21 @@ static enum base_err read_image_part(struct reader *r, const struct json_node *n
                                      struct chat_part *part)
 {
     static const char *const known[] = {"type", "image_url", NULL};
+    static const char *const known_image[] = {"url", "detail", NULL};
     part->type = CHAT_PART_IMAGE;
-    size_t at = reader_push(r, ".image_url.url");
+    size_t at = reader_push(r, ".image_url"), inner = reader_push(r, ".url");
     const struct json_node *image = json_get(node, SLICE("image_url"));
     struct slice url = SLICE_NONE;
     enum base_err err = reader_string(r, json_get(image, SLICE("url")), &url);
+    reader_pop(r, inner);
+    if (!err)
+        err = reader_optional(r, image, "detail", &part->u.media.detail);
+    if (!err)
+        err = reader_only(r, image, known_image);
     reader_pop(r, at);
     if (err)
         return err;
     set_url(part, url);
-    part->u.media.detail = json_string(json_get(image, SLICE("detail")));
     return reader_extras(r, node, known, &part->extras);
 }
 
@@ -60,12 +65,15 @@ static enum base_err read_audio_part(struct reader *r, const struct json_node *n
                                      struct chat_part *part)
 {
     static const char *const known[] = {"type", "input_audio", NULL};
+    static const char *const known_audio[] = {"data", "format", NULL};
     part->type = CHAT_PART_AUDIO;
     size_t at = reader_push(r, ".input_audio");
     const struct json_node *audio = json_get(node, SLICE("input_audio"));
     enum base_err err = reader_string(r, json_get(audio, SLICE("data")), &part->u.media.data);
     if (!err)
         err = reader_string(r, json_get(audio, SLICE("format")), &part->u.media.media_type);
+    if (!err)
+        err = reader_only(r, audio, known_audio);
     reader_pop(r, at);
     return err ? err : reader_extras(r, node, known, &part->extras);
 }
@@ -74,11 +82,21 @@ static enum base_err read_file_part(struct reader *r, const struct json_node *no
                                     struct chat_part *part)
 {
     static const char *const known[] = {"type", "file", NULL};
+    static const char *const known_file[] = {"file_id", "filename", "file_data", NULL};
     part->type = CHAT_PART_DOCUMENT;
     const struct json_node *file = json_get(node, SLICE("file"));
-    part->u.media.file_id = json_string(json_get(file, SLICE("file_id")));
-    part->u.media.name = json_string(json_get(file, SLICE("filename")));
-    struct slice data = json_string(json_get(file, SLICE("file_data")));
+    struct slice data = SLICE_NONE;
+    size_t at = reader_push(r, ".file");
+    enum base_err err = reader_optional(r, file, "file_id", &part->u.media.file_id);
+    if (!err)
+        err = reader_optional(r, file, "filename", &part->u.media.name);
+    if (!err)
+        err = reader_optional(r, file, "file_data", &data);
+    if (!err)
+        err = reader_only(r, file, known_file);
+    reader_pop(r, at);
+    if (err)
+        return err;
     if (!slice_is_absent(data))
         set_url(part, data);
     if (slice_is_absent(part->u.media.file_id) && slice_is_absent(data))
@@ -155,6 +173,7 @@ static enum base_err read_tool_call(struct reader *r, const struct json_node *no
                                     struct chat_part *part)
 {
     static const char *const known[] = {"id", "type", "function", "index", NULL};
+    static const char *const known_function[] = {"name", "arguments", NULL};
     const struct json_node *function = json_get(node, SLICE("function"));
     if (!json_is(function, JSON_OBJECT)) { /* custom tools and whatever comes next */
         part->type = CHAT_PART_OTHER;
@@ -167,6 +186,10 @@ static enum base_err read_tool_call(struct reader *r, const struct json_node *no
         err = reader_string(r, json_get(function, SLICE("name")), &part->u.call.name);
     if (!err)
         err = reader_string(r, json_get(function, SLICE("arguments")), &part->u.call.arguments);
+    size_t at = reader_push(r, ".function");
+    if (!err)
+        err = reader_only(r, function, known_function);
+    reader_pop(r, at);
     if (err)
         return err;
     if (part->u.call.arguments.len == 0)
@@ -178,8 +201,7 @@ static enum base_err read_assistant(struct reader *r, const struct json_node *no
                                     struct chat_message *msg)
 {
     const struct json_node *calls = json_get(node, SLICE("tool_calls"));
-    const struct json_node *refusal = json_get(node, SLICE("refusal"));
-    const struct json_node *reasoning = json_get(node, SLICE("reasoning_content"));
+    struct slice refusal = SLICE_NONE, reasoning = SLICE_NONE;
     if (json_is(calls, JSON_NULL))
         calls = NULL;
     if (calls && !json_is(calls, JSON_ARRAY))
@@ -193,14 +215,17 @@ static enum base_err read_assistant(struct reader *r, const struct json_node *no
     enum base_err err =
         read_content(r, json_get(node, SLICE("content")), call_count + 2, msg, &parts);
     reader_pop(r, at);
+    if (!err)
+        err = reader_optional(r, node, "reasoning_content", &reasoning);
+    if (!err)
+        err = reader_optional(r, node, "refusal", &refusal);
     if (err)
         return err;
-    if (json_is(reasoning, JSON_STRING))
+    if (!slice_is_absent(reasoning))
         parts[msg->part_count++] =
-            (struct chat_part){.type = CHAT_PART_REASONING, .text = reasoning->text};
-    if (json_is(refusal, JSON_STRING))
-        parts[msg->part_count++] =
-            (struct chat_part){.type = CHAT_PART_REFUSAL, .text = refusal->text};
+            (struct chat_part){.type = CHAT_PART_REASONING, .text = reasoning};
+    if (!slice_is_absent(refusal))
+        parts[msg->part_count++] = (struct chat_part){.type = CHAT_PART_REFUSAL, .text = refusal};
     size_t i = 0;
     for (const struct json_node *call = json_first(calls); call; call = json_next(call), i++) {
         at = reader_push(r, ".tool_calls[%zu]", i);
@@ -263,21 +288,23 @@ static enum base_err read_plain(struct reader *r, const struct json_node *node,
 static enum base_err read_message(struct reader *r, const struct json_node *node,
                                   struct chat_message *msg)
 {
+    static const char *const plain[] = {"role", "content", "name", NULL};
+    static const char *const assistant[] = {"role",    "content",           "name", "tool_calls",
+                                            "refusal", "reasoning_content", NULL};
+    static const char *const tool[] = {"role", "content", "name", "tool_call_id", NULL};
     static const struct {
         const char *name;
         enum chat_role role;
         enum base_err (*read)(struct reader *r, const struct json_node *node,
                               struct chat_message *msg);
+        const char *const *known; /* what of others' is kept as it came */
     } roles[] = {
-        {"system", CHAT_ROLE_SYSTEM, read_plain},
-        {"developer", CHAT_ROLE_DEVELOPER, read_plain},
-        {"user", CHAT_ROLE_USER, read_plain},
-        {"assistant", CHAT_ROLE_ASSISTANT, read_assistant},
-        {"tool", CHAT_ROLE_TOOL, read_tool_result},
+        {"system", CHAT_ROLE_SYSTEM, read_plain, plain},
+        {"developer", CHAT_ROLE_DEVELOPER, read_plain, plain},
+        {"user", CHAT_ROLE_USER, read_plain, plain},
+        {"assistant", CHAT_ROLE_ASSISTANT, read_assistant, assistant},
+        {"tool", CHAT_ROLE_TOOL, read_tool_result, tool},
     };
-    static const char *const known[] = {
-        "role",    "content",           "name", "tool_calls", "tool_call_id",
-        "refusal", "reasoning_content", NULL};
     if (!json_is(node, JSON_OBJECT))
         return reader_fail(r, "expected an object, found %s", json_type_name(node));
     struct slice role = SLICE_NONE;
@@ -292,16 +319,10 @@ static enum base_err read_message(struct reader *r, const struct json_node *node
     if (err)
         return err;
     msg->role = roles[i].role;
-    const struct json_node *name = json_get(node, SLICE("name"));
-    if (name && !json_is(name, JSON_NULL)) {
-        at = reader_push(r, ".name");
-        err = reader_string(r, name, &msg->name);
-        reader_pop(r, at);
-        if (err)
-            return err;
-    }
-    err = roles[i].read(r, node, msg);
-    return err ? err : reader_extras(r, node, known, &msg->extras);
+    err = reader_optional(r, node, "name", &msg->name);
+    if (!err)
+        err = roles[i].read(r, node, msg);
+    return err ? err : reader_extras(r, node, roles[i].known, &msg->extras);
 }
 
 enum base_err reader_messages(struct reader *r, const struct json_node *node)

@@ -72,11 +72,13 @@ static enum base_err read_stream(struct reader *r, const struct json_node *node)
 
 static enum base_err read_stream_options(struct reader *r, const struct json_node *node)
 {
+    static const char *const known[] = {"include_usage", NULL};
     if (!json_is(node, JSON_OBJECT))
         return reader_fail(r, "expected an object, found %s", json_type_name(node));
     r->req->stream_options_given = true;
     const struct json_node *usage = json_get(node, SLICE("include_usage"));
-    return usage ? reader_bool(r, usage, &r->req->include_usage) : BASE_OK;
+    enum base_err err = usage ? reader_bool(r, usage, &r->req->include_usage) : BASE_OK;
+    return err ? err : reader_only(r, node, known);
 }
 
 static enum base_err read_effort(struct reader *r, const struct json_node *node)
@@ -450,6 +452,14 @@ static enum base_err parse(enum chat_dialect dialect, const struct json_node *ro
     r.req->extras = (struct chat_extras){extras, count};
     r.path[0] = '\0';
     enum base_err err = check_whole(&r);
+    if (!err && r.left_out_count > 0) {
+        struct slice *left_out = arena_calloc(arena, r.left_out_count, sizeof(*left_out));
+        if (!left_out)
+            return reader_no_memory(&r);
+        memcpy(left_out, r.left_out, r.left_out_count * sizeof(*left_out));
+        r.req->left_out = left_out;
+        r.req->left_out_count = r.left_out_count;
+    }
     if (err)
         return err;
     *ret_request = r.req;

@@ -22,7 +22,11 @@ static enum base_err read_tool(struct reader *r, const struct json_node *node,
     reader_pop(r, at);
     if (err)
         return err;
-    tool->description = json_string(json_get(function, SLICE("description")));
+    at = reader_push(r, ".function");
+    err = reader_optional(r, function, "description", &tool->description);
+    reader_pop(r, at);
+    if (err)
+        return err;
     tool->parameters = json_get(function, SLICE("parameters"));
     if (strict && !json_is(strict, JSON_NULL)) {
         at = reader_push(r, ".function.strict");
@@ -70,6 +74,7 @@ enum base_err reader_tool_choice(struct reader *r, const struct json_node *node)
     } words[] = {{"auto", CHAT_TOOL_CHOICE_AUTO},
                  {"none", CHAT_TOOL_CHOICE_NONE},
                  {"required", CHAT_TOOL_CHOICE_REQUIRED}};
+    static const char *const known[] = {"type", "function", NULL};
     if (json_is(node, JSON_STRING)) {
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
             if (slice_eq_str(node->text, words[i].name)) {
@@ -85,10 +90,10 @@ enum base_err reader_tool_choice(struct reader *r, const struct json_node *node)
         !slice_is_absent(name)) {
         r->req->tool_choice = CHAT_TOOL_CHOICE_NAMED;
         r->req->tool_choice_name = name;
-    } else {
-        r->req->tool_choice = CHAT_TOOL_CHOICE_OTHER;
-        r->req->tool_choice_raw = node;
+        return reader_only(r, node, known);
     }
+    r->req->tool_choice = CHAT_TOOL_CHOICE_OTHER;
+    r->req->tool_choice_raw = node;
     return BASE_OK;
 }
 

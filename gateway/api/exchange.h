@@ -86,6 +86,9 @@ void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base
 /* exchange_answer.c: events to bytes. */
 void api_exchange_on_event(void *user, const struct chat_event *event);
 void api_exchange_on_head_timer(void *user);
+/* Headers with the request's level, complexity and rules, as far as the configuration shows them;
+ * once `inspected`. */
+void api_exchange_say_why(struct exchange *ex);
 /* Gives what has been answered so far the request's level, before its end goes out. */
 enum base_err api_exchange_remember(struct exchange *ex);
 void api_exchange_row(const struct exchange *ex, struct ledger_request *ret);

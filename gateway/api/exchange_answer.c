@@ -3,7 +3,7 @@
 
 #include "gateway/dispatch/sessions.h"
 
-enum { KEEPALIVE_MS = 15000 };
+enum { KEEPALIVE_MS = 15000, WARNINGS_MAX_BYTES = 2048 };
 
 /* The plan whose choice answers: that of the pipeline's latest step, or the request's own. */
 static const struct plan *answering_plan(const struct exchange *ex)
@@ -55,18 +55,42 @@ static void add_rules(struct exchange *ex)
     add_list(ex, "x-hearth-rules", names, effects->match_count, ",");
 }
 
-static void add_headers(struct exchange *ex)
+/* A header's value: names in it may be the client's bytes. */
+static void add_warning(struct buffer *text, struct slice warning)
 {
-    const struct router_target *target = answering_target(ex);
+    if (buffer_len(text) + warning.len > WARNINGS_MAX_BYTES)
+        return;
+    if (buffer_len(text) > 0)
+        buffer_add_str(text, "; ");
+    for (size_t i = 0; i < warning.len; i++) {
+        char c = warning.ptr[i];
+        buffer_add_char(text, c >= ' ' && c <= '~' && c != ';' ? c : '?');
+    }
+}
+
+/* Everything of the request that the answer does not heed; absent: nothing. In the arena. */
+static struct slice warnings_of(struct exchange *ex)
+{
     const struct dispatch_totals *totals = api_exchange_totals(ex);
-    add_list(ex, "x-hearth-warnings", totals->warnings, totals->warning_count, "; ");
+    const struct chat_request *request = ex->request;
+    struct buffer text;
+    buffer_init(&text, WARNINGS_MAX_BYTES + 64);
+    for (size_t i = 0; i < request->left_out_count; i++)
+        add_warning(&text, arena_printf(ex->arena, "%.*s: left out, Hearth does not know it",
+                                        SLICE_ARG(request->left_out[i])));
+    if (ex->pipeline && request->message_count > 1)
+        add_warning(&text, SLICE("messages: a pipeline works on the last one of the user alone"));
+    for (size_t i = 0; i < totals->warning_count; i++)
+        add_warning(&text, totals->warnings[i]);
+    struct slice ret = buffer_len(&text) ? arena_dup(ex->arena, buffer_slice(&text)) : SLICE_NONE;
+    buffer_done(&text);
+    return ret;
+}
+
+void api_exchange_say_why(struct exchange *ex)
+{
     if (!ex->view->snapshot->config->headers_full)
         return;
-    if (target && !ex->head_late) {
-        (void)http_add_header(ex->http, "x-hearth-target", target->name);
-        (void)http_add_header(ex->http, "x-hearth-zone",
-                              slice_from_str(policy_zone_name(target->zone)));
-    }
     (void)http_add_header(ex->http, "x-hearth-sensitivity",
                           slice_from_str(policy_level_name(api_exchange_level(ex))));
     const struct router_score *score = &ex->plan.signals.score;
@@ -75,6 +99,20 @@ static void add_headers(struct exchange *ex)
     else
         (void)http_add_headerf(ex->http, "x-hearth-complexity", "%.3f", score->complexity);
     add_rules(ex);
+}
+
+static void add_headers(struct exchange *ex)
+{
+    const struct router_target *target = answering_target(ex);
+    struct slice warnings = warnings_of(ex);
+    if (!slice_is_absent(warnings))
+        (void)http_add_header(ex->http, "x-hearth-warnings", warnings);
+    if (target && !ex->head_late && ex->view->snapshot->config->headers_full) {
+        (void)http_add_header(ex->http, "x-hearth-target", target->name);
+        (void)http_add_header(ex->http, "x-hearth-zone",
+                              slice_from_str(policy_zone_name(target->zone)));
+    }
+    api_exchange_say_why(ex);
 }
 
 /* ---- sending ---- */
@@ -197,6 +235,7 @@ static void on_done(struct exchange *ex)
         .nano_usd = api_exchange_totals(ex)->cost_nano_usd,
         .target = target ? target->name : SLICE_NONE,
         .zone = target ? slice_from_str(policy_zone_name(target->zone)) : SLICE_NONE,
+        .warnings = ex->head_late ? warnings_of(ex) : SLICE_NONE,
         .late = ex->head_late,
     };
     ex->status = LEDGER_STATUS_OK;

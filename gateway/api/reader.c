@@ -42,6 +42,18 @@ enum base_err reader_string(struct reader *r, const struct json_node *node, stru
     return BASE_OK;
 }
 
+enum base_err reader_optional(struct reader *r, const struct json_node *object, const char *name,
+                              struct slice *ret)
+{
+    const struct json_node *node = json_get(object, slice_from_str(name));
+    if (!node || json_is(node, JSON_NULL))
+        return BASE_OK;
+    size_t at = reader_push(r, ".%s", name);
+    enum base_err err = reader_string(r, node, ret);
+    reader_pop(r, at);
+    return err;
+}
+
 enum base_err reader_bool(struct reader *r, const struct json_node *node, bool *ret)
 {
     if (!json_to_bool(node, ret))
@@ -75,16 +87,39 @@ enum base_err reader_integer(struct reader *r, const struct json_node *node, int
     return BASE_OK;
 }
 
+static bool is_in(struct slice name, const char *const known[])
+{
+    for (size_t i = 0; known[i]; i++)
+        if (slice_eq_str(name, known[i]))
+            return true;
+    return false;
+}
+
+enum base_err reader_only(struct reader *r, const struct json_node *object,
+                          const char *const known[])
+{
+    for (const struct json_node *m = json_first(object); m; m = json_next(m)) {
+        bool no = false;
+        if (is_in(m->key, known) || json_is(m, JSON_NULL) || (json_to_bool(m, &no) && !no) ||
+            r->left_out_count == CHAT_LEFT_OUT_MAX)
+            continue;
+        size_t at = reader_push(r, ".%.*s", SLICE_ARG(m->key));
+        struct slice path = arena_dup(r->arena, slice_from_str(r->path));
+        reader_pop(r, at);
+        if (slice_is_absent(path))
+            return reader_no_memory(r);
+        r->left_out[r->left_out_count++] = path;
+    }
+    return BASE_OK;
+}
+
 enum base_err reader_extras(struct reader *r, const struct json_node *object,
                             const char *const known[], struct chat_extras *ret)
 {
     struct chat_extra *items = NULL;
     size_t count = 0, capacity = 0;
     for (const struct json_node *m = json_first(object); m; m = json_next(m)) {
-        bool is_known = false;
-        for (size_t i = 0; known[i] && !is_known; i++)
-            is_known = slice_eq_str(m->key, known[i]);
-        if (is_known)
+        if (is_in(m->key, known))
             continue;
         void *grown = items;
         if (!arena_grow(r->arena, &grown, count, &capacity, sizeof(*items)))

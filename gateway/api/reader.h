@@ -20,6 +20,8 @@ struct reader {
     struct base_error *reterr;
     struct chat_request *req;
     char path[96]; /* of the value being read, for messages */
+    struct slice left_out[CHAT_LEFT_OUT_MAX];
+    size_t left_out_count;
 };
 
 enum base_err reader_fail(struct reader *r, const char *format, ...) BASE_PRINTF(2, 3);
@@ -35,6 +37,15 @@ enum base_err reader_number(struct reader *r, const struct json_node *node, doub
                             struct chat_number *ret);
 enum base_err reader_integer(struct reader *r, const struct json_node *node, int64_t min,
                              int64_t max, struct chat_number *ret);
+
+/* A string or nothing (also null): *ret stays as it is then. */
+enum base_err reader_optional(struct reader *r, const struct json_node *object, const char *name,
+                              struct slice *ret);
+
+/* Notes members of `object` whose name is not in `known` (ended by NULL) as left out: they have no
+ * place in a chat_request. Null and false ask for nothing. */
+enum base_err reader_only(struct reader *r, const struct json_node *object,
+                          const char *const known[]);
 
 /* Members of `object` whose name is not in `known` (ended by NULL), kept as they came. */
 enum base_err reader_extras(struct reader *r, const struct json_node *object,

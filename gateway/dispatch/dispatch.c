@@ -1,5 +1,6 @@
 #include "gateway/dispatch/dispatch.h"
 
+#include "gateway/local/leftover.h"
 #include "gateway/metrics/metrics.h"
 
 #include <stdlib.h>
@@ -476,6 +477,9 @@ static enum base_err try_target(struct dispatch *d, size_t index, struct base_er
         if (d->busy)
             return BASE_ERR_AGAIN;
         err = prepare_upstream(d, reterr);
+    } else {
+        err = local_leftovers(d->options.plan->request, d->view->targets[index]->name, d->arena,
+                              &d->warnings.items, &d->warnings.count, reterr);
     }
     return err ? err : start_attempt(d, reterr);
 }

@@ -306,6 +306,19 @@ static enum base_err read_sampling_extras(const struct chat_request *chat, struc
     return err ? err : read_breakers(chat, arena, request, reterr);
 }
 
+bool local_convert_reads(const struct chat_request *chat, struct slice field)
+{
+    static const char *const others[] = {"mirostat", "repeat_last_n", "dry_penalty_last_n",
+                                         "dry_sequence_breakers"};
+    for (size_t i = 0; i < sizeof(sampling_fields) / sizeof(sampling_fields[0]); i++)
+        if (slice_eq_str(field, sampling_fields[i].name))
+            return true;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (slice_eq_str(field, others[i]))
+            return true;
+    return chat->dialect == CHAT_DIALECT_CHAT && slice_eq_str(field, "chat_template_kwargs");
+}
+
 static enum base_err convert_sampling(const struct chat_request *chat, struct arena *arena,
                                       struct engine_sampling *ret, struct base_error *reterr)
 {

@@ -19,6 +19,10 @@ enum base_err local_convert_prompt(const struct chat_request *chat, size_t promp
                                    struct arena *arena, struct engine_request *ret_request,
                                    struct base_error *reterr);
 
+/* True for an unknown field that the two above take: sampling as llama-server names it, and
+ * variables of the template. */
+bool local_convert_reads(const struct chat_request *chat, struct slice field);
+
 /* {"token","logprob","bytes","top_logprobs"} for each token of the event, comma between. */
 void local_logprobs_write(const struct engine_tokenizer *tok, const struct engine_event *event,
                           struct buffer *out);
