@@ -59,17 +59,23 @@ void api_exchange_stop_work(struct exchange *ex, enum ledger_status why)
 void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
                        int64_t retry_after_ms)
 {
-    bool head_is_out = ex->state == EXCHANGE_ANSWERING;
+    bool head_is_out = ex->state == EXCHANGE_ANSWERING, was_asked = ex->state == EXCHANGE_WAITING;
     ex->status = err == BASE_ERR_POLICY_VIOLATION ? LEDGER_STATUS_REFUSED : LEDGER_STATUS_ERROR;
     ex->err = err;
     api_exchange_set_state(ex, EXCHANGE_OVER);
     loop_timer_clear(ex->worker->loop, &ex->head_timer);
     if (err == BASE_ERR_POLICY_VIOLATION)
         metrics_count(ex->app->metrics, METRIC_POLICY_REFUSED, 1);
+    /* To the client a target that cannot be reached, or has no room, is down or full; the row keeps
+     * which. */
+    if (err == BASE_ERR_UPSTREAM_CONNECT || (err == BASE_ERR_OVERLOADED && was_asked))
+        err = BASE_ERR_LOCAL_UNAVAILABLE;
     if (head_is_out && ex->answer.options.stream) {
         (void)http_sse_error(ex->http, err, detail);
         return;
     }
+    if (ex->inspected && !head_is_out)
+        api_exchange_say_why(ex);
     if (retry_after_ms < 0 && base_err_info(err)->http_status == 503 &&
         base_err_info(err)->retryable)
         retry_after_ms = RETRY_DEFAULT_MS;
