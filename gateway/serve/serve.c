@@ -110,14 +110,7 @@ static enum base_err make_snapshot(struct process *p, struct base_error *reterr)
 
 static enum base_err open_state(struct process *p, struct base_error *reterr)
 {
-    const struct config *config = p->first->config;
     struct app *app = &p->app;
-    struct ledger_options lo = {
-        .state_dir = state_folder(p->state),
-        .strict = config->ledger_strict,
-        .audit_strict = config->audit_strict,
-        .clock = app->clock,
-    };
     uint64_t seed;
     app->random->fill(app->random->self, &seed, sizeof(seed));
     app->metrics = metrics_new();
@@ -125,18 +118,32 @@ static enum base_err open_state(struct process *p, struct base_error *reterr)
     app->workpool = workpool_new(WORK_THREADS);
     if (!app->metrics || !app->sessions || !app->workpool)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
-    enum base_err err = ledger_open(&lo, &app->ledger, reterr);
-    if (!err && ledger_facts_base(app->ledger, p->first->base_name, p->first->base_json))
-        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
-    if (!err)
-        app_audit_policy(app, p->first);
-    if (!err)
-        err = state_memory_open(p->state, config, &app->memory, reterr);
+    enum base_err err = state_memory_open(p->state, p->first->config, &app->memory, reterr);
     if (!err)
         state_memory_workpool(p->state, app->workpool);
     if (!err)
         err = keys_open(state_path(p->state, "keys.json"), app->clock, app->random, &app->keys,
                         reterr);
+    return err;
+}
+
+/* Last of all that can fail: its audit chain says that a policy was in force, and the log where the
+ * chain goes on. */
+static enum base_err open_ledger(struct process *p, struct base_error *reterr)
+{
+    const struct config *config = p->first->config;
+    struct app *app = &p->app;
+    struct ledger_options options = {
+        .state_dir = state_folder(p->state),
+        .strict = config->ledger_strict,
+        .audit_strict = config->audit_strict,
+        .clock = app->clock,
+    };
+    enum base_err err = ledger_open(&options, &app->ledger, reterr);
+    if (!err && ledger_facts_base(app->ledger, p->first->base_name, p->first->base_json))
+        err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
+    if (!err)
+        app_audit_policy(app, p->first);
     return err;
 }
 
@@ -263,6 +270,8 @@ static enum base_err start(struct process *p, struct base_error *reterr)
         err = make_server(p, reterr);
     if (!err)
         err = make_workers(p, reterr);
+    if (!err)
+        err = open_ledger(p, reterr);
     if (!err)
         err = http_server_start(p->app.server, reterr);
     return err;
