@@ -293,18 +293,55 @@ enum base_err api_authenticate(struct http_exchange *http, const struct config *
     return BASE_OK;
 }
 
+/* The highest of all that are given, in several headers or in one, as proxies add and join them:
+ * whoever speaks first must not silence the others. */
+static enum base_err read_level(struct exchange *ex)
+{
+    const struct http_head *head = http_exchange_head(ex->http);
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice list = head->fields[i].value;
+        bool more = slice_eq_nocase(head->fields[i].name, SLICE("x-hearth-sensitivity"));
+        while (more) {
+            size_t comma = slice_find(list, SLICE(","));
+            enum policy_level level;
+            if (!policy_level_parse(slice_trim(slice_sub(list, 0, comma)), &level))
+                return base_error_set_param(
+                    &ex->error, BASE_ERR_BAD_VALUE, "x-hearth-sensitivity",
+                    "x-hearth-sensitivity: expected public, internal, confidential or restricted");
+            ex->who.level = ex->who.level_given ? policy_level_join(ex->who.level, level) : level;
+            ex->who.level_given = true;
+            more = comma != SIZE_MAX;
+            list = slice_sub(list, more ? comma + 1 : 0, SIZE_MAX);
+        }
+    }
+    return BASE_OK;
+}
+
+/* Which of two would be meant? */
+static enum base_err refuse_repeated(struct exchange *ex)
+{
+    static const char *const once[] = {"x-hearth-objective", "x-hearth-session", "x-hearth-target"};
+    const struct http_head *head = http_exchange_head(ex->http);
+    for (size_t k = 0; k < sizeof(once) / sizeof(once[0]); k++) {
+        size_t count = 0;
+        for (size_t i = 0; i < head->field_count; i++)
+            count += slice_eq_nocase(head->fields[i].name, slice_from_str(once[k]));
+        if (count > 1)
+            return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, once[k],
+                                        "%s: given more than once", once[k]);
+    }
+    return BASE_OK;
+}
+
 static enum base_err read_wishes(struct exchange *ex)
 {
-    struct slice level = header_of(ex, "x-hearth-sensitivity");
     struct slice objective = header_of(ex, "x-hearth-objective");
     struct slice target = header_of(ex, "x-hearth-target");
-    if (!slice_is_absent(level)) {
-        ex->who.level_given = policy_level_parse(level, &ex->who.level);
-        if (!ex->who.level_given)
-            return base_error_set_param(
-                &ex->error, BASE_ERR_BAD_VALUE, "x-hearth-sensitivity",
-                "x-hearth-sensitivity: expected public, internal, confidential or restricted");
-    }
+    enum base_err err = read_level(ex);
+    if (!err)
+        err = refuse_repeated(ex);
+    if (err)
+        return err;
     if (!slice_is_absent(objective)) {
         if (!router_objective_from_name(objective, &ex->who.objective))
             return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, "x-hearth-objective",

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import http from 'node:http';
 import https from 'node:https';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -254,6 +255,34 @@ test('wishes: sensitivity only rises, objectives, targets', async (t) => {
         assert.equal((await response.json()).error.param, param);
     }
     assert.equal((await ask(hearth, { headers: { 'x-hearth-target': 'nowhere/at-all' } })).status, 404);
+});
+
+/* With headers as they are given: a list becomes as many lines. */
+function askRaw(hearth, headers, messages = question) {
+    return new Promise((resolve, reject) => {
+        const request = http.request(hearth.url + '/chat/completions', { method: 'POST', headers }, (response) => {
+            let text = '';
+            response.on('data', (piece) => { text += piece; });
+            response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body: JSON.parse(text) }));
+        });
+        request.on('error', reject);
+        request.end(JSON.stringify({ model: 'auto', messages }));
+    });
+}
+
+test('several x-hearth-sensitivity headers: the highest holds; other wishes may come once', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const words = ['one', 'two', 'three', 'four'].map((n) => [{ role: 'user', content: `What is ${n} plus two, and why is it so?` }]);
+    for (const [i, value] of [['public', 'restricted'], ['restricted', 'public'], 'public, restricted', 'restricted ,public'].entries()) {
+        const { headers } = await askRaw(hearth, { 'x-hearth-sensitivity': value }, words[i]);
+        assert.deepEqual([headers['x-hearth-sensitivity'], headers['x-hearth-target']], ['restricted', 'home/ok'], String(value));
+    }
+    for (const value of ['public,', ',restricted', '', ['public', 'secret'], ['secret', 'public']])
+        assert.equal((await askRaw(hearth, { 'x-hearth-sensitivity': value })).body.error?.param, 'x-hearth-sensitivity');
+    for (const [name, value] of [['x-hearth-target', 'home/ok'], ['x-hearth-objective', 'cost'], ['x-hearth-session', 'a']]) {
+        const { status, body } = await askRaw(hearth, { [name]: [value, value] });
+        assert.deepEqual([status, body.error?.param], [400, name]);
+    }
 });
 
 test('/v1/route decides and sends nothing', async (t) => {
