@@ -87,18 +87,41 @@ static enum base_err unkept(enum base_err err, struct base_error *reterr, const 
 
 /* ---- content ---- */
 
+/* Written anew: the provider's own line breaks and members would break what they are put into.
+ * Those of a refusal are not passed on. */
+static bool write_logprobs(const struct json_node *content, struct buffer *to)
+{
+    struct json_writer w;
+    json_writer_init(&w, to);
+    json_open_object(&w);
+    json_key(&w, SLICE("content"));
+    json_put_node(&w, content);
+    json_member_null(&w, "refusal");
+    json_close_object(&w);
+    return !to->err;
+}
+
 static enum base_err emit_text(struct openai_reader *r, enum chat_event_type type, int32_t choice,
                                struct slice text, const struct json_node *logprobs)
 {
-    bool has_logprobs = json_is(logprobs, JSON_OBJECT);
+    const struct json_node *content = json_get(logprobs, SLICE("content"));
+    bool has_logprobs = json_is(content, JSON_ARRAY);
     if (text.len == 0 && !has_logprobs)
         return BASE_OK;
     struct chat_event event = {.type = type, .choice = choice, .text = text};
+    struct buffer object;
+    buffer_init(&object, 2 * r->setup.max_bytes); /* an escape may be spelt longer than it came */
     if (slice_is_absent(text))
         event.text = SLICE("");
-    if (has_logprobs)
-        event.logprobs = logprobs->text;
-    return emit(r, &event);
+    enum base_err err = BASE_OK;
+    if (has_logprobs && write_logprobs(content, &object))
+        event.logprobs = buffer_slice(&object);
+    else if (has_logprobs)
+        err = object.err;
+    if (!err)
+        err = emit(r, &event);
+    buffer_done(&object);
+    return err;
 }
 
 /* Mistral's form: a list of {"type":"text"} and {"type":"thinking","thinking":[{"text"}]}. */

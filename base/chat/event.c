@@ -62,3 +62,11 @@ void chat_usage_merge(struct chat_usage *usage, const struct chat_usage *later)
     take(&usage->rejected, later->rejected);
     take(&usage->reported_nano_usd, later->reported_nano_usd);
 }
+
+struct slice chat_event_logprobs_list(struct slice logprobs)
+{
+    const struct slice before = SLICE("{\"content\":"), behind = SLICE(",\"refusal\":null}");
+    if (!slice_starts_with(logprobs, before) || !slice_ends_with(logprobs, behind))
+        return SLICE_NONE;
+    return slice_sub(logprobs, before.len, logprobs.len - before.len - behind.len);
+}

@@ -64,6 +64,9 @@ int64_t chat_usage_output_total(const struct chat_usage *usage);
 /* Takes over every field that `later` knows. */
 void chat_usage_merge(struct chat_usage *usage, const struct chat_usage *later);
 
+/* The array in an event's `logprobs`, with its brackets; absent when there is none. */
+struct slice chat_event_logprobs_list(struct slice logprobs);
+
 struct chat_event {
     enum chat_event_type type;
     int32_t choice; /* 0 .. n-1 */
@@ -74,7 +77,7 @@ struct chat_event {
         struct slice id, name;  /* in the first delta of a call; absent later */
         struct slice arguments; /* next piece of the JSON text; may be empty */
     } tool;
-    struct slice logprobs; /* TEXT: ready JSON of OpenAI's `logprobs` object, or absent */
+    struct slice logprobs; /* TEXT: {"content":[...],"refusal":null}, just so, or absent */
     enum chat_finish finish;
     struct chat_usage usage;
     struct slice served_model;      /* STARTED: the name the target gives its model, or absent */

@@ -127,21 +127,16 @@ static enum base_err collect_call(struct api_chat_answer *answer, struct api_cha
     return err;
 }
 
-/* "content" of a logprobs object without its brackets, so that pieces can be joined. */
+/* The entries of a logprobs object, so that pieces can be joined. */
 static enum base_err collect_logprobs(struct api_chat_answer *answer,
                                       struct api_chat_choice *choice, struct slice logprobs)
 {
-    size_t open = slice_find(logprobs, SLICE("["));
-    if (slice_is_absent(logprobs) || open == SIZE_MAX)
-        return BASE_OK;
-    size_t close = logprobs.len;
-    while (close > open && logprobs.ptr[close - 1] != ']')
-        close--;
-    if (close <= open + 2)
+    struct slice list = chat_event_logprobs_list(logprobs);
+    if (list.len <= 2)
         return BASE_OK;
     if (buffer_len(&choice->logprobs) > 0)
         buffer_add_char(&choice->logprobs, ',');
-    return collect(answer, &choice->logprobs, slice_sub(logprobs, open + 1, close - open - 2));
+    return collect(answer, &choice->logprobs, slice_sub(list, 1, list.len - 2));
 }
 
 static enum base_err collect_event(struct api_chat_answer *answer, struct api_chat_choice *choice,

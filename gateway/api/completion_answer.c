@@ -96,23 +96,13 @@ static void write_logprobs(struct json_writer *w, struct api_chat_choice *choice
     arena_free(arena);
 }
 
-/* The array inside {"content":[...],...}. */
-static struct slice entries_of(struct slice logprobs)
-{
-    size_t open = slice_find(logprobs, SLICE("["));
-    size_t close = logprobs.len;
-    while (close > 0 && logprobs.ptr[close - 1] != ']')
-        close--;
-    return open == SIZE_MAX || close <= open ? SLICE_NONE : slice_sub(logprobs, open, close - open);
-}
-
 void api_completion_choice(struct json_writer *w, struct api_chat_choice *choice,
                            const struct chat_event *event)
 {
     json_open_object(w);
     json_member_string(w, "text", event->text.ptr ? event->text : SLICE(""));
     json_member_i64(w, "index", event->choice);
-    write_logprobs(w, choice, entries_of(event->logprobs));
+    write_logprobs(w, choice, chat_event_logprobs_list(event->logprobs));
     json_member_str(w, "finish_reason",
                     event->type == CHAT_EVENT_FINISHED ? chat_finish_name(event->finish) : NULL);
     json_close_object(w);

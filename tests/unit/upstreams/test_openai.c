@@ -26,8 +26,8 @@ static bool on_event(void *user, const struct chat_event *e)
         (void)buffer_addf(out, "started(%.*s) ", SLICE_ARG(e->served_model));
         break;
     case CHAT_EVENT_TEXT:
-        (void)buffer_addf(out, "text%d(%.*s%s) ", e->choice, SLICE_ARG(e->text),
-                          e->logprobs.ptr ? "+logprobs" : "");
+        (void)buffer_addf(out, "text%d(%.*s%.*s) ", e->choice, SLICE_ARG(e->text),
+                          SLICE_ARG(e->logprobs));
         break;
     case CHAT_EVENT_REASONING:
         (void)buffer_addf(out, "thought%d(%.*s) ", e->choice, SLICE_ARG(e->text));
@@ -182,10 +182,22 @@ static const struct sample {
      BASE_ERR_UPSTREAM_PROTOCOL, "started() "},
     {"finished twice", true, CHOICE("{\"content\":\"a\"}") FINISH("stop") FINISH("length"), BASE_OK,
      "started() text0(a) finished0(stop) "},
+    {"logprobs over several lines", true,
+     "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":{\n"
+     "data:\n"
+     "data: \"content\" : [ {\"token\":\"a\",\n"
+     "data: \"logprob\": -0.5} ] },\"finish_reason\":\"stop\"}]}\n\n",
+     BASE_OK,
+     "started() text0(a{\"content\":[{\"token\":\"a\",\"logprob\":-0.5}],\"refusal\":null}) "
+     "finished0(stop) "},
+    {"logprobs that are something else", true,
+     D("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":"
+       "{\"x\":\"[1]},{[\",\"content\":null,\"refusal\":[1]},\"finish_reason\":\"stop\"}]}"),
+     BASE_OK, "started() text0(a) finished0(stop) "},
     {"logprobs", true,
      D("{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"logprobs\":{\"content\":[]},"
        "\"finish_reason\":\"stop\"}]}"),
-     BASE_OK, "started() text0(a+logprobs) finished0(stop) "},
+     BASE_OK, "started() text0(a{\"content\":[],\"refusal\":null}) finished0(stop) "},
     {"keep-alives and empty events", true,
      ": ka\n\ndata:\n\n" CHOICE("{\"content\":\"a\"}") ": ka\n\n" FINISH("stop"), BASE_OK,
      "started() text0(a) finished0(stop) "},
