@@ -356,10 +356,11 @@ static enum base_err read_wishes(struct exchange *ex)
                                         "x-hearth-target: this key may not choose a target");
         ex->who.target = target;
     }
-    ex->who.session = header_of(ex, "x-hearth-session");
-    if (ex->who.session.len > 256)
+    struct slice session = header_of(ex, "x-hearth-session");
+    if (session.len > 256)
         return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, "x-hearth-session",
                                     "x-hearth-session: longer than 256 bytes");
+    ex->who.session = session;
     return BASE_OK;
 }
 

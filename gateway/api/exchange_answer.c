@@ -359,7 +359,7 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
         .id = slice_from_str(http_exchange_request_id(ex->http)),
         .tenant = ex->who.tenant,
         .key_id = ex->who.key_id,
-        .session = ex->who.session,
+        .session = plan_word_to_keep(ex->view->snapshot, ex->who.session, ex->arena),
         .dialect = slice_from_str(dialects[ex->dialect]),
         .zone = -1,
         .level = -1,
@@ -376,7 +376,9 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
     };
     add_times(ex, row);
     if (ex->request) {
-        row->model = ex->request->model;
+        row->model = ex->chosen
+                         ? ex->plan.facts.model
+                         : plan_word_to_keep(ex->view->snapshot, ex->request->model, ex->arena);
         row->stream = ex->request->stream;
     }
     if (ex->inspected) {

@@ -74,6 +74,32 @@ enum base_err plan_inspect(struct plan *plan, struct policy_memory *memory,
     return policy_memory_remember(memory, plan->digests, plan->inspection, now_wall_ns);
 }
 
+static bool is_our_name(const struct snapshot *snapshot, struct slice word)
+{
+    const struct config_model *model = snapshot_model(snapshot, word);
+    return (model && slice_eq(model->name, word)) || snapshot_find(snapshot, word) != SIZE_MAX;
+}
+
+struct slice plan_word_to_keep(const struct snapshot *snapshot, struct slice word,
+                               struct arena *arena)
+{
+    struct policy_scan scan;
+    if (word.len == 0 || is_our_name(snapshot, word))
+        return word;
+    if (!policy_scan_text(snapshot->policy, word, arena, &scan, NULL) && scan.count == 0)
+        return word;
+    return SLICE("(withheld)");
+}
+
+/* Facts are stored. */
+static void keep_words_out(struct plan *plan)
+{
+    struct router_facts *facts = &plan->facts;
+    facts->model = plan_word_to_keep(plan->snapshot, facts->model, plan->arena);
+    if (facts->asked_target.len && snapshot_find(plan->snapshot, facts->asked_target) == SIZE_MAX)
+        facts->asked_target = SLICE("(unknown)");
+}
+
 bool plan_key_may_use(const struct plan_who *who, struct slice name)
 {
     const struct config_tenant *tenant = who->config;
@@ -110,6 +136,7 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
             live(user, plan, i, &plan->targets[i]);
     }
     router_facts_fill(&plan->facts, &plan->signals, &plan->effects, &plan->route, &snap->settings);
+    keep_words_out(plan);
     if (plan->max_complexity >= 0 && plan->facts.complexity > plan->max_complexity)
         plan->facts.complexity = plan->max_complexity;
     plan->facts.targets = plan->targets;

@@ -74,6 +74,11 @@ enum base_err plan_choose(struct plan *plan, plan_live_fn live, void *user,
                           const struct router_session *session,
                           struct base_error *reterr) BASE_MUST_USE;
 
+/* A word of the client's (name of a model, of a conversation) as it may be kept: itself, unless
+ * something private is found in it. */
+struct slice plan_word_to_keep(const struct snapshot *snapshot, struct slice word,
+                               struct arena *arena);
+
 /* May keys of this tenant ask for this name? */
 bool plan_key_may_use(const struct plan_who *who, struct slice name);
 

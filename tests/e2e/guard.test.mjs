@@ -58,6 +58,7 @@ rules:
     raise: {sensitivity: restricted}
 models:
   auto: {targets: [cloud/ok, home/ok]}
+  "gpt-like-*": {route: auto}
   support: {pipeline: two-steps}
   support-cloud: {pipeline: to-the-cloud}
 ${Object.keys(failures).map((mode) => `  falls-${mode}: {targets: [b-${mode}/${mode}, cloud/ok]}`).join('\n')}
@@ -245,12 +246,16 @@ for (const build of builds)
                 { type: 'image_url', image_url: { url } }])] });
         });
 
-        await t.test('headers are never passed on', async () => {
+        await t.test('headers and names of models are never passed on', async () => {
             for (const kind of kinds.filter((name) => name !== 'private_key')) {
                 const plant = { ...planted(kind), place: 'a header' };
                 headersOnly.push(plant);
                 await ask({ model: 'auto', messages: [hello()] }, { 'x-note': plant.text, 'x-hearth-session': plant.text,
                     'user-agent': plant.text, authorization: `Bearer ${plant.value}`, 'x-request-id': plant.text });
+                await ask({ model: 'auto', messages: [hello()] }, { 'x-hearth-target': plant.value,
+                    'x-hearth-objective': plant.value, traceparent: plant.value });
+                for (const name of ['gpt-like-', '']) /* one that a pattern of the configuration takes, and none that does */
+                    await ask({ model: name + plant.value, messages: [hello()] });
             }
         });
 
@@ -348,6 +353,6 @@ for (const build of builds)
             for (const file of filesUnder(hearth.state))
                 kept += fs.readFileSync(file).toString('latin1').replace(/\0+/g, '\n');
             assert.ok(kept.length > 1000);
-            assert.deepEqual([...plants, ...innocent].filter((plant) => kept.includes(plant.value)).map(describe), []);
+            assert.deepEqual([...plants, ...innocent, ...headersOnly].filter((plant) => kept.includes(plant.value)).map(describe), []);
         });
     });
