@@ -1,7 +1,10 @@
 /* Base64 and hexadecimal tokens that hold readable text; see normalise.h. */
 #include "policy/normalise.h"
 
+#include <stdlib.h>
+
 #define MIN_TOKEN 15 /* "NNN-NN-NNNN" without padding */
+#define LINE_MIN 16  /* of a token that goes on in the next line */
 #define MAX_TOKEN ((size_t)1 << 20)
 
 /* Values of base64 and base64url, plus one; 0 = not a character of theirs. */
@@ -65,7 +68,7 @@ static size_t token_end(struct slice text, size_t at)
             i++;
             continue;
         }
-        size_t skip = i - line < 60 ? 0 : line_break(text, i);
+        size_t skip = i - line < LINE_MIN ? 0 : line_break(text, i);
         if (skip == 0 || i + skip >= text.len || base64_value(text.ptr[i + skip]) < 0)
             break;
         i += skip;
@@ -125,31 +128,116 @@ static bool is_readable(const char *bytes, size_t len)
     return len >= 8 && has_no_controls(bytes, len) && slice_is_utf8(slice_of(bytes, len));
 }
 
+/* Bytes that were read, in runs of at least RUN_MIN; what stands between them is left out. */
+enum { RUN_MIN = 8, SHIFTS = 4 };
+
+static bool is_text_byte(unsigned char c)
+{
+    return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* The length of the character at `at`: ASCII, or well-formed and longer; 0 = neither. Of UTF-16, of
+ * which every other byte is 0, the 0 belongs to the character. */
+static size_t text_char(struct slice bytes, size_t at)
+{
+    unsigned char c = (unsigned char)bytes.ptr[at];
+    bool is_long = at + 1 < bytes.len && ((unsigned char)bytes.ptr[at + 1] & 0xC0) == 0x80;
+    if (c >= 0x80) /* most bytes of what is no text are told at a glance */
+        return c >= 0xC2 && is_long ? slice_utf8_char(slice_sub(bytes, at, 4), NULL) : 0;
+    if (!is_text_byte(c))
+        return 0;
+    return at + 1 < bytes.len && bytes.ptr[at + 1] == '\0' ? 2 : 1;
+}
+
+/* Copies the runs of `bytes` to `out`, and behind each what keeps it apart from the next. */
+static size_t keep_runs(struct slice bytes, char *out)
+{
+    size_t len = 0;
+    for (size_t at = 0; at < bytes.len;) {
+        size_t kept = len, characters = 0, size;
+        while (at < bytes.len && (size = text_char(bytes, at)) > 0) {
+            bool is_wide = size == 2 && bytes.ptr[at + 1] == '\0';
+            size_t count = is_wide ? 1 : size;
+            memcpy(out + kept, bytes.ptr + at, count);
+            kept += count;
+            characters++;
+            at += size;
+        }
+        at += at < bytes.len;
+        if (characters < RUN_MIN)
+            continue;
+        memcpy(out + kept, "\n;\n", 3);
+        len = kept + 3;
+    }
+    return len;
+}
+
+static size_t read_shifted(struct slice token, char *room, char *out)
+{
+    size_t len = 0;
+    for (size_t shift = 0; shift < SHIFTS && shift < token.len; shift++) {
+        size_t size = decode_base64(slice_sub(token, shift, SIZE_MAX), room);
+        len += keep_runs(slice_of(room, size), out + len);
+    }
+    const char *x = memchr(token.ptr, 'x', token.len < 8 ? token.len : 8); /* 0x */
+    size_t skip = x ? (size_t)(x - token.ptr) + 1 : 0;
+    size_t size = skip ? decode_hex(slice_sub(token, skip, SIZE_MAX), room) : 0;
+    return len + keep_runs(slice_of(room, size), out + len);
+}
+
+/* Letters of one case: a word. */
+static bool is_word(struct slice token)
+{
+    bool large = false, small = false;
+    for (size_t i = 0; i < token.len; i++) {
+        char c = token.ptr[i];
+        if (c >= '0' && c <= '9')
+            return false;
+        large |= c >= 'A' && c <= 'Z';
+        small |= c >= 'a' && c <= 'z';
+    }
+    return !large || !small;
+}
+
+/* What can be read of a token, in `out`, which has room for ROOM(token.len) bytes. */
+static size_t read_token(struct slice token, char *out, bool *ret_is_exact)
+{
+    size_t len = decode_hex(token, out);
+    if (!is_readable(out, len))
+        len = decode_base64(token, out);
+    *ret_is_exact = is_readable(out, len);
+    return *ret_is_exact ? len : read_shifted(token, out, out + token.len);
+}
+
+/* The bytes of one reading, then the runs of five: none has more than 3/4 of the token, and each
+ * run of eight gets three more. */
+#define ROOM(token_len) (7 * (token_len))
+enum { SHORT_TOKEN = 512 };
+
 static bool try_token(struct slice text, size_t from, size_t to, struct arena *arena,
                       struct norm_view *ret_view, enum base_err *ret_err)
 {
     struct slice token = slice_of(text.ptr + from, to - from);
-    char first[12];
-    /* The first bytes tell nearly always, without memory. */
-    size_t peek = decode_base64(slice_sub(token, 0, 16), first);
-    bool base64 = has_no_controls(first, peek);
-    peek = decode_hex(slice_sub(token, 0, 16), first);
-    bool hex = peek == 8 && has_no_controls(first, peek);
-    if (!base64 && !hex)
+    char few[ROOM(SHORT_TOKEN)]; /* most tokens hold nothing: no memory of the arena for them */
+    bool is_exact;
+    if (is_word(token))
         return false;
-    char *out = arena_alloc(arena, token.len);
-    if (!out) {
+    char *room = token.len <= SHORT_TOKEN ? few : malloc(ROOM(token.len));
+    size_t len = room ? read_token(token, room, &is_exact) : 0;
+    char *kept = len > 0 ? arena_alloc(arena, len) : NULL;
+    if (!room || (len > 0 && !kept))
         *ret_err = BASE_ERR_NO_MEMORY;
-        return false;
+    if (kept) {
+        memcpy(kept, is_exact ? room : room + token.len, len);
+        *ret_view = (struct norm_view){.text = slice_of(kept, len),
+                                       .is_exact = is_exact,
+                                       .whole = true,
+                                       .whole_from = from,
+                                       .whole_to = to};
     }
-    size_t len = hex ? decode_hex(token, out) : 0;
-    if (!is_readable(out, len))
-        len = base64 ? decode_base64(token, out) : 0;
-    if (!is_readable(out, len))
-        return false;
-    *ret_view = (struct norm_view){
-        .text = slice_of(out, len), .whole = true, .whole_from = from, .whole_to = to};
-    return true;
+    if (room != few)
+        free(room);
+    return kept != NULL;
 }
 
 /* The n of a \n right before it is a letter of base64, too. */

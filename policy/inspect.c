@@ -226,7 +226,7 @@ enum pairs { PAIRS_NONE, PAIRS_EVEN, PAIRS_ODD, PAIRS_COUNT };
  * only the ends, and keeps what crosses a border. */
 static enum base_err scan_borders(struct inspect *in, enum chat_role role, enum pairs pairs)
 {
-    static const char gap[] = "\n\x01\n";
+    static const char gap[] = "\n;;\n";
     struct joined j = {.arena = in->scratch};
     size_t number = 0;
     for (size_t i = 0; i < in->run_count; i++) {

@@ -1,99 +1,6 @@
 /* Folding of look-alikes and undoing of encodings; see normalise.h. */
 #include "policy/normalise.h"
-
-#define KEEP 0xFFFFFFFFu /* not folded */
-#define DROP 0xFFFFFFFEu /* invisible */
-
-struct range {
-    uint32_t first, last;
-    uint32_t to; /* ASCII of `first`, or DROP */
-    bool fixed;  /* all become `to`, instead of counting up */
-};
-
-/* Ascending. Digits of all scripts that are likely in practice, compatibility forms, invisible
- * characters. */
-static const struct range folds[] = {
-    {0x00A0, 0x00A0, ' ', true},    {0x00AD, 0x00AD, DROP, true},   {0x00B2, 0x00B3, '2', false},
-    {0x00B7, 0x00B7, '.', true},    {0x00B9, 0x00B9, '1', true},    {0x0300, 0x036F, DROP, true},
-    {0x061C, 0x061C, DROP, true},   {0x0660, 0x0669, '0', false},   {0x06F0, 0x06F9, '0', false},
-    {0x07C0, 0x07C9, '0', false},   {0x0966, 0x096F, '0', false},   {0x09E6, 0x09EF, '0', false},
-    {0x0A66, 0x0A6F, '0', false},   {0x0AE6, 0x0AEF, '0', false},   {0x0B66, 0x0B6F, '0', false},
-    {0x0BE6, 0x0BEF, '0', false},   {0x0C66, 0x0C6F, '0', false},   {0x0CE6, 0x0CEF, '0', false},
-    {0x0D66, 0x0D6F, '0', false},   {0x0E50, 0x0E59, '0', false},   {0x0ED0, 0x0ED9, '0', false},
-    {0x0F20, 0x0F29, '0', false},   {0x1040, 0x1049, '0', false},   {0x115F, 0x1160, DROP, true},
-    {0x1680, 0x1680, ' ', true},    {0x17B4, 0x17B5, DROP, true},   {0x17E0, 0x17E9, '0', false},
-    {0x180B, 0x180F, DROP, true},   {0x1810, 0x1819, '0', false},   {0x2000, 0x200A, ' ', true},
-    {0x200B, 0x200F, DROP, true},   {0x2010, 0x2015, '-', true},    {0x2018, 0x201B, '\'', true},
-    {0x201C, 0x201F, '"', true},    {0x2024, 0x2024, '.', true},    {0x2028, 0x2029, '\n', true},
-    {0x202A, 0x202E, DROP, true},   {0x202F, 0x202F, ' ', true},    {0x205F, 0x205F, ' ', true},
-    {0x2060, 0x206F, DROP, true},   {0x2070, 0x2070, '0', true},    {0x2074, 0x2079, '4', false},
-    {0x2080, 0x2089, '0', false},   {0x20D0, 0x20F0, DROP, true},   {0x2212, 0x2212, '-', true},
-    {0x2236, 0x2236, ':', true},    {0x2460, 0x2468, '1', false},   {0x2474, 0x247C, '1', false},
-    {0x2488, 0x2490, '1', false},   {0x24B6, 0x24CF, 'A', false},   {0x24D0, 0x24E9, 'a', false},
-    {0x24EA, 0x24EA, '0', true},    {0x24F5, 0x24FD, '1', false},   {0x24FF, 0x24FF, '0', true},
-    {0x2776, 0x277E, '1', false},   {0x2780, 0x2788, '1', false},   {0x278A, 0x2792, '1', false},
-    {0x3000, 0x3000, ' ', true},    {0x3002, 0x3002, '.', true},    {0x3007, 0x3007, '0', true},
-    {0x3164, 0x3164, DROP, true},   {0xA620, 0xA629, '0', false},   {0xFE00, 0xFE0F, DROP, true},
-    {0xFE52, 0xFE52, '.', true},    {0xFE58, 0xFE58, '-', true},    {0xFE63, 0xFE63, '-', true},
-    {0xFE6B, 0xFE6B, '@', true},    {0xFEFF, 0xFEFF, DROP, true},   {0xFF01, 0xFF5E, '!', false},
-    {0xFFA0, 0xFFA0, DROP, true},   {0xFFF9, 0xFFFB, DROP, true},   {0x1D400, 0x1D7FF, 0, true},
-    {0x1F100, 0x1F100, '0', true},  {0x1F101, 0x1F10A, '0', false}, {0x1F130, 0x1F149, 'A', false},
-    {0x1F150, 0x1F169, 'A', false}, {0x1F170, 0x1F189, 'A', false}, {0x1FBF0, 0x1FBF9, '0', false},
-    {0xE0001, 0xE001F, DROP, true}, {0xE0020, 0xE007E, ' ', false}, {0xE007F, 0xE01EF, DROP, true},
-};
-
-/* Letters of Greek and Cyrillic that are drawn like ASCII ones; only next to ASCII letters and
- * digits. */
-static const struct {
-    uint16_t code;
-    char ascii;
-} lookalikes[] = {
-    {0x0391, 'A'}, {0x0392, 'B'}, {0x0395, 'E'}, {0x0396, 'Z'}, {0x0397, 'H'}, {0x0399, 'I'},
-    {0x039A, 'K'}, {0x039C, 'M'}, {0x039D, 'N'}, {0x039F, 'O'}, {0x03A1, 'P'}, {0x03A4, 'T'},
-    {0x03A5, 'Y'}, {0x03A7, 'X'}, {0x03B1, 'a'}, {0x03BF, 'o'}, {0x03C1, 'p'}, {0x0405, 'S'},
-    {0x0406, 'I'}, {0x0408, 'J'}, {0x0410, 'A'}, {0x0412, 'B'}, {0x0415, 'E'}, {0x041A, 'K'},
-    {0x041C, 'M'}, {0x041D, 'H'}, {0x041E, 'O'}, {0x0420, 'P'}, {0x0421, 'C'}, {0x0422, 'T'},
-    {0x0423, 'Y'}, {0x0425, 'X'}, {0x0430, 'a'}, {0x0435, 'e'}, {0x043E, 'o'}, {0x0440, 'p'},
-    {0x0441, 'c'}, {0x0443, 'y'}, {0x0445, 'x'}, {0x0455, 's'}, {0x0456, 'i'}, {0x0458, 'j'},
-    {0x04BB, 'h'}, {0x0501, 'd'}, {0x051B, 'q'}, {0x051D, 'w'},
-};
-
-/* Mathematical alphanumerics: 13 alphabets of 52 letters, Greek, then five sets of digits. */
-static uint32_t fold_mathematical(uint32_t code)
-{
-    if (code >= 0x1D7CE)
-        return '0' + (code - 0x1D7CE) % 10;
-    if (code >= 0x1D6A4)
-        return KEEP;
-    uint32_t letter = (code - 0x1D400) % 52;
-    return letter < 26 ? 'A' + letter : 'a' + letter - 26;
-}
-
-static uint32_t fold(uint32_t code)
-{
-    size_t low = 0, high = sizeof(folds) / sizeof(folds[0]);
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (code > folds[middle].last)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == sizeof(folds) / sizeof(folds[0]) || code < folds[low].first)
-        return KEEP;
-    if (folds[low].to == 0)
-        return fold_mathematical(code);
-    return folds[low].fixed ? folds[low].to : folds[low].to + (code - folds[low].first);
-}
-
-static uint32_t fold_lookalike(uint32_t code)
-{
-    for (size_t i = 0; i < sizeof(lookalikes) / sizeof(lookalikes[0]); i++) {
-        if (lookalikes[i].code == code)
-            return (uint32_t)(unsigned char)lookalikes[i].ascii;
-    }
-    return KEEP;
-}
+#include "policy/fold.h"
 
 static bool is_ascii_word(char c)
 {
@@ -189,18 +96,21 @@ static bool put_utf8(struct writer *w, uint32_t code, size_t from, size_t to)
 
 static void put_folded(struct writer *w, struct slice text, size_t at, size_t len, uint32_t code)
 {
-    uint32_t to = fold(code);
-    if (to == KEEP && code >= 0x0391 && code <= 0x051D &&
-        ((w->len > 0 && is_ascii_word(w->out[w->len - 1])) ||
-         (at + len < text.len && is_ascii_word(text.ptr[at + len]))))
+    uint32_t to = fold_char(code);
+    bool behind_word = w->len > 0 && is_ascii_word(w->out[w->len - 1]);
+    if (to == FOLD_KEEP && code >= 0x0391 && code <= 0x051D &&
+        (behind_word || (at + len < text.len && is_ascii_word(text.ptr[at + len]))))
         to = fold_lookalike(code);
-    if (to == DROP) {
+    bool behind_ascii = w->len > 0 && (unsigned char)w->out[w->len - 1] < 0x80;
+    if (to == FOLD_KEEP && behind_ascii && fold_is_noise(code))
+        to = FOLD_DROP;
+    if (to == FOLD_DROP) {
         w->shifted = true;
         return;
     }
     char ascii = (char)to;
     bool is_escaped = (unsigned char)text.ptr[at] < 0x80;
-    if (to != KEEP)
+    if (to != FOLD_KEEP)
         put(w, &ascii, 1, at, at + len);
     else if (!is_escaped || !put_utf8(w, code, at, at + len))
         put(w, text.ptr + at, len, at, at + len);
@@ -230,7 +140,7 @@ static bool read_hex(struct slice text, size_t at, size_t digits, uint32_t *ret)
     return true;
 }
 
-/* "&#65;" and "&#x41;". */
+/* "&#65;" and "&#x41;", also with many zeros and without the semicolon, as browsers read them. */
 static size_t read_entity(struct slice text, size_t at, uint32_t *ret)
 {
     size_t i = at + 2;
@@ -238,16 +148,16 @@ static size_t read_entity(struct slice text, size_t at, uint32_t *ret)
     uint32_t value = 0;
     i += hex;
     size_t first = i;
-    for (; i < text.len && i - first < 7; i++) {
+    for (; i < text.len && value <= 0x10FFFF; i++) {
         int digit = hex_value(text.ptr[i]);
         if (digit < 0 || (!hex && digit > 9))
             break;
         value = value * (hex ? 16 : 10) + (uint32_t)digit;
     }
-    if (i == first || i >= text.len || text.ptr[i] != ';' || value > 0x10FFFF)
+    if (i == first || value > 0x10FFFF)
         return 0;
     *ret = value;
-    return i + 1 - at;
+    return i + (i < text.len && text.ptr[i] == ';') - at;
 }
 
 /* What text copied from a page holds: separators, and letters of the languages around. */
@@ -285,12 +195,44 @@ static size_t read_named_entity(struct slice text, size_t at, uint32_t *ret)
     return 0;
 }
 
+/* \u{1F600}, of JavaScript, Rust and others. */
+static size_t read_braces(struct slice text, size_t at, uint32_t *ret)
+{
+    size_t digits = 1;
+    while (digits <= 6 && read_hex(text, at + 3, digits, ret))
+        digits++;
+    digits--; /* those that could be read */
+    size_t end = at + 3 + digits;
+    if (digits == 0 || end >= text.len || text.ptr[end] != '}' ||
+        !read_hex(text, at + 3, digits, ret) || *ret > 0x10FFFF)
+        return 0;
+    return end + 1 - at;
+}
+
+/* \101, as in C and in what shells print. */
+static size_t read_octal(struct slice text, size_t at, uint32_t *ret)
+{
+    uint32_t value = 0;
+    for (size_t i = 1; i <= 3; i++) {
+        char c = at + i < text.len ? text.ptr[at + i] : '\0';
+        if (c < '0' || c > '7')
+            return 0;
+        value = value << 3 | (uint32_t)(c - '0');
+    }
+    if (value < ' ' || value >= 0x7f)
+        return 0;
+    *ret = value;
+    return 4;
+}
+
 /* \uD83D\uDE00: two escapes for one character beyond 16 bits. */
 static size_t read_utf16(struct slice text, size_t at, uint32_t *ret)
 {
     uint32_t low;
     if (text.ptr[at + 1] == 'U' && read_hex(text, at + 2, 8, ret) && *ret <= 0x10FFFF)
         return 10;
+    if (at + 2 < text.len && text.ptr[at + 2] == '{')
+        return read_braces(text, at, ret);
     if (!read_hex(text, at + 2, 4, ret))
         return 0;
     if (*ret >> 10 == 0x36 && at + 7 < text.len && text.ptr[at + 6] == '\\' &&
@@ -308,6 +250,8 @@ static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
     char next = at + 1 < text.len ? text.ptr[at + 1] : '\0';
     if (c == '%' && read_hex(text, at + 1, 2, ret))
         return 3;
+    if (c == '%' && (next | 32) == 'u' && read_hex(text, at + 2, 4, ret))
+        return 6;
     if (c == '\\' && (next == 'u' || next == 'U'))
         return read_utf16(text, at, ret);
     if (c == '\\' && next == 'x' && read_hex(text, at + 2, 2, ret))
@@ -320,6 +264,8 @@ static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
         *ret = (unsigned char)next;
         return 2;
     }
+    if (c == '\\' && next >= '0' && next <= '3')
+        return read_octal(text, at, ret);
     if (c == '&' && next == '#')
         return read_entity(text, at, ret);
     if (c == '&')
@@ -327,18 +273,31 @@ static size_t read_escape(struct slice text, size_t at, uint32_t *ret)
     return 0;
 }
 
-static bool is_ascii(struct slice text)
+/* ASCII that folding leaves alone: anything but controls, and of these line ends and tabs. */
+static bool is_plain_char(char c)
 {
+    return (c >= ' ' && c < 0x7f) || c == '\n' || c == '\t' || c == '\r';
+}
+
+static bool is_plain(struct slice text)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
     size_t i = 0;
-    for (; i + 8 <= text.len; i += 8) {
-        uint64_t word;
-        memcpy(&word, text.ptr + i, 8);
-        if (word & 0x8080808080808080u)
-            return false;
-    }
-    for (; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] >= 0x80)
-            return false;
+    while (i < text.len) {
+        uint64_t word, del;
+        size_t end = text.len - i < 8 ? text.len : i + 8;
+        if (end == i + 8) {
+            memcpy(&word, text.ptr + i, 8);
+            del = word ^ (ones * 0x7f);
+            if (((word | (word - ones * 0x20) | (del - ones)) & tops) == 0) {
+                i = end;
+                continue;
+            }
+        }
+        for (; i < end; i++) {
+            if (!is_plain_char(text.ptr[i]))
+                return false;
+        }
     }
     return true;
 }
@@ -347,10 +306,65 @@ static bool is_ascii(struct slice text)
 static size_t plain_length(struct slice text, size_t at, bool decode)
 {
     size_t end = at + 1;
-    while (end < text.len && (unsigned char)text.ptr[end] < 0x80 &&
+    while (end < text.len && is_plain_char(text.ptr[end]) &&
            !(decode && (text.ptr[end] == '%' || text.ptr[end] == '\\' || text.ptr[end] == '&')))
         end++;
     return end - at;
+}
+
+/* Quoted-printable, as mails have it: "=41", and "=" at the end of a line that goes on. */
+static size_t read_quoted(struct slice text, size_t at, uint32_t *ret)
+{
+    size_t left = text.len - at;
+    if (text.ptr[at] != '=' || left < 2)
+        return 0;
+    if (text.ptr[at + 1] == '\n')
+        return 2;
+    if (left >= 3 && text.ptr[at + 1] == '\r' && text.ptr[at + 2] == '\n')
+        return 3;
+    return read_hex(text, at + 1, 2, ret) && *ret >= ' ' && *ret != 0x7f ? 3 : 0;
+}
+
+/* Three "=41", or a word that goes on in the next line: source code has "x =" there. */
+bool norm_has_quoted(struct slice text)
+{
+    int count = 0;
+    for (size_t at = 0; at < text.len && count < 3; at++) {
+        const char *found = memchr(text.ptr + at, '=', text.len - at);
+        uint32_t code;
+        if (!found)
+            break;
+        at = (size_t)(found - text.ptr);
+        size_t len = read_quoted(text, at, &code);
+        if (len > 0 && text.ptr[at + len - 1] == '\n')
+            count += at > 0 && text.ptr[at - 1] != ' ' && text.ptr[at - 1] != '=' ? 3 : 0;
+        else
+            count += len > 0;
+    }
+    return count >= 3;
+}
+
+enum base_err norm_unquote(struct slice text, struct arena *arena, struct norm_view *ret_view)
+{
+    struct writer w = {.arena = arena, .out = arena_alloc(arena, text.len)};
+    if (!w.out)
+        return BASE_ERR_NO_MEMORY;
+    for (size_t at = 0; at < text.len && !w.failed;) {
+        uint32_t code = 0;
+        size_t len = read_quoted(text, at, &code);
+        char byte = (char)code;
+        if (len == 0) {
+            const char *next = memchr(text.ptr + at + 1, '=', text.len - at - 1);
+            len = (next ? (size_t)(next - text.ptr) : text.len) - at;
+            put(&w, text.ptr + at, len, at, at + len);
+        } else if (text.ptr[at + len - 1] == '\n') {
+            w.shifted = true; /* nothing stands for it */
+        } else {
+            put(&w, &byte, 1, at, at + len);
+        }
+        at += len;
+    }
+    return finish(&w, text.len, ret_view);
 }
 
 static enum base_err rewrite(struct slice text, bool decode, struct arena *arena,
@@ -365,12 +379,12 @@ static enum base_err rewrite(struct slice text, bool decode, struct arena *arena
         if (len > 0 && code < 0x80) {
             char ascii = (char)code;
             put(&w, &ascii, 1, at, at + len);
-        } else if (len > 0 && text.ptr[at] == '%') {
+        } else if (len == 3 && text.ptr[at] == '%') {
             char byte = (char)code; /* %C3%A9: bytes of UTF-8 */
             put(&w, &byte, 1, at, at + len);
         } else if (len > 0) {
             put_folded(&w, text, at, len, code);
-        } else if ((unsigned char)text.ptr[at] < 0x80) {
+        } else if (is_plain_char(text.ptr[at])) {
             len = plain_length(text, at, decode);
             put(&w, text.ptr + at, len, at, at + len);
         } else {
@@ -384,7 +398,7 @@ static enum base_err rewrite(struct slice text, bool decode, struct arena *arena
 
 enum base_err norm_text(struct slice text, struct arena *arena, struct norm_view *ret_view)
 {
-    if (is_ascii(text)) {
+    if (is_plain(text)) {
         *ret_view = (struct norm_view){.text = text};
         return BASE_OK;
     }
@@ -447,7 +461,7 @@ enum base_err norm_compose(struct slice text, struct arena *arena, struct norm_v
 
 bool norm_is_plain(struct slice text)
 {
-    return is_ascii(text);
+    return is_plain(text);
 }
 
 enum base_err norm_decode(struct slice text, struct arena *arena, struct norm_view *ret_view)

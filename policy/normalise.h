@@ -6,7 +6,7 @@
  *     err = norm_decode(text, arena, &view); // after undoing %41, \u0041, &#65; and &nbsp; as well
  *     norm_span(&view, from, to, &offset, &length);
  *
- * Plain ASCII is not copied. Folding never makes a text longer.
+ * ASCII without controls is not copied. Folding never makes a text longer.
  * Source: Unicode 15 (UnicodeData: decimal digits, compatibility forms of ASCII; default ignorable
  * code points; canonical pairs), UTS #39 for the few letters of other scripts that look like ASCII
  * ones.
@@ -29,7 +29,8 @@ struct norm_view {
     struct slice text;             /* the original itself when nothing had to change */
     const struct norm_step *steps; /* ascending */
     size_t step_count;
-    bool whole; /* every span stands for [whole_from, whole_to): decoded from base64 or hex */
+    bool is_exact; /* all of a token, which may hold another */
+    bool whole;    /* every span stands for [whole_from, whole_to): decoded from base64 or hex */
     size_t whole_from, whole_to;
     const struct norm_view *under; /* whose text was decoded here; NULL = the original */
 };
@@ -44,13 +45,18 @@ enum base_err norm_compose(struct slice text, struct arena *arena,
                            struct norm_view *ret_view) BASE_MUST_USE;
 uint32_t norm_pair(uint32_t base, uint32_t mark); /* 0 = they do not compose (compose.c) */
 
-/* True if norm_text() would change nothing: the text is ASCII. */
+/* True if norm_text() would change nothing: the text is ASCII without controls. */
 bool norm_is_plain(struct slice text);
 
 /* True if norm_decode() would find an escape to undo. */
 bool norm_has_escapes(struct slice text);
 enum base_err norm_decode(struct slice text, struct arena *arena,
                           struct norm_view *ret_view) BASE_MUST_USE;
+
+/* The same for quoted-printable, which is a view of its own: "=41" is often just an assignment. */
+bool norm_has_quoted(struct slice text);
+enum base_err norm_unquote(struct slice text, struct arena *arena,
+                           struct norm_view *ret_view) BASE_MUST_USE;
 
 /* The original bytes of [from, to) of the view's text; through the views under it. */
 void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret_offset,
@@ -60,8 +66,10 @@ void norm_span(const struct norm_view *view, size_t from, size_t to, size_t *ret
 bool norm_is_base64(char c);
 
 /*
- * Finds the next base64 or hexadecimal token at or after *at that decodes to readable text, and
- * moves *at behind it. False when there is none; BASE_ERR_NO_MEMORY in *ret_err then, or BASE_OK.
+ * Finds the next base64 or hexadecimal token at or after *at that holds readable text, and moves
+ * *at behind it. What is put before a token (a word, a path, 0x) shifts its letters: so not only
+ * the whole is tried but whatever can be read from each of the four places where one may begin, and
+ * of UTF-16 as well. False when there is none; BASE_ERR_NO_MEMORY in *ret_err then, or BASE_OK.
  */
 bool norm_next_encoded(struct slice text, size_t *at, struct arena *arena,
                        struct norm_view *ret_view, enum base_err *ret_err);

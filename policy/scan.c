@@ -5,7 +5,7 @@
 #include "policy/normalise.h"
 #include "policy/snapshot.h"
 
-enum { DECODE_DEPTH = 4 };
+enum { DECODE_DEPTH = 4, ENCODE_DEPTH = 3 };
 
 struct scan {
     const struct policy *policy;
@@ -47,19 +47,23 @@ static enum base_err scan_view(struct scan *s, const struct norm_view *view)
     return BASE_OK;
 }
 
-/* JSON in a string, as a result of a tool may be: there the short escapes hide what is around. */
-static bool is_json(struct slice text)
+/* JSON in a text, as a result of a tool may be, or a part of what is read together with others:
+ * there the short escapes hide what is around. */
+static bool has_json(struct slice text)
 {
     size_t at = 0;
     while (at < text.len && strchr(" \t\r\n", text.ptr[at]) && text.ptr[at])
         at++;
-    return at < text.len && (text.ptr[at] == '{' || text.ptr[at] == '[' || text.ptr[at] == '"');
+    if (at == text.len)
+        return false;
+    return text.ptr[at] == '{' || text.ptr[at] == '[' || text.ptr[at] == '"' ||
+           slice_find(text, SLICE("\":")) != SIZE_MAX;
 }
 
 static bool has_escapes(struct slice text)
 {
     return norm_has_escapes(text) ||
-           (text.len > 0 && is_json(text) && memchr(text.ptr, '\\', text.len));
+           (text.len > 0 && memchr(text.ptr, '\\', text.len) && has_json(text));
 }
 
 /* What was decoded may itself hold look-alikes; %C2%A0 is a space. */
@@ -76,9 +80,10 @@ static enum base_err scan_folded(struct scan *s, const struct norm_view *view)
     return scan_view(s, &folded);
 }
 
-/* Base64 and hexadecimal in a text, which may itself be decoded; escapes in them are undone once.
- */
-static enum base_err scan_encoded(struct scan *s, struct slice text, const struct norm_view *under)
+/* Base64 and hexadecimal in a text, which may itself be decoded; and within what they hold. Escapes
+ * in them are undone once. */
+static enum base_err scan_encoded(struct scan *s, struct slice text, const struct norm_view *under,
+                                  int depth)
 {
     struct norm_view view, inner;
     enum base_err err = BASE_OK;
@@ -86,20 +91,34 @@ static enum base_err scan_encoded(struct scan *s, struct slice text, const struc
     while (!err && norm_next_encoded(text, &at, s->arena, &view, &err)) {
         view.under = under;
         err = scan_folded(s, &view);
+        if (!err && view.is_exact && depth > 1)
+            err = scan_encoded(s, view.text, &view, depth - 1);
         if (err || !has_escapes(view.text))
             continue;
         err = norm_decode(view.text, s->arena, &inner);
         inner.under = &view;
         if (!err)
             err = scan_folded(s, &inner);
+        if (!err && view.is_exact && depth > 1)
+            err = scan_encoded(s, inner.text, &inner, depth - 1);
     }
     return err;
 }
 
-/* Escapes are undone again and again, because JSON stands in strings of JSON. */
-static enum base_err scan_decoded(struct scan *s, struct slice text)
+/* Quoted-printable, where it seems to be. */
+static enum base_err scan_unquoted(struct scan *s, struct slice text, const struct norm_view *under)
 {
-    const struct norm_view *under = NULL;
+    struct norm_view view;
+    if (!norm_has_quoted(text))
+        return BASE_OK;
+    enum base_err err = norm_unquote(text, s->arena, &view);
+    view.under = under;
+    return err ? err : scan_folded(s, &view);
+}
+
+/* Escapes are undone again and again, because JSON stands in strings of JSON. */
+static enum base_err scan_decoded(struct scan *s, struct slice text, const struct norm_view *under)
+{
     enum base_err err = BASE_OK;
     for (int depth = 0; depth < DECODE_DEPTH && !err && has_escapes(text); depth++) {
         struct norm_view *view = arena_calloc(s->arena, 1, sizeof(*view));
@@ -112,7 +131,9 @@ static enum base_err scan_decoded(struct scan *s, struct slice text)
         bool is_shorter = view->text.len < text.len;
         err = scan_folded(s, view);
         if (!err)
-            err = scan_encoded(s, view->text, view);
+            err = scan_encoded(s, view->text, view, ENCODE_DEPTH);
+        if (!err)
+            err = scan_unquoted(s, view->text, view);
         under = view;
         text = view->text;
         if (!is_shorter) /* what is left stands for characters that are kept as they are */
@@ -131,10 +152,15 @@ static enum base_err scan_views(struct scan *s, struct slice text)
         err = norm_compose(text, s->arena, &composed);
         err = err ? err : scan_folded(s, &composed);
     }
+    /* What is invisible stands within escapes and tokens as well. */
+    const struct norm_view *folded = err || view.text.ptr == text.ptr ? NULL : &view;
+    struct slice clean = folded ? view.text : text;
     if (!err)
-        err = scan_decoded(s, text);
+        err = scan_decoded(s, clean, folded);
     if (!err)
-        err = scan_encoded(s, text, NULL);
+        err = scan_encoded(s, clean, folded, ENCODE_DEPTH);
+    if (!err)
+        err = scan_unquoted(s, clean, folded);
     return err;
 }
 

@@ -323,6 +323,31 @@ static void base64_lines(struct text *t, struct slice s)
     base64_with(t, slice_of(longer.bytes, longer.len), "+/", 76);
 }
 
+/* Behind what shifts its letters: a path, a word. */
+static void base64_behind(struct text *t, struct slice s)
+{
+    static const char *const before[] = {"/v1/", "id-", "a", "Ab", "x_y_", "/token/"};
+    put_str(t, before[below(6)]);
+    base64_url(t, s);
+}
+
+static void base64_twice(struct text *t, struct slice s)
+{
+    struct text once = {.len = 0};
+    base64_with(&once, s, "+/", 0);
+    base64_with(t, slice_of(once.bytes, once.len), "+/", 0);
+}
+
+static void base64_utf16(struct text *t, struct slice s)
+{
+    struct text wide = {.len = 0};
+    for (size_t i = 0; i < s.len; i++) {
+        put_char(&wide, s.ptr[i]);
+        put_char(&wide, '\0');
+    }
+    base64_with(t, slice_of(wide.bytes, wide.len), "+/", 0);
+}
+
 static void each_byte(struct text *t, struct slice s, const char *format)
 {
     for (size_t i = 0; i < s.len; i++) {
@@ -346,11 +371,27 @@ static void u_escapes(struct text *t, struct slice s)
 }
 static void x_escapes(struct text *t, struct slice s)
 {
-    each_byte(t, s, "\\x%02x");
+    static const char *const formats[] = {"\\x%02x", "\\%03o", "\\u{%x}", "%%u%04x"};
+    each_byte(t, s, formats[below(4)]);
+}
+
+/* Mail: three escapes at least, so that it is taken for one; lines that go on. */
+static void quoted(struct text *t, struct slice s)
+{
+    put_str(t, "=C2=A0=3D ");
+    for (size_t i = 0; i < s.len; i++) {
+        if (below(5) == 0)
+            put_str(t, below(2) ? "=\n" : "=\r\n");
+        if (below(3) == 0 || s.ptr[i] == '=')
+            each_byte(t, slice_of(s.ptr + i, 1), "=%02X");
+        else
+            put_char(t, s.ptr[i]);
+    }
 }
 static void entities(struct text *t, struct slice s)
 {
-    each_byte(t, s, below(2) ? "&#%u;" : "&#x%x;");
+    static const char *const formats[] = {"&#%u;", "&#x%x;", "&#%u", "&#%05u;"};
+    each_byte(t, s, formats[below(4)]);
 }
 
 /* Only what need be: as URLs are written. */
@@ -400,6 +441,17 @@ static void soft_hyphens(struct text *t, struct slice s)
 {
     with_between(t, s, 0x00AD);
 }
+static void controls(struct text *t, struct slice s)
+{
+    static const uint32_t codes[] = {0x01, 0x08, 0x1B, 0x7F, 0x80, 0x9D};
+    with_between(t, s, codes[below(6)]);
+}
+static void noise(struct text *t, struct slice s)
+{
+    static const uint32_t codes[] = {0x0483, 0x064B, 0x1AB0, 0x2800,
+                                     0xE000, 0xFFFC, 0xFFFD, 0x1D173};
+    with_between(t, s, codes[below(8)]);
+}
 
 static void bold(struct text *t, struct slice s)
 {
@@ -418,8 +470,8 @@ static void bold(struct text *t, struct slice s)
 
 static void other_digits(struct text *t, struct slice s)
 {
-    static const uint32_t zeros[] = {0x0660, 0x06F0, 0x0966, 0xFF10};
-    uint32_t zero = zeros[below(4)];
+    static const uint32_t zeros[] = {0x0660, 0x06F0, 0x0966, 0xFF10, 0x0DE6, 0xABF0, 0x1E950};
+    uint32_t zero = zeros[below(7)];
     for (size_t i = 0; i < s.len; i++)
         put_utf8(t, s.ptr[i] >= '0' && s.ptr[i] <= '9' ? zero + (uint32_t)(s.ptr[i] - '0')
                                                        : (uint8_t)s.ptr[i]);
@@ -434,16 +486,22 @@ static const struct disguise {
     {"base64", base64, true},
     {"base64url", base64_url, true},
     {"base64 in lines", base64_lines, true},
+    {"base64 behind a word", base64_behind, true},
+    {"base64 twice", base64_twice, true},
+    {"base64 of UTF-16", base64_utf16, true},
     {"hexadecimal", hex, true},
     {"percent", percent, false},
     {"percent where needed", percent_some, false},
     {"\\u", u_escapes, false},
     {"\\u here and there", u_escapes_some, false},
-    {"\\x", x_escapes, false},
+    {"\\x and others", x_escapes, false},
+    {"quoted-printable", quoted, false},
     {"entities", entities, false},
     {"full width", full_width, false},
     {"zero width", zero_width, false},
     {"soft hyphens", soft_hyphens, false},
+    {"controls", controls, false},
+    {"noise", noise, false},
     {"bold", bold, false},
     {"other digits", other_digits, false},
 };

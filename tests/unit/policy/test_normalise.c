@@ -54,6 +54,20 @@ static void test_fold(void **state)
     check("\xD0\xBC\xD0\xB8\xD1\x80", "\xD0\xBC\xD0\xB8\xD1\x80"); /* Russian stays Russian */
     check("caf\xC3\xA9", "caf\xC3\xA9");
     check("\xFF\xC3(", "\xFF\xC3("); /* not UTF-8 */
+    check("4\x01"
+          "1\x7F"
+          "1\xC2\x80"
+          "1",
+          "4111"); /* controls */
+    check("4\x0B"
+          "1\n1\t1",
+          "4\n1\n1\t1");
+    check("\xE0\xB7\xAA\xEA\xAF\xB1\xF0\x9E\xA5\x91", "411"); /* Sinhala, Meitei, Adlam */
+    check("4\xD9\x8B"
+          "1 \xE2\xA0\x80"
+          "1",
+          "41 1");                                 /* marks of Arabic, Braille's blank */
+    check("\xD8\xB9\xD9\x8B", "\xD8\xB9\xD9\x8B"); /* but not behind Arabic */
 }
 
 static void check_composed(const char *from, const char *to)
@@ -123,6 +137,10 @@ static void test_decode(void **state)
         {"\\uFF14", "4"},
         {"&#;&#99999999;", "&#;&#99999999;"},
         {"%C3%A9", "\xC3\xA9"},
+        {"%u0041%uFF14", "A4"},
+        {"\\u{41}\\u{000034}\\u{}\\u{41", "A4\\u{}\\u{41"},
+        {"\\101\\064\\1 \\400\\001", "A4\\1 \\400\\001"},
+        {"&#65&#52&#00000000000065;&#x41", "A4AA"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct norm_view view;
@@ -157,6 +175,49 @@ static void test_encoded(void **state)
     assert_true(slice_eq_str(view.text, "536-22-8726"));
 }
 
+/* What stands before a token, or in it. */
+static void test_encoded_within(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *holds;
+    } cases[] = {
+        {"/v1/MTIzLTQ1LTY3ODkgb3Igc28", "123-45-6789 or so"},
+        {"a_MTIzLTQ1LTY3ODkgb3Igc28=", "123-45-6789 or so"},
+        {"IdMTIzLTQ1LTY3ODkgb3Igc28=", "123-45-6789 or so"},
+        {"MQAyADMALQA0ADUALQA2ADcAOAA5AA==", "123-45-6789"}, /* UTF-16 */
+        {"/wAxMjMtNDUtNjc4OQD/", "123-45-6789"},             /* other bytes around */
+        {"0x3132332d34352d36373839", "123-45-6789"},
+        {"MTIzLTQ1LTY3ODkg\nb3Igc28gb24gYW5kIG9u", "123-45-6789 or so on and on"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct norm_view view;
+        enum base_err err;
+        size_t at = 0, offset, length;
+        assert_true(norm_next_encoded(slice_from_str(cases[i].text), &at, arena, &view, &err));
+        if (slice_find(view.text, slice_from_str(cases[i].holds)) == SIZE_MAX)
+            fail_msg("\"%s\" gave \"%.*s\"", cases[i].text, SLICE_ARG(view.text));
+        norm_span(&view, 0, 1, &offset, &length);
+        assert_in_range(offset + length, offset + 15, strlen(cases[i].text));
+    }
+}
+
+static void test_quoted(void **state)
+{
+    (void)state;
+    struct norm_view view;
+    struct slice text = SLICE("=C3=A9 a=3Db 41=\n11=\r\n1=31 =00=zz=");
+    assert_true(norm_has_quoted(text));
+    assert_int_equal(norm_unquote(text, arena, &view), BASE_OK);
+    assert_true(slice_eq_str(view.text, "\xC3\xA9 a=b 411111 =00=zz="));
+    size_t offset, length;
+    norm_span(&view, 7, 13, &offset, &length);
+    assert_int_equal(offset, 13);
+    assert_int_equal(length, 13);
+    assert_false(norm_has_quoted(SLICE("a =\n    b;\nc=\"x\"; d=20; e==\n")));
+    assert_true(norm_has_quoted(SLICE("mail=\nbox")));
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -175,7 +236,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fold),    cmocka_unit_test(test_compose),
         cmocka_unit_test(test_spans),   cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_encoded), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_encoded), cmocka_unit_test(test_encoded_within),
+        cmocka_unit_test(test_quoted),  cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
