@@ -264,6 +264,27 @@ static struct slice bearer_of(const struct http_exchange *http)
     return SLICE_NONE;
 }
 
+/* A page in a browser on this machine reaches a Hearth without keys as well as its user does. It
+ * cannot read the answer, but what it asks is computed, sent and paid for. Browsers say whose page
+ * it is; what is no page (a program, an extension, an editor) says nothing or has another scheme. */
+static bool is_foreign_page(struct slice origin)
+{
+    size_t scheme = slice_find(origin, SLICE("://"));
+    if (scheme == SIZE_MAX)
+        return !slice_is_absent(origin); /* "null": a page that hides whose it is */
+    struct slice name = slice_sub(origin, 0, scheme);
+    struct slice host = slice_sub(origin, scheme + 3, SIZE_MAX);
+    if (!slice_eq_nocase(name, SLICE("http")) && !slice_eq_nocase(name, SLICE("https")))
+        return false;
+    if (host.len > 0 && host.ptr[0] == '[')
+        return !slice_eq(slice_sub(host, 0, 5), SLICE("[::1]"));
+    host = slice_sub(host, 0, slice_find(host, SLICE(":")));
+    bool is_number = slice_starts_with(host, SLICE("127."));
+    for (size_t i = 0; i < host.len; i++)
+        is_number = is_number && (host.ptr[i] == '.' || (host.ptr[i] >= '0' && host.ptr[i] <= '9'));
+    return !slice_eq_nocase(host, SLICE("localhost")) && !is_number;
+}
+
 enum base_err api_authenticate(struct http_exchange *http, const struct config *config,
                                struct keys_owner *ret_owner, struct plan_who *ret_who,
                                struct base_error *reterr)
@@ -271,6 +292,13 @@ enum base_err api_authenticate(struct http_exchange *http, const struct config *
     struct app *app = http_exchange_app(http);
     *ret_owner = (struct keys_owner){.id = ""};
     if (!app->keys || keys_is_empty(app->keys)) {
+        if (!config->auth_none &&
+            is_foreign_page(http_head_get(http_exchange_head(http), SLICE("origin")))) {
+            metrics_count(app->metrics, METRIC_AUTH_FAILURES, 1);
+            return base_error_set(reterr, BASE_ERR_UNAUTHENTICATED,
+                                  "pages of other sites need a key, and there are none yet; see "
+                                  "`hearth keys add`, or `auth: none`");
+        }
         (void)snprintf(ret_owner->tenant, sizeof(ret_owner->tenant), "default");
     } else if (!keys_find(app->keys, bearer_of(http), ret_owner)) {
         metrics_count(app->metrics, METRIC_AUTH_FAILURES, 1);

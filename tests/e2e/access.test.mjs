@@ -270,6 +270,26 @@ function askRaw(hearth, headers, messages = question) {
     });
 }
 
+test('without keys, pages of other sites are refused', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const seen = cloud.records.length + home.records.length;
+    for (const origin of ['https://evil.example', 'http://127.0.0.1.evil.example', 'http://localhost.evil.example:8080',
+        'null', 'http://10.0.0.1', 'HTTPS://EVIL.EXAMPLE', 'http://[::2]', 'https://127.evil.example', '']) {
+        const { status, body } = await askRaw(hearth, { origin, 'content-type': 'text/plain' });
+        assert.deepEqual([status, body.error?.code], [401, 'invalid_api_key'], origin);
+        assert.equal((await fetch(hearth.url + '/models', { headers: { origin } })).status, 401);
+    }
+    assert.equal(cloud.records.length + home.records.length, seen);
+    for (const origin of ['http://localhost:3000', 'http://127.0.0.1:8080', 'http://127.1.2.3', 'http://[::1]:5173',
+        'vscode-webview://abc', 'chrome-extension://abc'])
+        assert.equal((await askRaw(hearth, { origin })).status, 200, origin);
+    const open = await startHearth({ t, config: targets() + '\nauth: none' });
+    assert.equal((await askRaw(open, { origin: 'https://ours.example' })).status, 200);
+    const { stdout } = await hearth.run('keys', 'add', 'pages', '--json');
+    const authorization = `Bearer ${JSON.parse(stdout).key}`;
+    assert.equal((await askRaw(hearth, { origin: 'https://ours.example', authorization })).status, 200);
+});
+
 test('several x-hearth-sensitivity headers: the highest holds; other wishes may come once', async (t) => {
     const hearth = await startHearth({ t, config: targets() });
     const words = ['one', 'two', 'three', 'four'].map((n) => [{ role: 'user', content: `What is ${n} plus two, and why is it so?` }]);
