@@ -707,14 +707,18 @@ bool engine_grammar_matches(struct engine_grammar *grammar, struct slice text);
 /* --- Scheduler: many generations on one thread ------------------------------------------------ */
 
 /*
- * What happens when prompt and answer outgrow the request's context. Whole messages are left out,
- * once, before the answer begins; system messages at the beginning and the last message always
- * stay. Room is made for max_tokens, but at most half of the context, and a quarter when it is not
- * given. If even the messages that stay do not fit, and for plain prompts and tokens: as STOP. An
- * answer that fills the context ends with LENGTH and `context_full`, whatever the policy.
+ * What happens when prompt and answer outgrow the request's context.
+ * Before the answer begins whole messages are left out; system messages at the beginning and the
+ * last message always stay. Room is made for max_tokens, but at most half of the context, and a
+ * quarter when it is not given. If even the messages that stay do not fit, and for plain prompts
+ * and tokens, the prompt is too long as with STOP.
+ * When the answer meets the end of the context, the older half of the tokens behind those that
+ * always stay goes, of the answer too, and it goes on, up to max_tokens; when that is not given, up
+ * to as many tokens as the context has. What went is in usage.dropped_tokens.
  */
 enum engine_overflow {
-    ENGINE_OVERFLOW_STOP,            /* prompt too long: CONTEXT_LENGTH */
+    ENGINE_OVERFLOW_STOP,            /* prompt too long: CONTEXT_LENGTH; answer: LENGTH and
+                                      * `context_full` */
     ENGINE_OVERFLOW_TRUNCATE_MIDDLE, /* the first of a user stays, the oldest behind it go */
     ENGINE_OVERFLOW_ROLLING_WINDOW,  /* the oldest go */
     ENGINE_OVERFLOW_COUNT

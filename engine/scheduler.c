@@ -298,6 +298,8 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     job->priority = request->priority;
     job->adapter = request->adapter ? engine_adapter_ref(request->adapter) : NULL;
     job->max_tokens = request->max_tokens;
+    if (job->max_tokens == 0 && request->overflow != ENGINE_OVERFLOW_STOP)
+        job->max_tokens = sched->context; /* else it might go on for ever */
     job->context = sched->context;
     engine_draft_reset(&job->draft);
     job->logprobs = request->sampling.logprobs;
@@ -308,7 +310,7 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     if (!err)
         err = make_sampler(sched, job, request, reterr);
     if (!err)
-        err = engine_textstream_new(request->stop, request->stop_count, request->max_tokens,
+        err = engine_textstream_new(request->stop, request->stop_count, job->max_tokens,
                                     &job->stream, reterr);
     if (!err && request->messages && request->stop_count > 0)
         err = engine_job_watch(sched, job, reterr);

@@ -7,6 +7,7 @@
  *     scheduler_draft.c    guesses ahead, and whether they pay
  *     scheduler_run.c      the thread: batches of prompt pieces and single tokens
  *     scheduler_event.c    tokens to text, events, the end of a generation
+ *     scheduler_overflow.c room in the context for an answer that goes on
  *
  * A generation ("job") waits, then runs in a slot, which is a sequence of the session. It has a
  * list of tokens, of which the session holds the first ones; whatever is missing is fed. So the
@@ -63,7 +64,9 @@ struct engine_job {
 
     struct engine_tokens tokens; /* prompt and answer */
     uint32_t prompt_count, max_tokens, context;
-    uint32_t slot; /* when RUNNING */
+    enum engine_overflow overflow;
+    uint32_t head_tokens; /* tokens at the beginning that stay when the context is full */
+    uint32_t slot;       /* when RUNNING */
     struct engine_sampler *sampler;
     struct engine_textstream *stream;
     struct engine_answer *thought; /* for the stop texts: where its reasoning is; or NULL */
@@ -152,6 +155,27 @@ struct engine_scheduler {
  * usage.dropped_*. */
 enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct engine_job *job,
                                 const struct engine_request *request, struct base_error *reterr);
+
+/* The request's prompt with these messages in place of its own. */
+enum base_err engine_job_render(const struct engine_scheduler *sched,
+                                const struct engine_request *request,
+                                const struct engine_message *messages, size_t count,
+                                struct engine_tokens *tokens, bool *ret_opened,
+                                struct base_error *reterr);
+
+/* How many of the messages always stay: those of the system at the beginning, and for
+ * truncate_middle the first one of a user. */
+size_t engine_job_head_messages(const struct engine_request *request);
+
+/* --- scheduler_overflow.c --- */
+
+/* Fills job->head_tokens, when the answer may meet the end of the context and go on. */
+enum base_err engine_job_find_head(const struct engine_scheduler *sched, struct engine_job *job,
+                                   const struct engine_request *request, struct base_error *reterr);
+
+/* The context of a running job is full: by its policy older tokens go, and what stays is read
+ * again. False: there is nothing to go. */
+bool engine_job_roll(struct engine_scheduler *sched, struct engine_job *job);
 
 /* --- scheduler_queue.c --- */
 

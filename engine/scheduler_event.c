@@ -267,12 +267,13 @@ void engine_job_take(struct engine_scheduler *sched, struct engine_job *job,
     }
     job->pending[job->pending_count - 1].text_end = engine_textstream_in(job->stream);
     send_text(job, delta);
-    bool full = job->tokens.count >= job->context;
     bool whole = job->mask && grammar_mask_is_final(job->mask);
     if (end == ENGINE_TEXTSTREAM_STOP || whole) {
         engine_job_finish(sched, job, ENGINE_FINISH_STOP);
-    } else if (end == ENGINE_TEXTSTREAM_LENGTH || full) {
-        job->usage.context_full = end != ENGINE_TEXTSTREAM_LENGTH;
+    } else if (end == ENGINE_TEXTSTREAM_LENGTH) {
+        engine_job_finish(sched, job, ENGINE_FINISH_LENGTH);
+    } else if (job->tokens.count >= job->context && !engine_job_roll(sched, job)) {
+        job->usage.context_full = true;
         engine_job_finish(sched, job, ENGINE_FINISH_LENGTH);
     }
 }

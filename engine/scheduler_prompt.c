@@ -34,10 +34,11 @@ static bool ends_open(const struct engine_scheduler *sched, struct slice text,
     return false;
 }
 
-static enum base_err render(const struct engine_scheduler *sched, const struct engine_request *req,
-                            const struct engine_message *messages, size_t count,
-                            struct engine_tokens *tokens, bool *ret_opened,
-                            struct base_error *reterr)
+enum base_err engine_job_render(const struct engine_scheduler *sched,
+                                const struct engine_request *req,
+                                const struct engine_message *messages, size_t count,
+                                struct engine_tokens *tokens, bool *ret_opened,
+                                struct base_error *reterr)
 {
     struct buffer text;
     struct engine_runs runs = {0};
@@ -71,8 +72,7 @@ static bool is_system(const struct engine_message *message)
     return slice_eq(message->role, SLICE("system")) || slice_eq(message->role, SLICE("developer"));
 }
 
-/* Messages that always stay at the beginning. */
-static size_t head_count(const struct engine_request *req)
+size_t engine_job_head_messages(const struct engine_request *req)
 {
     size_t head = 0;
     while (head < req->message_count && is_system(&req->messages[head]))
@@ -108,7 +108,7 @@ static enum base_err try_cut(const struct cutting *c, size_t from, struct engine
     size_t tail = c->req->message_count - from;
     memcpy(c->kept, c->req->messages, c->head * sizeof(*c->kept));
     memcpy(c->kept + c->head, c->req->messages + from, tail * sizeof(*c->kept));
-    return render(c->sched, c->req, c->kept, c->head + tail, tokens, c->opened, reterr);
+    return engine_job_render(c->sched, c->req, c->kept, c->head + tail, tokens, c->opened, reterr);
 }
 
 /* The earliest place to cut at which it fits: halving, because less never needs more. */
@@ -141,7 +141,7 @@ static enum base_err cut_messages(const struct engine_scheduler *sched, struct e
         room = sched->context / 2;
     struct cutting c = {.sched = sched,
                         .req = req,
-                        .head = head_count(req),
+                        .head = engine_job_head_messages(req),
                         .opened = &job->opened,
                         .budget = sched->context - (room > 0 ? room : 1)};
     size_t whole = job->tokens.count, from = 0, cut_count = 0;
@@ -174,8 +174,8 @@ static enum base_err from_messages(const struct engine_scheduler *sched, struct 
     if (!sched->template)
         return base_error_set(reterr, BASE_ERR_UNSUPPORTED,
                               "the model's file has no chat template; send a plain prompt");
-    enum base_err err =
-        render(sched, req, req->messages, req->message_count, &job->tokens, &job->opened, reterr);
+    enum base_err err = engine_job_render(sched, req, req->messages, req->message_count,
+                                          &job->tokens, &job->opened, reterr);
     if (!err && req->overflow != ENGINE_OVERFLOW_STOP)
         err = cut_messages(sched, job, req, reterr);
     return err;
@@ -257,5 +257,5 @@ enum base_err engine_job_prompt(const struct engine_scheduler *sched, struct eng
         return too_long(job->tokens.count, sched->context, reterr);
     job->prompt_count = (uint32_t)job->tokens.count;
     job->usage.prompt_tokens = job->prompt_count;
-    return BASE_OK;
+    return engine_job_find_head(sched, job, req, reterr);
 }

@@ -731,6 +731,103 @@ static void test_overflow(void **state)
     engine_scheduler_free(sched);
 }
 
+enum { LONG_ANSWER = 600 };
+
+/* What the answer must be: part by part, each from a context that was never longer. */
+static void say_in_parts(const struct engine_request *req, size_t *ret_head, uint32_t *want)
+{
+    struct engine_scheduler *sched = open_scheduler(CONTEXT, 1, 64, 0);
+    struct engine_job job = {0};
+    struct base_error detail = {0};
+    if (engine_job_prompt(sched, &job, req, &detail))
+        fail_msg("%s", detail.message);
+    uint32_t tokens[CONTEXT];
+    size_t count = job.tokens.count, head = job.head_tokens, said = 0;
+    memcpy(tokens, job.tokens.items, count * sizeof(tokens[0]));
+    engine_tokens_done(&job.tokens);
+    *ret_head = head;
+    while (said < LONG_ANSWER) {
+        size_t left = LONG_ANSWER - said, room = CONTEXT - count;
+        struct engine_request part = greedy((uint32_t)(left < room ? left : room));
+        part.tokens = tokens;
+        part.token_count = count;
+        struct client *c = client_new(1);
+        submit(sched, &part, c);
+        wait_end(c);
+        assert_int_equal(c->token_count, part.max_tokens);
+        memcpy(want + said, c->tokens, c->token_count * sizeof(want[0]));
+        if (left > room) {
+            size_t drop = (CONTEXT - head) / 2;
+            memcpy(tokens + count, c->tokens, room * sizeof(tokens[0]));
+            memmove(tokens + head, tokens + head + drop,
+                    (CONTEXT - head - drop) * sizeof(tokens[0]));
+            count = CONTEXT - drop;
+        }
+        said += c->token_count;
+        client_done(c);
+    }
+    engine_scheduler_free(sched);
+}
+
+/* An answer that meets the end of the context goes on, with the head and what came last. */
+static void test_answer_rolls(void **state)
+{
+    (void)state;
+    static const struct {
+        enum engine_overflow policy;
+        size_t messages; /* 0 = a plain prompt */
+        const char *head;
+    } cases[] = {
+        {ENGINE_OVERFLOW_ROLLING_WINDOW, 4, "0 ----------------<|im_end|>\n<|im_start|>user\n"},
+        /* The second answer is left out before, so another role follows the head. */
+        {ENGINE_OVERFLOW_TRUNCATE_MIDDLE, 4, "1 ----------------<|im_end|>\n<|im_start|>"},
+        {ENGINE_OVERFLOW_TRUNCATE_MIDDLE, 2,
+         "1 ----------------<|im_end|>\n<|im_start|>assistant\n"},
+        {ENGINE_OVERFLOW_ROLLING_WINDOW, 0, ""},
+    };
+    struct engine_message talk[TALK];
+    make_talk(talk);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct engine_request req = greedy(LONG_ANSWER);
+        req.overflow = cases[i].policy;
+        req.messages = cases[i].messages ? talk : NULL;
+        req.message_count = cases[i].messages;
+        req.prompt = cases[i].messages ? SLICE_NONE : prompt_of(3);
+        size_t head;
+        static uint32_t want[LONG_ANSWER];
+        say_in_parts(&req, &head, want);
+        struct engine_scheduler *sched = open_scheduler(2 * CONTEXT, 2, 64, 0);
+        struct buffer text;
+        struct engine_job job = {0};
+        buffer_init(&text, 1 << 16);
+        assert_int_equal(engine_job_prompt(sched, &job, &req, NULL), BASE_OK);
+        assert_int_equal(engine_detokenize(sched->tokenizer, job.tokens.items, head, true, &text),
+                         BASE_OK);
+        if (!slice_ends_with(buffer_slice(&text), slice_from_str(cases[i].head)))
+            fail_msg("case %zu: the head is %.*s", i, SLICE_ARG(buffer_slice(&text)));
+        buffer_done(&text);
+        engine_tokens_done(&job.tokens);
+        struct client *c = client_new(0);
+        submit(sched, &req, c);
+        wait_end(c);
+        assert_int_equal(c->done, 1);
+        assert_int_equal(c->finish, ENGINE_FINISH_LENGTH);
+        assert_false(c->usage.context_full);
+        assert_int_equal(c->usage.output_tokens, LONG_ANSWER);
+        assert_true(c->usage.dropped_tokens > LONG_ANSWER / 2);
+        assert_memory_equal(c->tokens, want, sizeof(want));
+        client_done(c);
+        req.max_tokens = 0; /* bounded all the same */
+        c = client_new(0);
+        submit(sched, &req, c);
+        wait_end(c);
+        assert_int_equal(c->finish, ENGINE_FINISH_LENGTH);
+        assert_int_equal(c->usage.output_tokens, CONTEXT);
+        client_done(c);
+        engine_scheduler_free(sched);
+    }
+}
+
 /* A user's text cannot close its own message. */
 static void test_messages_stay_inside(void **state)
 {
@@ -939,6 +1036,7 @@ int main(void)
         cmocka_unit_test(test_stop_and_logprobs),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_answer_rolls),
         cmocka_unit_test(test_messages_stay_inside),
         cmocka_unit_test(test_from_many_threads),
         cmocka_unit_test(test_grammar),
