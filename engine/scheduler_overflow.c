@@ -1,8 +1,8 @@
 /*
- * Answers that meet the end of the context: with `stop` they end there, with the other policies half
- * of what is between the head and the end is left out, and the rest is read again, as a prompt would
- * be; so the numbers are those of a text that never had the middle. Reading again costs as many
- * tokens as are then free, which is little beside making them.
+ * Answers that meet the end of the context: with `stop` they end there, with the other policies
+ * half of what is between the head and the end is left out, and the rest is read again, as a prompt
+ * would be; so the numbers are those of a text that never had the middle. Reading again costs as
+ * many tokens as are then free, which is little beside making them.
  *
  * The head is what the overflow policy keeps in any case: the messages of the system, for
  * truncate_middle the first one of a user too; of a plain prompt the start token.

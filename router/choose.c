@@ -9,6 +9,7 @@ enum { RULE_REASONS_MAX = 16, REASONS_MAX = ROUTER_REASON_COUNT + 3 * RULE_REASO
 /* What decides the order among those that may serve: compared from the first on, less is better. */
 enum key {
     KEY_AVOIDED,
+    KEY_SHORTENS,
     KEY_OTHER_THAN_SESSION,
     KEY_MOVES_DOWN,
     KEY_NOT_ABLE,
@@ -92,17 +93,24 @@ static void judge_excluded(struct judged *j, const struct router_effects *effect
         add(j, ROUTER_REASON_EXCLUDED_BY_RULE, 0, 0, effects->pin_rule);
 }
 
+/* At least one token of answer has to fit; how long an answer may get is the target's matter. Of
+ * texts for embeddings each stands for itself. */
+static bool is_too_long(const struct router_facts *facts, const struct router_target *target)
+{
+    int64_t window = target->context_tokens;
+
+    return window >= 0 && !(facts->needs & CHAT_NEED_EMBEDDINGS) && facts->prompt_tokens >= window;
+}
+
 static void judge_fit(struct judged *j, const struct router_facts *facts)
 {
     unsigned lacks = chat_needs_lacking(facts->needs, j->target->features);
-    int64_t window = j->target->context_tokens;
 
     if (lacks)
         add(j, ROUTER_REASON_MISSING_FEATURE, j->target->features, lacks, SLICE_NONE);
-    /* At least one token of answer has to fit; how long an answer may get is the target's matter.
-     * Of texts for embeddings each stands for itself. */
-    if (window >= 0 && !(facts->needs & CHAT_NEED_EMBEDDINGS) && facts->prompt_tokens >= window)
-        add(j, ROUTER_REASON_CONTEXT_TOO_SMALL, window, router_tokens_needed(facts), SLICE_NONE);
+    if (!j->target->shortens && is_too_long(facts, j->target))
+        add(j, ROUTER_REASON_CONTEXT_TOO_SMALL, j->target->context_tokens,
+            router_tokens_needed(facts), SLICE_NONE);
 }
 
 static void judge_money(struct judged *j, const struct router_facts *facts)
@@ -151,6 +159,9 @@ static void judge_able_quick(struct judged *j, const struct router_facts *facts)
     if (!j->out->able)
         add(j, ROUTER_REASON_NOT_ABLE, router_rank_micro(capability),
             router_rank_micro(facts->complexity), SLICE_NONE);
+    if (t->shortens && is_too_long(facts, t))
+        add(j, ROUTER_REASON_WOULD_SHORTEN, t->context_tokens, router_tokens_needed(facts),
+            SLICE_NONE);
     j->out->quick = true;
     if (facts->deadline_ms >= 0 && t->first_token_ms > facts->deadline_ms) {
         j->out->quick = false;
@@ -190,6 +201,7 @@ static void rank_keys(struct ranked *r, const struct judged *j, const struct rou
     r->keys[KEY_AVOIDED] = has_reason(j, ROUTER_REASON_AVOIDED_BY_RULE);
     r->keys[KEY_OTHER_THAN_SESSION] =
         !(facts->session.open && is_session && j->out->able && j->out->quick);
+    r->keys[KEY_SHORTENS] = has_reason(j, ROUTER_REASON_WOULD_SHORTEN);
     r->keys[KEY_MOVES_DOWN] = has_reason(j, ROUTER_REASON_MOVES_DOWN);
     r->keys[KEY_NOT_ABLE] = !j->out->able;
     r->keys[KEY_CAPABILITY_MISSING] = j->out->able ? 0 : -capability;

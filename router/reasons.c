@@ -160,6 +160,8 @@ void router_reason_text(const struct router_reason *r, struct buffer *out)
         break;
     case ROUTER_UNIT_TOKENS:
         buffer_addf(out, "takes %" PRId64 " tokens, the request needs %" PRId64, r->have, r->need);
+        if (r->code == ROUTER_REASON_WOULD_SHORTEN)
+            buffer_add_str(out, "; older messages would be left out");
         break;
     case ROUTER_UNIT_MONEY:
         money_text(r, out);

@@ -141,6 +141,7 @@ static const struct field target_fields[] = {
     F(router_target, clearance, LEVEL, "clearance"),
     F_STRUCT(router_target, capability, capability_fields, "capability"),
     F(router_target, context_tokens, I64, "context_tokens"),
+    F(router_target, shortens, BOOL, "shortens"),
     F(router_target, max_output_tokens, I64, "max_output_tokens"),
     F(router_target, features, U32, "features"),
     F_STRUCT(router_target, price, price_fields, "price"),

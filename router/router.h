@@ -397,7 +397,8 @@ struct router_target {
     enum policy_zone zone;
     enum policy_level clearance;
     struct router_capability capability;
-    int64_t context_tokens;    /* prompt and answer together; -1 = unknown, taken as large enough */
+    int64_t context_tokens; /* prompt and answer together; -1 = unknown, taken as large enough */
+    bool shortens; /* leaves out older messages of a prompt that is longer: taken after others */
     int64_t max_output_tokens; /* -1 = unknown */
     unsigned features;         /* chat_need bits that it is equipped for */
     struct router_price price;
@@ -518,10 +519,11 @@ void router_facts_fill(struct router_facts *ret, const struct router_signals *si
     X(UNHEALTHY, "unhealthy", HARD, HEALTH)                                                        \
     X(QUEUE_FULL, "queue_full", HARD, HEALTH)                                                      \
     X(AVOIDED_BY_RULE, "avoided_by_rule", SOFT, NAME)                                              \
-    X(NOT_ABLE, "not_able", SOFT, RANK)           /* capability, complexity */                     \
-    X(TOO_SLOW, "too_slow", SOFT, MS)             /* predicted first token, deadline */            \
-    X(TOO_SLOW_PACE, "too_slow_pace", SOFT, PACE) /* thousandths of a token per second */          \
-    X(MOVES_DOWN, "moves_down", SOFT, RANK)       /* less capable than the session's target */     \
+    X(NOT_ABLE, "not_able", SOFT, RANK)             /* capability, complexity */                   \
+    X(WOULD_SHORTEN, "would_shorten", SOFT, TOKENS) /* older messages would be left out */         \
+    X(TOO_SLOW, "too_slow", SOFT, MS)               /* predicted first token, deadline */          \
+    X(TOO_SLOW_PACE, "too_slow_pace", SOFT, PACE)   /* thousandths of a token per second */        \
+    X(MOVES_DOWN, "moves_down", SOFT, RANK)         /* less capable than the session's target */   \
     X(NOT_PREFERRED, "not_preferred", SOFT, NONE)                                                  \
     X(PRICE_UNKNOWN, "price_unknown", SOFT, NONE)                                                  \
     X(DEARER, "dearer", SOFT, MONEY)            /* this one's cost, the chosen one's */            \

@@ -81,6 +81,7 @@ struct chat_event {
     enum chat_finish finish;
     struct chat_usage usage;
     struct slice served_model;      /* STARTED: the name the target gives its model, or absent */
+    struct slice warning;           /* STARTED: what of the request was left out, or absent */
     const struct base_error *error; /* ERROR; borrowed */
     int64_t retry_after_ms;         /* ERROR: how long the target asks us to wait; -1 = not said */
 };

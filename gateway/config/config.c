@@ -73,6 +73,7 @@ static void build_engine(struct build *b, const struct file_config *file)
             .threads = (uint32_t)m->threads,
             .queue = (uint32_t)m->queue,
             .kv = (enum engine_kv)m->kv_cache,
+            .overflow = (enum engine_overflow)m->overflow,
             .guesses = (uint32_t)m->speculation.tokens,
             .draft = m->speculation.draft,
             .on_demand = m->load != 0,

@@ -45,6 +45,7 @@ struct config_engine_model {
     uint32_t threads;   /* 0 = auto */
     uint32_t queue;     /* waiting generations; 0 = 64 */
     enum engine_kv kv;
+    enum engine_overflow overflow;
     uint32_t guesses;   /* ahead of an answer; 0 = none */
     struct slice draft; /* GGUF file of a smaller model for them; absent = none */
     bool on_demand;     /* load: on_demand */

@@ -23,7 +23,7 @@ struct file_engine_adapter {
 struct file_engine_model {
     struct slice name, path;
     int64_t context, sequences, threads, queue;
-    int kv_cache, load;
+    int kv_cache, overflow, load;
     struct {
         int64_t tokens;
         struct slice draft;

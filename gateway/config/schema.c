@@ -93,6 +93,17 @@ static const struct doc_word kv_words[] = {
     {0}};
 static const struct doc_type kv = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "type of the KV cache", .words = kv_words};
+static const struct doc_word overflow_words[] = {
+    {"stop", ENGINE_OVERFLOW_STOP, "a longer prompt is refused, an answer ends there"},
+    {"truncate_middle", ENGINE_OVERFLOW_TRUNCATE_MIDDLE,
+     "system messages and the first of a user stay, what comes behind them goes"},
+    {"rolling_window", ENGINE_OVERFLOW_ROLLING_WINDOW,
+     "system messages stay, the oldest behind them go"},
+    {0}};
+static const struct doc_type overflow = {.kind = DOC_KIND_ENUM,
+                                         .size = sizeof(int),
+                                         .name = "overflow of the context",
+                                         .words = overflow_words};
 struct file_speculation {
     int64_t tokens;
     struct slice draft;
@@ -146,6 +157,8 @@ static const struct doc_field engine_model_fields[] = {
     DOC_FIELD(struct file_engine_model, context, "context", count_tokens, .fallback = "0",
               .doc = "tokens of one request, prompt and answer; 0: what the model was made for, at "
                      "most 4096"),
+    DOC_FIELD(struct file_engine_model, overflow, "overflow", overflow, .fallback = "stop",
+              .doc = "what happens when prompt and answer outgrow `context`"),
     DOC_FIELD(struct file_engine_model, sequences, "sequences", count_sequences, .fallback = "4",
               .doc = "answers computed at the same time"),
     DOC_FIELD(struct file_engine_model, kv_cache, "kv_cache", kv, .fallback = "f16",

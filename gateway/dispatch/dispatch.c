@@ -239,6 +239,19 @@ static void on_error(struct dispatch *d, const struct chat_event *event)
         after_failure(d);
 }
 
+/* What the target says it has left out; of a local one, whose body was not written anew. */
+static void take_warning(struct dispatch *d, struct slice warning)
+{
+    if (warning.len == 0 || d->totals.warning_count > 0)
+        return;
+    struct slice *item = arena_alloc(d->arena, sizeof(*item));
+    if (!item)
+        return;
+    *item = arena_dup(d->arena, warning);
+    d->totals.warnings = item;
+    d->totals.warning_count = slice_is_absent(*item) ? 0 : 1;
+}
+
 static void on_event(void *user, const struct chat_event *event)
 {
     struct dispatch *d = user;
@@ -256,6 +269,8 @@ static void on_event(void *user, const struct chat_event *event)
         d->over = true;
         break;
     default:
+        if (event->type == CHAT_EVENT_STARTED)
+            take_warning(d, event->warning);
         if (chat_event_is_content(event->type) || event->type == CHAT_EVENT_FINISHED) {
             if (!d->content_seen)
                 a->row.ttft_ms = (loop_now_ns(loop_of(d)) - a->start_ns) / 1000000;

@@ -18,6 +18,7 @@ struct local_target {
     struct local_forms *forms;
     struct local_embedder *embedder; /* not NULL: there are no sched and forms */
     uint32_t context, queue_max;
+    enum engine_overflow overflow;
     char *name;
 };
 
@@ -51,6 +52,16 @@ static enum base_err count_choices(const struct local_target *target,
     return BASE_OK;
 }
 
+/* What does not come from the request itself. */
+static void fill_request(struct engine_request *request, const struct target_stream *stream)
+{
+    request->adapter = stream->adapter;
+    request->overflow = stream->overflow;
+    request->domain = stream->call.domain;
+    request->flow = stream->call.flow;
+    request->priority = stream->call.priority;
+}
+
 static enum base_err submit_prompts(struct target_stream *stream, struct arena *arena,
                                     struct base_error *reterr)
 {
@@ -59,9 +70,7 @@ static enum base_err submit_prompts(struct target_stream *stream, struct arena *
     for (size_t i = 0; i < call->request->message_count && !err; i++) {
         struct engine_request request = {0};
         err = local_convert_prompt(call->request, i, arena, &request, reterr);
-        request.adapter = stream->adapter;
-        request.domain = call->domain;
-        request.flow = call->flow;
+        fill_request(&request, stream);
         if (!err)
             err = local_stream_submit(stream, &request, (int32_t)i * stream->per_prompt,
                                       stream->per_prompt, reterr);
@@ -84,11 +93,8 @@ static enum base_err submit(struct target_stream *stream, struct engine_grammar 
                               : local_convert(call->request, engine_scheduler_markup(stream->sched),
                                               arena, &request, reterr);
     if (!err && !plain) {
-        request.adapter = stream->adapter;
+        fill_request(&request, stream);
         request.grammar = grammar;
-        request.domain = call->domain;
-        request.flow = call->flow;
-        request.priority = call->priority;
         err = local_stream_submit(stream, &request, 0, stream->lane_count, reterr);
     }
     arena_free(arena);
@@ -153,6 +159,7 @@ static enum base_err local_start(struct target *base, const struct target_call *
         .call = call,
         .sink = sink,
         .adapter = target->adapter,
+        .overflow = target->overflow,
     };
     struct target_stream *stream = NULL;
     struct local_form *form = NULL;
@@ -298,6 +305,7 @@ enum base_err local_target_new(const struct local_options *options, struct targe
         target->context = DEFAULT_CONTEXT;
     if (info->encoder && target->context > LOCAL_EMBED_CONTEXT_MAX)
         target->context = LOCAL_EMBED_CONTEXT_MAX;
+    target->overflow = options->overflow;
     target->queue_max = options->queue_max ? options->queue_max : DEFAULT_QUEUE;
     err = info->encoder ? new_embedder(target, options, reterr)
                         : new_writer(target, options, sequences, reterr);

@@ -27,6 +27,7 @@ struct local_options {
     uint32_t threads;   /* 0 = cores - 1, at least 1 */
     uint32_t queue_max; /* waiting generations; 0 = 64 */
     enum engine_kv kv;
+    enum engine_overflow overflow;
     uint32_t guesses;       /* ahead of an answer; 0 = none */
     const char *draft_path; /* of a smaller model for them; NULL = none */
 };

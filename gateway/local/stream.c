@@ -3,6 +3,7 @@
 #include "base/core/clock.h"
 #include "gateway/local/convert.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ID_MAX = 40, LOGPROBS_MAX = 1 << 20 };
@@ -58,6 +59,7 @@ enum base_err local_stream_new(const struct local_stream_options *options,
     stream->name = options->name;
     stream->call = *options->call;
     stream->adapter = options->adapter;
+    stream->overflow = options->overflow;
     stream->sink = options->sink;
     stream->lane_count = count;
     stream->per_prompt = options->choices;
@@ -219,15 +221,15 @@ static void give_up(struct lane *lane)
 
 static struct slice *slot_of(struct chat_event *event, int which)
 {
-    struct slice *slots[] = {&event->text, &event->logprobs, &event->tool.id, &event->tool.name,
-                             &event->tool.arguments};
+    struct slice *slots[] = {&event->text,      &event->logprobs,       &event->tool.id,
+                             &event->tool.name, &event->tool.arguments, &event->warning};
     return slots[which];
 }
 
 /* Copies the event and what it borrows; false: no memory. */
 static bool send(struct lane *lane, const struct chat_event *event, const struct base_error *error)
 {
-    enum { SLOTS = 5 };
+    enum { SLOTS = 6 };
     struct chat_event copy = *event;
     size_t len = 0;
     for (int i = 0; i < SLOTS; i++)
@@ -373,13 +375,26 @@ static void take_finish(struct lane *lane, const struct engine_event *event)
         give_up(lane);
 }
 
+static void take_start(struct lane *lane, const struct engine_event *event)
+{
+    char warning[64];
+    struct chat_event started = {.type = CHAT_EVENT_STARTED};
+    uint32_t dropped = event->usage.dropped_messages;
+    if (dropped > 0) {
+        int len = snprintf(warning, sizeof(warning), "overflow: %u message%s left out", dropped,
+                           dropped == 1 ? "" : "s");
+        started.warning = slice_of(warning, (size_t)len);
+    }
+    if (engine_answer_push(lane->answer, event->text, on_piece, lane) ||
+        !send(lane, &started, NULL))
+        give_up(lane);
+}
+
 static void take(struct lane *lane, const struct engine_event *event)
 {
     switch (event->type) {
     case ENGINE_EVENT_STARTED:
-        if (engine_answer_push(lane->answer, event->text, on_piece, lane) ||
-            !send(lane, &(struct chat_event){.type = CHAT_EVENT_STARTED}, NULL))
-            give_up(lane);
+        take_start(lane, event);
         return;
     case ENGINE_EVENT_TEXT:
         take_text(lane, event);

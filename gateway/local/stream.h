@@ -49,8 +49,9 @@ struct target_stream {
     bool drain_posted;
 
     struct engine_adapter *adapter; /* borrowed from the target; NULL = none */
-    struct target_call call;        /* as start() had it; the request lives until release() */
-    bool silent;                    /* loop side: nothing is delivered any more */
+    enum engine_overflow overflow;
+    struct target_call call; /* as start() had it; the request lives until release() */
+    bool silent;             /* loop side: nothing is delivered any more */
     bool paused;
     bool started, failed;
     int32_t open_lanes;             /* loop side: not yet DONE */
@@ -65,6 +66,7 @@ struct local_stream_options {
     struct target_sink sink;
     int32_t prompts, choices; /* answers to each prompt */
     struct engine_adapter *adapter;
+    enum engine_overflow overflow;
     struct engine_answer_options answer;
     bool plain; /* no markup is looked for: the text is not an answer in a chat */
 };

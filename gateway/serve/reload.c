@@ -51,8 +51,8 @@ static enum base_err check_engines(const struct config *now, const struct config
         const struct config_engine_model *a = &now->engine_models[i], *b = &next->engine_models[i];
         differ = !same(a->name, b->name) || !same(a->path, b->path) || a->context != b->context ||
                  a->sequences != b->sequences || a->threads != b->threads || a->queue != b->queue ||
-                 a->kv != b->kv || a->on_demand != b->on_demand || a->guesses != b->guesses ||
-                 !same(a->draft, b->draft) || a->idle_ms != b->idle_ms;
+                 a->kv != b->kv || a->overflow != b->overflow || a->on_demand != b->on_demand ||
+                 a->guesses != b->guesses || !same(a->draft, b->draft) || a->idle_ms != b->idle_ms;
     }
     return differ ? refuse("engine.models", "a change of what is loaded needs a restart", errors)
                   : BASE_OK;

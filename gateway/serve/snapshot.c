@@ -52,6 +52,7 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
             .threads = m->threads,
             .queue_max = m->queue,
             .kv = m->kv,
+            .overflow = m->overflow,
             .guesses = m->guesses,
             .draft_path = draft,
         };
@@ -142,6 +143,7 @@ static void add_local(struct build *b, const struct config_engine_model *m, stru
         .context_tokens = local        ? (int64_t)resident_context(local)
                           : m->context ? (int64_t)m->context
                                        : -1,
+        .shortens = m->overflow != ENGINE_OVERFLOW_STOP,
         .max_output_tokens = -1,
         .features = resident_features(local),
         .price = {.per_second = m->nano_usd_per_second, .cache_read = 0},

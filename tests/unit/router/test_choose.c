@@ -148,6 +148,36 @@ static void test_context(void **state)
     assert_string_equal(chosen(&f, &d), "demo");
 }
 
+/* One that leaves out older messages is taken when no other has the room, whatever it costs. */
+static void test_shortened(void **state)
+{
+    struct router_target t[3];
+    struct router_facts f;
+    struct router_decision d;
+
+    (void)state;
+    three(t);
+    t[0].context_tokens = 1000;
+    t[0].shortens = true;
+    t[1].context_tokens = 2000;
+    f = make_facts(t, 3);
+    f.prompt_tokens = 999;
+    d = choose(&f, arena);
+    assert_string_equal(chosen(&f, &d), "demo");
+    assert_null(reason(&d, 0, ROUTER_REASON_WOULD_SHORTEN));
+    f.prompt_tokens = 1500;
+    f.session.target = SLICE("demo");
+    f.session.open = true;
+    d = choose(&f, arena);
+    assert_string_equal(chosen(&f, &d), "box");
+    assert_int_equal(reason(&d, 0, ROUTER_REASON_WOULD_SHORTEN)->have, 1000);
+    assert_int_equal(reason(&d, 0, ROUTER_REASON_WOULD_SHORTEN)->need, 1501);
+    f.level = POLICY_LEVEL_RESTRICTED; /* demo alone is cleared */
+    d = choose(&f, arena);
+    assert_string_equal(chosen(&f, &d), "demo");
+    assert_int_equal(d.outcome, BASE_OK);
+}
+
 static void test_the_furthest_one_decides_the_outcome(void **state)
 {
     struct router_target t[3];
@@ -513,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_nothing_cleared),
         cmocka_unit_test(test_cleared_but_down),
         cmocka_unit_test(test_context),
+        cmocka_unit_test(test_shortened),
         cmocka_unit_test(test_the_furthest_one_decides_the_outcome),
         cmocka_unit_test(test_budget_and_max_cost),
         cmocka_unit_test(test_features),
