@@ -24,10 +24,10 @@
  *
  * Not in the subset, though Jinja has it: the blocks raw, with, filter, call, block, include,
  * import, autoescape; recursive loops, loop.changed, loop.depth; varargs; `**`, `%` on texts,
- * lists times numbers, numbers other than decimal; the filters sum, min, max, round, format, batch,
+ * lists times numbers, numbers other than decimal; the filters round, format, batch,
  * slice, groupby, truncate, center, wordcount, escape and what else is for HTML; the tests upper,
  * lower, sameas, callable; the methods format, title, isdigit, rsplit, partition, index, rfind,
- * ljust and the like; joiner, cycler; tojson with sort_keys or ensure_ascii.
+ * ljust and the like; joiner, cycler.
  *
  * Every byte that comes out is known to stand in the template or to come from a value
  * (`engine_run`): strings carry that along through all operations. A value may be vouched for
@@ -64,7 +64,11 @@ struct engine_value {
     union {
         bool b;
         int64_t i;
-        double d;
+        struct {
+            double d;
+            const char *digits; /* of an integer beyond 64 bits, borrowed; else NULL */
+            size_t digit_count;
+        };
         struct {
             const char *ptr; /* borrowed */
             size_t len;

@@ -100,10 +100,10 @@ FILTER(filter_indent)
 
 FILTER(filter_tojson)
 {
-    struct jinja_json_style style = {.item = SLICE_NONE, .key = SLICE_NONE};
-    if (jinja_is_true(args[0]) || jinja_is_true(args[3]))
-        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED,
-                          "tojson() supports indent and separators, not ensure_ascii, sort_keys");
+    struct jinja_json_style style = {.item = SLICE_NONE,
+                                     .key = SLICE_NONE,
+                                     .ascii = jinja_is_true(args[0]),
+                                     .sorted = jinja_is_true(args[3])};
     if (jinja_is_true(args[2])) {
         const struct engine_value *pair = jinja_count(args[2]) == 2 ? args[2].u.list->items : NULL;
         if (args[2].type != ENGINE_VALUE_LIST || !pair || pair[0].type != ENGINE_VALUE_STRING ||
@@ -302,12 +302,34 @@ FILTER(filter_join)
     return err ? err : jinja_join(run, node, picked, by, ret);
 }
 
+/* None and 0, too, have no items for map() and select(). */
+static enum base_err iterate_if_true(struct jinja_run *run, const struct jinja_node *node,
+                                     struct engine_value value, struct engine_value *ret)
+{
+    *ret = engine_value_list();
+    return jinja_is_true(value) ? jinja_iterate(run, node, value, ret) : BASE_OK;
+}
+
+FILTER(filter_sum)
+{
+    struct engine_value list, sum = given(args[1]) ? args[1] : engine_value_int(0);
+    enum base_err err = jinja_iterate(run, node, self, &list);
+    for (size_t i = 0; !err && i < jinja_count(list); i++) {
+        struct engine_value item;
+        err = get_path(run, node, list.u.list->items[i], args[0], &item);
+        if (!err)
+            err = jinja_binary(run, node, JINJA_OP_ADD, sum, item, &sum);
+    }
+    *ret = sum;
+    return err;
+}
+
 /* map(attribute='a', default=x), or map('filter') for a filter without arguments */
 FILTER(filter_map)
 {
     struct engine_value list, none[JINJA_ARGS_MAX] = {0};
     const struct jinja_call *filter = NULL;
-    enum base_err err = jinja_iterate(run, node, self, &list);
+    enum base_err err = iterate_if_true(run, node, self, &list);
     if (!err && !given(args[1])) {
         err = want_string(run, node, args[0]);
         if (!err)
@@ -339,7 +361,7 @@ FILTER(filter_select)
     const struct engine_value *rest = args + (by_attr ? 1 : 0);
     struct engine_value list, none = {.type = ENGINE_VALUE_UNDEFINED};
     const struct jinja_call *test = NULL;
-    enum base_err err = jinja_iterate(run, node, self, &list);
+    enum base_err err = iterate_if_true(run, node, self, &list);
     if (!err && given(rest[0])) {
         err = want_string(run, node, rest[0]);
         struct slice name = err ? SLICE("") : jinja_bytes(rest[0]);
@@ -458,6 +480,20 @@ FILTER(filter_sort)
                            ret);
 }
 
+/* The first of several that are equal; undefined when there is none. */
+FILTER(filter_min_or_max)
+{
+    struct engine_value list, sorted = engine_value_list();
+    bool most = node->call->name[1] == 'a';
+    enum base_err err = jinja_iterate(run, node, self, &list);
+    if (!err)
+        err = sort_list(run, node, list, args[1], most, jinja_is_true(args[0]), &sorted);
+    *ret = (struct engine_value){.type = ENGINE_VALUE_UNDEFINED};
+    if (!err && jinja_count(sorted) > 0)
+        *ret = sorted.u.list->items[0];
+    return err;
+}
+
 /* by key only */
 FILTER(filter_dictsort)
 {
@@ -502,6 +538,9 @@ static const struct jinja_call table[] = {
     {.name = "selectattr", .fn = filter_select, .params = {"attr", "test", "arg"}, .required = 1},
     {.name = "rejectattr", .fn = filter_select, .params = {"attr", "test", "arg"}, .required = 1},
     {.name = "unique", .fn = filter_unique},
+    {.name = "sum", .fn = filter_sum, .params = {"attribute", "start"}},
+    {.name = "min", .fn = filter_min_or_max, .params = {"case_sensitive", "attribute"}},
+    {.name = "max", .fn = filter_min_or_max, .params = {"case_sensitive", "attribute"}},
     {.name = "sort", .fn = filter_sort, .params = {"reverse", "case_sensitive", "attribute"}},
     {.name = "dictsort", .fn = filter_dictsort, .params = {"case_sensitive", "by", "reverse"}},
 };

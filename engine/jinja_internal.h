@@ -260,6 +260,8 @@ enum base_err jinja_to_string(struct jinja_run *run, const struct jinja_node *no
 struct jinja_json_style {
     int indent;             /* -1 = none */
     struct slice item, key; /* what stands between items, and behind a key; absent = the usual */
+    bool ascii;             /* other characters are escaped */
+    bool sorted;            /* keys in their order */
 };
 enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node,
                             struct engine_value value, const struct jinja_json_style *style,

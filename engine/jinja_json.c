@@ -128,6 +128,14 @@ static enum base_err read_string(struct reader *r, struct engine_value *ret)
     return BASE_OK;
 }
 
+static bool is_integer(struct slice number)
+{
+    for (size_t i = 0; i < number.len; i++)
+        if (number.ptr[i] != '-' && (number.ptr[i] < '0' || number.ptr[i] > '9'))
+            return false;
+    return true;
+}
+
 static enum base_err read_word(struct reader *r, struct engine_value *ret)
 {
     static const struct {
@@ -154,6 +162,10 @@ static enum base_err read_word(struct reader *r, struct engine_value *ret)
         return bad(r, "a value");
     r->at += len;
     *ret = slice_to_i64(number, &i) ? engine_value_int(i) : engine_value_double(d);
+    if (ret->type == ENGINE_VALUE_DOUBLE && is_integer(number)) {
+        ret->u.digits = number.ptr;
+        ret->u.digit_count = number.len;
+    }
     return BASE_OK;
 }
 
@@ -265,6 +277,7 @@ struct writer {
     int indent;             /* -1 = none */
     struct slice item, key; /* separators */
     bool json;              /* else Python's repr() */
+    bool ascii, sorted;     /* of JSON */
 };
 
 static void put(struct writer *w, const char *text)
@@ -272,24 +285,40 @@ static void put(struct writer *w, const char *text)
     jinja_text_add_slice(&w->text, slice_from_str(text), false);
 }
 
+/* \uXXXX for a code point, or two of them. */
+static void put_escape(struct writer *w, uint32_t c)
+{
+    char escape[16];
+    if (c < 0x10000)
+        (void)snprintf(escape, sizeof(escape), "\\u%04x", c);
+    else
+        (void)snprintf(escape, sizeof(escape), "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10),
+                       0xdc00 + ((c - 0x10000) & 0x3ff));
+    put(w, escape);
+}
+
 static void put_json_string(struct writer *w, struct slice s)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     put(w, "\"");
     size_t start = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        const char *special = c ? strchr(from, c) : NULL;
-        if (c >= 0x20 && !special)
+    for (size_t i = 0, len; i < s.len; i += len) {
+        uint32_t c = (unsigned char)s.ptr[i];
+        const char *special = c > 0 && c < 0x80 ? strchr(from, (int)c) : NULL;
+        len = 1;
+        if (!special && c >= 0x20 && (!w->ascii || c < 0x7f))
             continue;
-        char escape[8];
-        if (special)
-            (void)snprintf(escape, sizeof(escape), "\\%c", to[special - from]);
-        else
-            (void)snprintf(escape, sizeof(escape), "\\u%04x", c);
         jinja_text_add_slice(&w->text, slice_sub(s, start, i - start), false);
-        put(w, escape);
-        start = i + 1;
+        if (special) {
+            char escape[] = {'\\', to[special - from], '\0'};
+            put(w, escape);
+        } else {
+            struct engine_unicode_char at = engine_unicode_at(s, i);
+            len = at.len;
+            c = at.code;
+            put_escape(w, c);
+        }
+        start = i + len;
     }
     jinja_text_add_slice(&w->text, slice_sub(s, start, SIZE_MAX), false);
     put(w, "\"");
@@ -346,21 +375,37 @@ static enum base_err write_list(struct writer *w, struct engine_value list, int 
     return BASE_OK;
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+    const struct engine_value_member *x = a, *y = b;
+    return slice_cmp(jinja_bytes(x->key), jinja_bytes(y->key)); /* as code points sort */
+}
+
 static enum base_err write_map(struct writer *w, struct engine_value map, int depth)
 {
+    size_t count = jinja_count(map);
+    const struct engine_value_member *members = count > 0 ? map.u.map->items : NULL;
+    if (w->sorted && count > 1) {
+        struct engine_value_member *copy = arena_calloc(w->run->arena, count, sizeof(*copy));
+        if (!copy)
+            return jinja_no_memory(w->run);
+        memcpy(copy, members, count * sizeof(*copy));
+        qsort(copy, count, sizeof(*copy), compare_keys);
+        members = copy;
+    }
     put(w, "{");
-    for (size_t i = 0; i < jinja_count(map); i++) {
+    for (size_t i = 0; i < count; i++) {
         if (i > 0)
             jinja_text_add_slice(&w->text, w->item, false);
         new_line(w, depth + 1);
-        enum base_err err = write_value(w, map.u.map->items[i].key, depth + 1);
+        enum base_err err = write_value(w, members[i].key, depth + 1);
         jinja_text_add_slice(&w->text, w->key, false);
         if (!err)
-            err = write_value(w, map.u.map->items[i].value, depth + 1);
+            err = write_value(w, members[i].value, depth + 1);
         if (err)
             return err;
     }
-    if (jinja_count(map) > 0)
+    if (count > 0)
         new_line(w, depth);
     put(w, "}");
     return BASE_OK;
@@ -389,7 +434,10 @@ static enum base_err write_value(struct writer *w, struct engine_value value, in
         return BASE_OK;
     case ENGINE_VALUE_DOUBLE:
         (void)jinja_format_double(value.u.d, number);
-        put(w, number);
+        if (value.u.digits)
+            jinja_text_add_slice(&w->text, slice_of(value.u.digits, value.u.digit_count), false);
+        else
+            put(w, number);
         return BASE_OK;
     case ENGINE_VALUE_STRING:
         if (w->json)
@@ -429,7 +477,9 @@ enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node
                        .indent = style->indent,
                        .item = slice_is_absent(style->item) ? item : style->item,
                        .key = slice_is_absent(style->key) ? SLICE(": ") : style->key,
-                       .json = true};
+                       .json = true,
+                       .ascii = style->ascii,
+                       .sorted = style->sorted};
     return write_whole(&w, value, ret);
 }
 

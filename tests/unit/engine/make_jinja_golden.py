@@ -583,9 +583,28 @@ def cases():
                                  "tools": tools, "bos_token": "<s>", "eos_token": "</s>", "reasoning_effort": "high"}
     for template in SMALL[1:].split("---\n"):
         yield template, VARS
+    for template in WIDER[1:].split("---\n"):
+        yield template, VARS
+    for number in (2**63 - 1, 2**63, -2**63, -2**63 - 1, 12345678901234567890123):
+        yield "{{ n }} {{ n | tojson }} {{ [n] | tojson }} {{ {'a': n} }}", {"n": number}
     yield "line\r\nother\rthird\n", {}
     yield "{% if true -%}\r\n  x\r\n{%- endif %}\n\n", {}
     yield "", {}
+
+
+WIDER = r"""
+{{ [3, 1, 2] | min }}{{ [3, 1, 2] | max }}{{ ['b', 'A'] | min }}{{ ['b', 'B'] | max }}{{ ['b', 'B'] | min }}{{ ['b', 'B'] | min(case_sensitive=true) }}{{ [] | min is defined }}{{ [{'n': 2, 'm': 1}, {'n': 1, 'm': 2}] | min(attribute='n') }}
+---
+{{ [1, 2.5] | sum }}{{ [] | sum }}{{ [{'n': 2}, {'n': 1}] | sum(attribute='n') }}{{ [[1], [2]] | sum(start=[]) }}
+---
+{{ ['a'] | sum }}
+---
+{{ 'é😀\x7f<\x01' | tojson(ensure_ascii=true) }}{{ {'b': 1, 'a': {'d': 'ü', 'c': 3}} | tojson(sort_keys=true) }} {{ v | tojson(ensure_ascii=True, sort_keys=True, indent=1) }}
+---
+{{ none | selectattr('x') | list }}{{ none | map('upper') | list }}{{ 0 | select | list }}{{ false | reject('odd') | list }}{{ missing | map(attribute='a') | list }}
+---
+{{ 5 | select | list }}
+"""
 
 
 def main():
