@@ -758,6 +758,9 @@ struct engine_request {
     const uint32_t *tokens;  /* used as they are */
     size_t token_count;
 
+    /* Made of this request before: then none of the texts above are looked at again. Borrowed. */
+    const struct engine_prompt *ready;
+
     struct engine_adapter *adapter; /* of the model; referenced; NULL = none */
     struct engine_sampling sampling;
     const struct slice *dry_breakers; /* texts: tokens that hold one end a sequence; NULL = usual */
@@ -837,9 +840,20 @@ enum base_err engine_scheduler_new(struct engine_model *model,
  * inside on_event. */
 void engine_scheduler_free(struct engine_scheduler *sched);
 
-/* Renders and tokenizes on the caller's thread, then queues. After BASE_OK exactly one DONE or
- * ERROR comes for `*ret_id`, perhaps before submit has returned to its caller; after a failure no
- * event does. OVERLOADED: the queue is full (the message has the predicted wait); also as an ERROR
+/*
+ * The prompt of a request, rendered and tokenized: the part of submitting that takes time, some
+ * 50 microseconds for each KiB. For threads that must not be held up, and for several answers to
+ * one prompt. Any thread; the scheduler must stay meanwhile, but not for free(). Errors as submit.
+ */
+struct engine_prompt;
+enum base_err engine_prompt_new(struct engine_scheduler *sched,
+                                const struct engine_request *request,
+                                struct engine_prompt **ret_prompt, struct base_error *reterr);
+void engine_prompt_free(struct engine_prompt *prompt); /* NULL allowed */
+
+/* Renders and tokenizes on the caller's thread, unless that was done, then queues. After BASE_OK
+ * exactly one DONE or ERROR comes for `*ret_id`, perhaps before submit has returned to its caller;
+ * after a failure no event does. OVERLOADED: the queue is full (the message has the predicted wait); also as an ERROR
  * event of one that waits, when it gave way to one more urgent or of a flow with fewer in the
  * queue. CONTEXT_LENGTH: the prompt alone is too long (the message has both numbers). */
 enum base_err engine_scheduler_submit(struct engine_scheduler *sched,

@@ -284,6 +284,50 @@ static enum base_err make_sampler(struct engine_scheduler *sched, struct engine_
     return engine_sampler_new(&sampling, sched->n_vocab, &job->sampler, reterr);
 }
 
+/* What engine_job_prompt() fills of a job. */
+struct engine_prompt {
+    struct engine_job job;
+};
+
+enum base_err engine_prompt_new(struct engine_scheduler *sched,
+                                const struct engine_request *request,
+                                struct engine_prompt **ret_prompt, struct base_error *reterr)
+{
+    struct engine_prompt *prompt = calloc(1, sizeof(*prompt));
+    if (!prompt)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
+    enum base_err err = engine_job_prompt(sched, &prompt->job, request, reterr);
+    if (err)
+        engine_prompt_free(prompt);
+    else
+        *ret_prompt = prompt;
+    return err;
+}
+
+void engine_prompt_free(struct engine_prompt *prompt)
+{
+    if (prompt)
+        engine_tokens_done(&prompt->job.tokens);
+    free(prompt);
+}
+
+static enum base_err take_ready(struct engine_job *job, const struct engine_prompt *prompt,
+                                struct base_error *reterr)
+{
+    const struct engine_job *from = &prompt->job;
+    job->tokens.items = malloc(from->tokens.count * sizeof(*job->tokens.items));
+    if (!job->tokens.items)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
+    memcpy(job->tokens.items, from->tokens.items, from->tokens.count * sizeof(*job->tokens.items));
+    job->tokens.count = job->tokens.capacity = from->tokens.count;
+    job->prompt_count = from->prompt_count;
+    job->opened = from->opened;
+    job->overflow = from->overflow;
+    job->head_tokens = from->head_tokens;
+    job->usage = from->usage;
+    return BASE_OK;
+}
+
 static enum base_err make_job(struct engine_scheduler *sched, const struct engine_request *request,
                               struct engine_job **ret_job, struct base_error *reterr)
 {
@@ -304,7 +348,8 @@ static enum base_err make_job(struct engine_scheduler *sched, const struct engin
     engine_draft_reset(&job->draft);
     job->logprobs = request->sampling.logprobs;
     job->strip_space = request->messages && sched->tokenizer->add_space_prefix;
-    enum base_err err = engine_job_prompt(sched, job, request, reterr);
+    enum base_err err = request->ready ? take_ready(job, request->ready, reterr)
+                                       : engine_job_prompt(sched, job, request, reterr);
     if (!err && !engine_job_reserve(job))
         err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
     if (!err)

@@ -33,8 +33,15 @@ struct target_deadlines {
     int64_t total_ms;
 };
 
+/* Threads for what would hold up a loop. */
+struct target_work {
+    bool (*submit)(void *self, loop_fn fn, void *user); /* false: full; NULL: there are none */
+    void *self;
+};
+
 struct target_call {
     struct loop *loop;
+    struct target_work work;
     const struct chat_request *request;
     struct slice request_id;
     struct target_deadlines deadlines;

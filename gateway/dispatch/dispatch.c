@@ -408,6 +408,11 @@ static uint64_t hash64(struct slice s, uint64_t seed)
     return h;
 }
 
+static bool work_elsewhere(void *self, loop_fn fn, void *user)
+{
+    return workpool_submit(self, fn, user);
+}
+
 static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
 {
     struct attempt *a = &d->attempt;
@@ -415,6 +420,7 @@ static enum base_err start_stream(struct dispatch *d, struct base_error *reterr)
     const struct config_tenant *config = d->options.plan->who->config;
     struct target_call call = {
         .loop = loop_of(d),
+        .work = {work_elsewhere, d->view->worker->app->workpool},
         .request = d->options.plan->request,
         .request_id = d->options.request_id,
         .domain =

@@ -1,9 +1,8 @@
 #include "gateway/local/local.h"
 
-#include "gateway/local/convert.h"
 #include "gateway/local/embedder.h"
 #include "gateway/local/forms.h"
-#include "gateway/local/stream.h"
+#include "gateway/local/submission.h"
 
 #include <stdlib.h>
 
@@ -16,6 +15,7 @@ struct local_target {
     struct engine_scheduler *sched;
     struct engine_adapter *adapter; /* NULL = none; else model and sched are another target's */
     struct local_forms *forms;
+    struct local_guard *guard;
     struct local_embedder *embedder; /* not NULL: there are no sched and forms */
     uint32_t context, queue_max;
     enum engine_overflow overflow;
@@ -52,68 +52,45 @@ static enum base_err count_choices(const struct local_target *target,
     return BASE_OK;
 }
 
-/* What does not come from the request itself. */
-static void fill_request(struct engine_request *request, const struct target_stream *stream)
-{
-    request->adapter = stream->adapter;
-    request->overflow = stream->overflow;
-    request->domain = stream->call.domain;
-    request->flow = stream->call.flow;
-    request->priority = stream->call.priority;
-}
-
-static enum base_err submit_prompts(struct target_stream *stream, struct arena *arena,
-                                    struct base_error *reterr)
-{
-    const struct target_call *call = &stream->call;
-    enum base_err err = BASE_OK;
-    for (size_t i = 0; i < call->request->message_count && !err; i++) {
-        struct engine_request request = {0};
-        err = local_convert_prompt(call->request, i, arena, &request, reterr);
-        fill_request(&request, stream);
-        if (!err)
-            err = local_stream_submit(stream, &request, (int32_t)i * stream->per_prompt,
-                                      stream->per_prompt, reterr);
-    }
-    return err;
-}
-
-/* Converted and submitted. */
-static enum base_err submit(struct target_stream *stream, struct engine_grammar *grammar,
-                            struct base_error *reterr)
-{
-    const struct target_call *call = &stream->call;
-    struct arena *arena = arena_new(256 << 20);
-    struct engine_request request = {0};
-    if (!arena)
-        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start %.*s",
-                              SLICE_ARG(stream->name));
-    bool plain = call->request->dialect == CHAT_DIALECT_COMPLETIONS;
-    enum base_err err = plain ? submit_prompts(stream, arena, reterr)
-                              : local_convert(call->request, engine_scheduler_markup(stream->sched),
-                                              arena, &request, reterr);
-    if (!err && !plain) {
-        fill_request(&request, stream);
-        request.grammar = grammar;
-        err = local_stream_submit(stream, &request, 0, stream->lane_count, reterr);
-    }
-    arena_free(arena);
-    return err;
-}
+struct forming {
+    struct target_stream *stream;
+    struct local_guard *guard;
+};
 
 static void on_form(void *user, enum base_err err, struct engine_grammar *grammar,
                     const struct base_error *error)
 {
-    struct target_stream *stream = user;
+    struct forming *f = user;
     struct base_error detail = *error;
-    if (!stream->silent) {
+    if (!f->stream->silent) {
         if (!err)
-            err = submit(stream, grammar, &detail);
+            err = local_submit(f->stream, grammar, f->guard, &detail);
         if (err)
-            local_stream_fail(stream, &detail);
+            local_stream_fail(f->stream, &detail);
     }
     engine_grammar_unref(grammar);
-    local_stream_unref(stream);
+    local_stream_unref(f->stream);
+    free(f);
+}
+
+/* Takes the form. */
+static enum base_err compile_form(struct local_target *target, struct target_stream *stream,
+                                  struct local_form *form, struct base_error *reterr)
+{
+    struct forming *f = malloc(sizeof(*f));
+    if (!f) {
+        local_form_free(form);
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start %.*s",
+                              SLICE_ARG(stream->name));
+    }
+    *f = (struct forming){local_stream_ref(stream), target->guard};
+    enum base_err err =
+        local_forms_compile(target->forms, form, stream->call.loop, on_form, f, reterr);
+    if (err) {
+        local_stream_unref(stream);
+        free(f);
+    }
+    return err;
 }
 
 /* With its grammar, when that is known already; takes the form. */
@@ -122,16 +99,11 @@ static enum base_err begin(struct local_target *target, struct target_stream *st
 {
     struct engine_grammar *grammar = NULL;
     enum base_err err = BASE_OK;
-    if (form && !local_forms_find(target->forms, form, &grammar, &err, reterr)) {
-        err = local_forms_compile(target->forms, form, stream->call.loop, on_form,
-                                  local_stream_ref(stream), reterr);
-        if (err)
-            local_stream_unref(stream);
-        return err;
-    }
+    if (form && !local_forms_find(target->forms, form, &grammar, &err, reterr))
+        return compile_form(target, stream, form, reterr);
     local_form_free(form);
     if (!err)
-        err = submit(stream, grammar, reterr);
+        err = local_submit(stream, grammar, target->guard, reterr);
     engine_grammar_unref(grammar);
     return err;
 }
@@ -270,6 +242,10 @@ static enum base_err new_writer(struct local_target *target, const struct local_
         .speculation = {.most = options->guesses, .off = options->guesses == 0},
     };
     target->base.ops = &local_ops;
+    target->guard = local_guard_new();
+    if (!target->guard)
+        return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for %.*s",
+                              SLICE_ARG(options->name));
     enum base_err err = new_scheduler(target, options, &sched_options, reterr);
     if (!err)
         err = local_forms_new(engine_scheduler_markup(target->sched), &target->forms, reterr);
@@ -317,6 +293,7 @@ enum base_err local_target_new(const struct local_options *options, struct targe
     return BASE_OK;
 fail:
     if (target) {
+        local_guard_free(target->guard);
         engine_scheduler_free(target->sched);
         engine_model_unref(target->draft);
         engine_model_unref(target->model);
@@ -362,6 +339,7 @@ void local_target_free(struct target *base)
     struct local_target *target = (struct local_target *)base;
     if (!target->adapter) {
         local_embedder_free(target->embedder);
+        local_guard_free(target->guard);
         local_forms_free(target->forms);
         engine_scheduler_free(target->sched);
         engine_model_unref(target->draft);
