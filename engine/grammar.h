@@ -184,6 +184,9 @@ bool grammar_read_hex(struct slice text, size_t *at, size_t digits, uint32_t *re
 uint32_t grammar_regex(struct grammar_builder *b, struct slice pattern, struct slice path,
                        uint32_t next);
 
+/* The rule named root. */
+uint32_t grammar_gbnf(struct grammar_builder *b, struct slice text);
+
 /* The rule of a JSON Schema. */
 uint32_t grammar_schema(struct grammar_builder *b, struct slice json);
 

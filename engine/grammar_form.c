@@ -382,6 +382,8 @@ static enum base_err build(const struct engine_markup *markup, const struct engi
         f.content = grammar_json_rule(&b, GRAMMAR_JSON_OBJECT);
     if (form->content == ENGINE_CONTENT_SCHEMA)
         f.content = grammar_schema(&b, form->schema);
+    if (form->content == ENGINE_CONTENT_GBNF)
+        f.content = grammar_gbnf(&b, form->schema);
     uint32_t root = grammar_rule(&b, SLICE_NONE);
     if (!b.err)
         grammar_define(&b, root, markup->is_harmony ? harmony_root(&f) : plain_root(&f));

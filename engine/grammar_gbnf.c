@@ -311,24 +311,26 @@ static uint32_t read_all(struct parser *p)
     return root;
 }
 
+uint32_t grammar_gbnf(struct grammar_builder *b, struct slice text)
+{
+    struct parser p = {.b = b, .text = text};
+    if (text.len > GRAMMAR_TEXT_MAX)
+        grammar_fail(b, BASE_ERR_TOO_LARGE, "a grammar of %zu bytes is too long; the most is %d",
+                     text.len, GRAMMAR_TEXT_MAX);
+    p.slots = arena_calloc(b->arena, NAME_SLOTS, sizeof(*p.slots));
+    p.defined = arena_calloc(b->arena, GRAMMAR_RULES_MAX, sizeof(*p.defined));
+    if (!p.slots || !p.defined)
+        grammar_fail(b, BASE_ERR_NO_MEMORY, "no memory for a grammar");
+    return b->err ? 0 : read_all(&p);
+}
+
 enum base_err engine_grammar_from_gbnf(struct slice text, struct engine_grammar **ret_grammar,
                                        struct base_error *reterr)
 {
     struct grammar_builder b;
-    if (text.len > GRAMMAR_TEXT_MAX)
-        return base_error_set(reterr, BASE_ERR_TOO_LARGE,
-                              "a grammar of %zu bytes is too long; the most is %d", text.len,
-                              GRAMMAR_TEXT_MAX);
     enum base_err err = grammar_begin(&b, reterr);
     if (err)
         return err;
-    struct parser p = {.b = &b, .text = text};
-    p.slots = arena_calloc(b.arena, NAME_SLOTS, sizeof(*p.slots));
-    p.defined = arena_calloc(b.arena, GRAMMAR_RULES_MAX, sizeof(*p.defined));
-    uint32_t root = 0;
-    if (p.slots && p.defined)
-        root = read_all(&p);
-    else
-        grammar_fail(&b, BASE_ERR_NO_MEMORY, "no memory for a grammar");
+    uint32_t root = grammar_gbnf(&b, text);
     return grammar_finish(&b, root, ret_grammar);
 }

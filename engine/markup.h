@@ -82,7 +82,8 @@ struct engine_answer;
 
 struct engine_answer_options {
     bool with_tools; /* false: only reasoning is looked for */
-    bool is_json;    /* the content is JSON: once it has begun, no text in it is a marker */
+    bool is_json;    /* the content is JSON, or of a grammar: once it has begun, no text in it is a
+                      * marker */
 };
 
 /* The markup is copied. NO_MEMORY. */
@@ -121,7 +122,8 @@ struct engine_tool {
 enum engine_content {
     ENGINE_CONTENT_FREE,
     ENGINE_CONTENT_OBJECT, /* any JSON object */
-    ENGINE_CONTENT_SCHEMA  /* `schema` */
+    ENGINE_CONTENT_SCHEMA, /* `schema` */
+    ENGINE_CONTENT_GBNF    /* `schema` is a grammar */
 };
 
 struct engine_form {

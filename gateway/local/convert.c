@@ -162,11 +162,12 @@ static enum base_err convert_bias(const struct chat_request *chat, struct arena 
 
 /* ---- sampling fields beyond OpenAI's, as llama-server names them ---- */
 
-static const struct json_node *find_extra(const struct chat_request *chat, const char *key)
+const struct json_node *local_extra(const struct chat_request *chat, const char *key)
 {
     for (size_t i = 0; i < chat->extras.count; i++)
         if (slice_eq_str(chat->extras.items[i].key, key))
-            return chat->extras.items[i].value;
+            return json_is(chat->extras.items[i].value, JSON_NULL) ? NULL
+                                                                   : chat->extras.items[i].value;
     return NULL;
 }
 
@@ -234,10 +235,10 @@ static enum base_err read_windows(const struct chat_request *chat, struct engine
                                   struct base_error *reterr)
 {
     static const char expected[] = "-1 (all), 0 (none) or a number of tokens up to 8192";
-    const struct json_node *repeat = find_extra(chat, "repeat_last_n");
-    const struct json_node *dry = find_extra(chat, "dry_penalty_last_n");
+    const struct json_node *repeat = local_extra(chat, "repeat_last_n");
+    const struct json_node *dry = local_extra(chat, "dry_penalty_last_n");
     int64_t n;
-    if (repeat && !json_is(repeat, JSON_NULL)) {
+    if (repeat) {
         if (!read_last_n(repeat, &n))
             return bad_field("repeat_last_n", expected, reterr);
         s->penalty_window = n > 0 ? (uint32_t)n : 0;
@@ -246,7 +247,7 @@ static enum base_err read_windows(const struct chat_request *chat, struct engine
             s->frequency_penalty = s->presence_penalty = 0.0F;
         }
     }
-    if (dry && !json_is(dry, JSON_NULL)) {
+    if (dry) {
         if (!read_last_n(dry, &n))
             return bad_field("dry_penalty_last_n", expected, reterr);
         s->dry_window = n > 0 ? (uint32_t)n : 0;
@@ -258,9 +259,9 @@ static enum base_err read_windows(const struct chat_request *chat, struct engine
 static enum base_err read_mirostat(const struct chat_request *chat, struct engine_sampling *s,
                                    struct base_error *reterr)
 {
-    const struct json_node *node = find_extra(chat, "mirostat");
+    const struct json_node *node = local_extra(chat, "mirostat");
     int64_t version;
-    if (!node || json_is(node, JSON_NULL))
+    if (!node)
         return BASE_OK;
     if (!json_to_i64(node, &version) || (version != 0 && version != 2))
         return bad_field("mirostat", "0 (off) or 2", reterr);
@@ -271,8 +272,8 @@ static enum base_err read_mirostat(const struct chat_request *chat, struct engin
 static enum base_err read_breakers(const struct chat_request *chat, struct arena *arena,
                                    struct engine_request *request, struct base_error *reterr)
 {
-    const struct json_node *node = find_extra(chat, "dry_sequence_breakers");
-    if (!node || json_is(node, JSON_NULL))
+    const struct json_node *node = local_extra(chat, "dry_sequence_breakers");
+    if (!node)
         return BASE_OK;
     bool fits = json_is(node, JSON_ARRAY) && node->count <= BREAKERS_MAX;
     struct slice *texts = arena_calloc(arena, BREAKERS_MAX, sizeof(*texts));
@@ -295,8 +296,8 @@ static enum base_err read_sampling_extras(const struct chat_request *chat, struc
     struct engine_sampling *s = &request->sampling;
     enum base_err err = BASE_OK;
     for (size_t i = 0; !err && i < sizeof(sampling_fields) / sizeof(sampling_fields[0]); i++) {
-        const struct json_node *node = find_extra(chat, sampling_fields[i].name);
-        if (node && !json_is(node, JSON_NULL))
+        const struct json_node *node = local_extra(chat, sampling_fields[i].name);
+        if (node)
             err = read_sampling_field(&sampling_fields[i], node, s, reterr);
     }
     if (!err)
@@ -308,8 +309,8 @@ static enum base_err read_sampling_extras(const struct chat_request *chat, struc
 
 bool local_convert_reads(const struct chat_request *chat, struct slice field)
 {
-    static const char *const others[] = {"mirostat", "repeat_last_n", "dry_penalty_last_n",
-                                         "dry_sequence_breakers"};
+    static const char *const others[] = {"grammar", "mirostat", "repeat_last_n",
+                                         "dry_penalty_last_n", "dry_sequence_breakers"};
     for (size_t i = 0; i < sizeof(sampling_fields) / sizeof(sampling_fields[0]); i++)
         if (slice_eq_str(field, sampling_fields[i].name))
             return true;
@@ -385,9 +386,7 @@ static void write_effort(struct json_writer *w, const struct chat_request *chat,
 static enum base_err convert_vars(const struct chat_request *chat, struct arena *arena,
                                   struct slice *ret, struct base_error *reterr)
 {
-    const struct json_node *given = find_extra(chat, "chat_template_kwargs");
-    if (json_is(given, JSON_NULL))
-        given = NULL;
+    const struct json_node *given = local_extra(chat, "chat_template_kwargs");
     if (given && !json_is(given, JSON_OBJECT))
         return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "chat_template_kwargs",
                                     "chat_template_kwargs: expected an object");

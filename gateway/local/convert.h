@@ -19,8 +19,11 @@ enum base_err local_convert_prompt(const struct chat_request *chat, size_t promp
                                    struct arena *arena, struct engine_request *ret_request,
                                    struct base_error *reterr);
 
-/* True for an unknown field that the two above take: sampling as llama-server names it, and
- * variables of the template. */
+/* A field of the request that is none of OpenAI's; NULL when it is not there, or null. */
+const struct json_node *local_extra(const struct chat_request *chat, const char *key);
+
+/* True for an unknown field that a local model takes: sampling and grammar as llama-server names
+ * them, and variables of the template. */
 bool local_convert_reads(const struct chat_request *chat, struct slice field);
 
 /* {"token","logprob","bytes","top_logprobs"} for each token of the event, comma between. */

@@ -2,6 +2,7 @@
 
 #include "base/core/arena.h"
 #include "base/crypto/crypto.h"
+#include "gateway/local/convert.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,6 +21,7 @@ struct local_form {
     struct engine_form form;
     uint8_t digest[CRYPTO_SHA256_BYTES];
     bool is_named; /* its only tool was named by tool_choice */
+    bool is_plain; /* a text goes on, with no markup */
 
     /* While it is compiled. */
     struct local_form *next;
@@ -216,7 +218,8 @@ static enum base_err take_digest(struct local_form *form, struct base_error *ret
     const struct engine_form *f = &form->form;
     struct buffer all;
     buffer_init(&all, FORM_BYTES_MAX);
-    buffer_addf(&all, "%d %d %d %d ", f->must_call, f->one_call, (int)f->content, form->is_named);
+    buffer_addf(&all, "%d %d %d %d %d ", f->must_call, f->one_call, (int)f->content, form->is_named,
+                form->is_plain);
     add_text(&all, f->schema);
     for (size_t i = 0; i < f->tool_count; i++) {
         buffer_addf(&all, " %d ", f->tools[i].strict);
@@ -227,6 +230,24 @@ static enum base_err take_digest(struct local_form *form, struct base_error *ret
     crypto_sha256(buffer_slice(&all), form->digest);
     buffer_done(&all);
     return err ? no_memory(reterr) : BASE_OK;
+}
+
+/* `grammar`, as llama-server names it. */
+static enum base_err read_grammar(struct local_form *form, const struct chat_request *chat,
+                                  struct base_error *reterr)
+{
+    const struct json_node *node = local_extra(chat, "grammar");
+    if (!node)
+        return BASE_OK;
+    if (!json_is(node, JSON_STRING))
+        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "grammar",
+                                    "grammar: expected a text, in GBNF");
+    if (form->form.content != ENGINE_CONTENT_FREE)
+        return base_error_set_param(reterr, BASE_ERR_BAD_VALUE, "grammar",
+                                    "grammar: not beside response_format");
+    form->form.content = ENGINE_CONTENT_GBNF;
+    form->form.schema = arena_dup(form->arena, node->text);
+    return slice_is_absent(form->form.schema) ? no_memory(reterr) : BASE_OK;
 }
 
 enum base_err local_form_read(const struct chat_request *chat, struct local_form **ret_form,
@@ -246,6 +267,9 @@ enum base_err local_form_read(const struct chat_request *chat, struct local_form
         form->form.content = ENGINE_CONTENT_SCHEMA;
         err = keep_node(form, chat->schema, "response_format", &form->form.schema, reterr);
     }
+    if (!err)
+        err = read_grammar(form, chat, reterr);
+    form->is_plain = chat->dialect == CHAT_DIALECT_COMPLETIONS;
     bool is_free = form->form.tool_count == 0 && form->form.content == ENGINE_CONTENT_FREE;
     if (!err && !is_free)
         err = take_digest(form, reterr);
@@ -328,13 +352,16 @@ bool local_forms_find(struct local_forms *forms, const struct local_form *form,
 
 static void compile(struct local_form *form)
 {
+    static const struct engine_markup none;
     struct base_error detail = {0};
-    enum base_err err =
-        engine_grammar_from_form(form->forms->markup, &form->form, &form->grammar, &detail);
+    enum base_err err = engine_grammar_from_form(form->is_plain ? &none : form->forms->markup,
+                                                 &form->form, &form->grammar, &detail);
     struct slice message = slice_from_str(detail.message);
     bool of_tool = form->form.tool_count > 0 &&
                    (slice_starts_with(message, SLICE("tool ")) || !form->form.content);
-    const char *param = of_tool ? "tools" : "response_format";
+    const char *param = of_tool                                     ? "tools"
+                        : form->form.content == ENGINE_CONTENT_GBNF ? "grammar"
+                                                                    : "response_format";
     if (form->is_named && slice_starts_with(message, SLICE("tool 0: ")))
         message = slice_sub(message, 8, SIZE_MAX);
     /* What only this engine cannot do is UNSUPPORTED, so that another target may be tried. */

@@ -30,13 +30,13 @@ enum base_err local_forms_new(const struct engine_markup *markup, struct local_f
 /* Ends the thread; forms that still wait get CANCELLED. NULL allowed. */
 void local_forms_free(struct local_forms *forms);
 
-/* Tools, their choice and response_format; copied out of the request. BAD_VALUE, UNSUPPORTED (kinds
+/* Tools, their choice, response_format and grammar; copied out of the request. BAD_VALUE, UNSUPPORTED (kinds
  * of tools that a model here cannot have), NO_MEMORY. */
 enum base_err local_form_read(const struct chat_request *chat, struct local_form **ret_form,
                               struct base_error *reterr) BASE_MUST_USE;
 void local_form_free(struct local_form *form); /* NULL allowed */
 bool local_form_has_tools(const struct local_form *form);
-bool local_form_is_json(const struct local_form *form);
+bool local_form_is_json(const struct local_form *form); /* or of a grammar */
 
 /* True when it is known: *ret_grammar then has a reference for the caller, or is NULL; or *ret_err
  * says why it cannot be compiled. */

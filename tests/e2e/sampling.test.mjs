@@ -70,3 +70,21 @@ test('many answers share one prompt', async () => {
     assert.ok(many.usage.completion_tokens > one.usage.completion_tokens);
     assert.equal(many.choices[0].message.content, one.choices[0].message.content, 'the first has the seed itself');
 });
+
+test('a grammar in GBNF holds for chats and plain texts', async () => {
+    for (const temperature of [0, 2])
+        assert.match(await text({ temperature, grammar: 'root ::= word ("," word){2} "!"\nword ::= "yes" | "no"' }),
+            /^(yes|no)(,(yes|no)){2}!$/);
+    const { choices } = await client.completions.create({ model: 'demo', prompt: ['one', 'two'], temperature: 2, max_tokens: 40,
+        grammar: 'root ::= [0-9]{5}' });
+    for (const choice of choices)
+        assert.match(choice.text, /^[0-9]{5}$/);
+    for (const more of [{ grammar: 5 }, { grammar: 'root ::= (' }, { grammar: 'leaf ::= "a"' }, { grammar: 'root ::= root "a"' },
+        { grammar: 'root ::= "a"', response_format: { type: 'json_object' } }])
+        await assert.rejects(ask(more), (error) => {
+            assert.ok(error instanceof OpenAI.BadRequestError, `${JSON.stringify(more)}: ${error}`);
+            assert.equal(error.param, 'grammar');
+            return true;
+        });
+    assert.ok(await text({ grammar: null }));
+});
