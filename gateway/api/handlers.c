@@ -141,8 +141,16 @@ static void on_model(struct http_exchange *http)
     struct json_writer w;
     buffer_init(&out, 1 << 16);
     json_writer_init(&w, &out);
-    if (name.len > 0 && write_models(&w, view_of(http)->snapshot, &who, name,
-                                     app->start.wall_ns / 1000000000) == 1) {
+    const struct snapshot *snap = view_of(http)->snapshot;
+    int64_t created_s = app->start.wall_ns / 1000000000;
+    size_t count = name.len > 0 ? write_models(&w, snap, &who, name, created_s) : 0;
+    /* A name that fits a pattern can be asked for, though no list could hold all of them. */
+    if (count == 0 && name.len > 0 && !slice_ends_with(name, SLICE("*")) &&
+        snapshot_model(snap, name) && plan_key_may_use(&who, name)) {
+        write_model(&w, name, "hearth", created_s);
+        count = 1;
+    }
+    if (count == 1) {
         respond_json(http, &out);
         return;
     }

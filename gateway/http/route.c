@@ -38,7 +38,10 @@ static bool path_matches(struct slice pattern, struct slice path, struct slice *
 
 static void allow_add(char *allow, size_t size, const char *method)
 {
-    size_t len = strlen(allow);
+    size_t len = strlen(allow), method_len = strlen(method);
+    for (const char *at = allow; (at = strstr(at, method)) != NULL; at += method_len)
+        if ((at == allow || at[-1] == ' ') && (at[method_len] == ',' || at[method_len] == '\0'))
+            return; /* two patterns of one path */
     if (len < size)
         (void)snprintf(allow + len, size - len, "%s%s", len ? ", " : "", method);
 }

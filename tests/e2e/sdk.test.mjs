@@ -94,6 +94,16 @@ test('the names of other makers are served too', async () => {
     for (const model of ['local-model', 'gpt-4o-mini', 'claude-3-haiku', 'demo']) {
         const answer = await client.chat.completions.create({ model, messages: question, max_tokens: 4 });
         assert.ok(answer.choices[0].message.content.length > 0, model);
+        assert.equal((await client.models.retrieve(model)).id, model);
+    }
+    await assert.rejects(client.models.retrieve('gpt-*'), OpenAI.NotFoundError);
+});
+
+test('a wrong method is told the right ones, once each', async () => {
+    for (const [path, allow] of [['/models', 'GET'], ['/models/demo', 'GET'], ['/chat/completions', 'POST']]) {
+        const response = await fetch(hearth.url + path, { method: 'DELETE' });
+        assert.equal(response.status, 405);
+        assert.equal(response.headers.get('allow'), allow);
     }
 });
 
