@@ -235,3 +235,29 @@ void router_matrix_text(const struct router_matrix *matrix, const struct router_
         }
     }
 }
+
+void router_matrix_json(const struct router_matrix *matrix, const struct router_target *targets,
+                        struct json_writer *w)
+{
+    json_open_array(w);
+    for (size_t i = 0; i < matrix->count; i++) {
+        const struct router_row *row = &matrix->rows[i];
+
+        json_open_object(w);
+        json_member_string(w, "route", row->name);
+        json_key(w, SLICE("levels"));
+        json_open_object(w);
+        for (int level = 0; level < POLICY_LEVEL_COUNT; level++) {
+            const struct router_cell *cell = &row->by_level[level];
+
+            json_key(w, slice_from_str(policy_level_name((enum policy_level)level)));
+            json_open_array(w);
+            for (size_t k = 0; k < cell->target_count; k++)
+                json_put_string(w, targets[cell->targets[k]].name);
+            json_close_array(w);
+        }
+        json_close_object(w);
+        json_close_object(w);
+    }
+    json_close_array(w);
+}

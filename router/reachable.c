@@ -218,6 +218,16 @@ static enum base_err dead(size_t index, struct slice name, const char *why,
                                 (int)(name.len < 100 ? name.len : 100), name.ptr, why);
 }
 
+/* Whatever satisfies `a` satisfies `b`, at a level of at least `least`. False when unsure. */
+static bool implies(const struct router_node *a, const struct router_node *b,
+                    enum policy_level least)
+{
+    struct bound left = everything;
+
+    left.levels = levels_from(least);
+    return narrow(a, false, &left) && !narrow(b, true, &left);
+}
+
 enum base_err router_rules_reachable(const struct router_rules *rules, enum policy_level least,
                                      struct base_error *reterr)
 {
@@ -240,6 +250,13 @@ enum base_err router_rules_reachable(const struct router_rules *rules, enum poli
                         "an earlier rule without conditions is final, which "
                         "stops its effects",
                         reterr);
+        /* `final` is judged as routing effects are: after all raises. */
+        for (size_t k = 0; k < i && c->has_routing; k++)
+            if (rules->rules[k].rule.final && implies(&c->when, &rules->rules[k].when, raised))
+                return dead(i, c->rule.name,
+                            "an earlier rule that matches whenever it does is final, which stops "
+                            "its effects",
+                            reterr);
         if (c->rule.raise_level_given)
             own = policy_level_join(own, c->rule.raise_level);
         if ((c->has_routing || c->rule.final) &&

@@ -734,6 +734,10 @@ struct router_matrix {
  * always apply, of its own raise and of its own `level` condition. */
 enum base_err router_check(const struct router_check_config *config, struct arena *arena,
                            struct router_matrix *ret, struct base_error *reterr) BASE_MUST_USE;
+/* For `hearth check --matrix --json`: a list of {"route","levels":{"public":["demo"],...}}; a level
+ * that nothing can serve has an empty list. */
+void router_matrix_json(const struct router_matrix *matrix, const struct router_target *targets,
+                        struct json_writer *w);
 /* For `hearth check --matrix`: one line per row. */
 void router_matrix_text(const struct router_matrix *matrix, const struct router_target *targets,
                         struct buffer *out);

@@ -239,23 +239,29 @@ enum base_err cli_each_line(const char *path, cli_line_fn each, void *user,
 
 /* ---- configuration ---- */
 
+struct snapshot *cli_compile(const char *config_path, struct config_errors *errors, int *ret_exit)
+{
+    struct config *config = NULL;
+    struct snapshot *snapshot = NULL;
+    const char *demo = serve_find_demo();
+    enum base_err err = config_path
+                            ? config_load(config_path, &config, errors)
+                            : config_default(demo ? demo : "deploy/demo.gguf", &config, errors);
+    if (!err)
+        err = snapshot_new(config, NULL, NULL, &snapshot, errors);
+    *ret_exit = err == BASE_ERR_BAD_CONFIG ? CLI_USAGE : CLI_FAILED;
+    return err ? NULL : snapshot;
+}
+
 struct snapshot *cli_snapshot(const char *config_path, int *ret_exit)
 {
     struct config_errors errors = {.count = 0};
-    struct config *config = NULL;
-    struct snapshot *snapshot = NULL;
     buffer_init(&errors.text, CONFIG_TEXT_MAX);
-    const char *demo = serve_find_demo();
-    enum base_err err = config_path
-                            ? config_load(config_path, &config, &errors)
-                            : config_default(demo ? demo : "deploy/demo.gguf", &config, &errors);
-    if (!err)
-        err = snapshot_new(config, NULL, NULL, &snapshot, &errors);
+    struct snapshot *snapshot = cli_compile(config_path, &errors, ret_exit);
     struct slice text = buffer_slice(&errors.text);
     (void)fwrite(text.ptr, 1, text.len, stderr);
     buffer_done(&errors.text);
-    *ret_exit = err == BASE_ERR_BAD_CONFIG ? CLI_USAGE : CLI_FAILED;
-    return err ? NULL : snapshot;
+    return snapshot;
 }
 
 const char *cli_state(const char *given, const char *config_path, char *buffer, size_t size)

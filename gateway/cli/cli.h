@@ -69,6 +69,8 @@ enum base_err cli_each_line(const char *path, cli_line_fn each, void *user,
 /* A configuration compiled without loading or connecting anything: the file, or the defaults.
  * Prints what is wrong with it; NULL then, with *ret_exit set. */
 struct snapshot *cli_snapshot(const char *config_path, int *ret_exit);
+/* The same without printing: what is wrong goes to *errors. */
+struct snapshot *cli_compile(const char *config_path, struct config_errors *errors, int *ret_exit);
 
 /* The state folder: --state, else HEARTH_STATE, else the configuration's, else ./hearth-state.
  * In `buffer`. */

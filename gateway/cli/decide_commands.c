@@ -3,8 +3,10 @@
 
 #include "gateway/api/chat_parse.h"
 #include "gateway/pipeline/pipeline.h"
+#include "gateway/serve/preflight.h"
 #include "gateway/serve/serve.h"
 
+#include <math.h>
 #include <stdio.h>
 
 /* ---- route ---- */
@@ -168,7 +170,7 @@ static void write_scan(struct buffer *out, struct slice id, const struct policy_
         json_member_i64(&w, "start", (int64_t)f->offset);
         json_member_i64(&w, "end", (int64_t)(f->offset + f->length));
         json_member_str(&w, "type", policy_finding_name(f->type));
-        json_member_double(&w, "score", (double)f->confidence);
+        json_member_double(&w, "score", round((double)f->confidence * 1e4) / 1e4);
         json_close_object(&w);
     }
     json_close_array(&w);
@@ -319,11 +321,70 @@ int cli_score(const struct cli_command *command, int argc, char **argv)
 
 /* ---- check and schema ---- */
 
+/* Everything that is wrong with it, in `errors`; NULL: it does not even compile. */
+static struct snapshot *check(const char *config, struct config_errors *errors, size_t *ret_soft,
+                              int *ret_exit)
+{
+    struct snapshot *snap = cli_compile(config, errors, ret_exit);
+    if (!snap)
+        return NULL;
+    bool is_bad = serve_config_tests(snap, errors, ret_soft) != BASE_OK;
+    is_bad |= preflight_process(snap->config, errors) != BASE_OK;
+    is_bad |= preflight_models(snap->config, errors) != BASE_OK;
+    *ret_exit = is_bad ? CLI_USAGE : CLI_OK;
+    return snap;
+}
+
+static void print_check_json(const char *file, const struct snapshot *snap, bool is_good,
+                             bool matrix, struct slice problems)
+{
+    struct buffer out;
+    struct json_writer w;
+    buffer_init(&out, 16 << 20);
+    json_writer_init(&w, &out);
+    json_open_object(&w);
+    json_member_str(&w, "file", file);
+    json_member_bool(&w, "good", is_good);
+    json_key(&w, SLICE("problems"));
+    json_open_array(&w);
+    while (problems.len > 0) {
+        size_t end = slice_find(problems, SLICE("\n"));
+        json_put_string(&w, slice_sub(problems, 0, end));
+        problems = end == SIZE_MAX ? SLICE("") : slice_sub(problems, end + 1, SIZE_MAX);
+    }
+    json_close_array(&w);
+    if (snap) {
+        json_member_i64(&w, "targets", (int64_t)snap->target_count);
+        json_member_i64(&w, "rules", (int64_t)snap->config->rule_count);
+        json_member_i64(&w, "tests", (int64_t)snap->config->test_count);
+    }
+    if (snap && matrix) {
+        json_key(&w, SLICE("matrix"));
+        router_matrix_json(&snap->matrix, snap->facts, &w);
+    }
+    json_close_object(&w);
+    buffer_add_char(&out, '\n');
+    cli_print_buffer(&out);
+}
+
+static void print_check(const char *file, const struct snapshot *snap, bool matrix)
+{
+    struct buffer out;
+    buffer_init(&out, 16 << 20);
+    if (matrix)
+        router_matrix_text(&snap->matrix, snap->facts, &out);
+    else
+        buffer_addf(&out, "%s: good (%zu targets, %zu rules, %zu tests)\n", file,
+                    snap->target_count, snap->config->rule_count, snap->config->test_count);
+    cli_print_buffer(&out);
+}
+
 int cli_check(const struct cli_command *command, int argc, char **argv)
 {
-    const char *matrix = NULL, *config = NULL;
+    const char *matrix = NULL, *config = NULL, *json = NULL;
     const struct cli_option table[] = {
         {"--matrix", NULL, "for each route and level, the targets it can reach", &matrix},
+        {"--json", NULL, "all of it as JSON, problems too", &json},
         {"--config", "FILE", "the same as the argument", &config},
         {0},
     };
@@ -335,27 +396,20 @@ int cli_check(const struct cli_command *command, int argc, char **argv)
         config = rest[0];
     if (!config)
         return cli_usage(command, "expected the file to check");
-    struct snapshot *snap = cli_snapshot(config, &exit_code);
-    if (!snap)
-        return exit_code;
     struct config_errors errors = {.count = 0};
     size_t soft = 0;
     buffer_init(&errors.text, 1 << 20);
-    enum base_err err = serve_config_tests(snap, &errors, &soft);
-    struct slice complaints = buffer_slice(&errors.text);
-    (void)fwrite(complaints.ptr, 1, complaints.len, stderr);
+    struct snapshot *snap = check(config, &errors, &soft, &exit_code);
+    struct slice problems = buffer_slice(&errors.text);
+    if (json)
+        print_check_json(config, snap, exit_code == CLI_OK, matrix != NULL, problems);
+    else
+        (void)fwrite(problems.ptr, 1, problems.len, stderr);
+    if (!json && exit_code == CLI_OK)
+        print_check(config, snap, matrix != NULL);
     buffer_done(&errors.text);
-    if (!err && matrix) {
-        struct buffer out;
-        buffer_init(&out, 16 << 20);
-        router_matrix_text(&snap->matrix, snap->facts, &out);
-        cli_print_buffer(&out);
-    } else if (!err) {
-        (void)printf("%s: good (%zu targets, %zu rules, %zu tests)\n", config, snap->target_count,
-                     snap->config->rule_count, snap->config->test_count);
-    }
     snapshot_unref(snap);
-    return err ? CLI_USAGE : CLI_OK;
+    return exit_code;
 }
 
 int cli_schema(const struct cli_command *command, int argc, char **argv)

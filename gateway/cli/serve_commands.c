@@ -163,7 +163,8 @@ int cli_status(const struct cli_command *command, int argc, char **argv)
 int cli_reload(const struct cli_command *command, int argc, char **argv)
 {
     struct control c = {0};
-    const struct cli_option table[] = {CONTROL_OPTIONS(c), {0}};
+    const struct cli_option table[] = {
+        CONTROL_OPTIONS(c), {"--json", NULL, "as JSON", &c.json}, {0}};
     const char *rest[1];
     int count, exit_code;
     struct cli_reply reply;
@@ -173,7 +174,10 @@ int cli_reload(const struct cli_command *command, int argc, char **argv)
         return exit_code;
     struct arena *arena;
     const struct json_node *root = parse_reply(&reply, &arena);
-    if (reply.status == 200) {
+    if (c.json) {
+        (void)printf("%.*s\n", SLICE_ARG(buffer_slice(&reply.body)));
+        exit_code = reply.status == 200 ? CLI_OK : CLI_USAGE;
+    } else if (reply.status == 200) {
         (void)printf("The new configuration is in force.\n");
         exit_code = CLI_OK;
     } else {

@@ -133,6 +133,15 @@ static void path_of(const struct build *b, struct slice file, char path[PATH_BYT
                    folder.ptr ? folder.ptr : "", relative ? "/" : "", SLICE_ARG(file));
 }
 
+static struct slice beside(const struct build *b, struct slice file)
+{
+    char path[PATH_BYTES];
+    if (slice_is_absent(file))
+        return file;
+    path_of(b, file, path);
+    return arena_dup(b->arena, slice_from_str(path));
+}
+
 /* libcurl would say so at each request only. */
 static struct slice check_ca_file(struct build *b, const struct file_upstream *from)
 {
@@ -426,6 +435,13 @@ static void build_tests(struct build *b, const struct file_config *file)
             .complexity_over = t->expect.complexity.over,
             .complexity_under = t->expect.complexity.under,
         };
+        const struct config_test *c = &tests[i];
+        if (!c->zones && !c->not_zones && slice_is_absent(c->target) &&
+            slice_is_absent(c->not_target) && c->level < 0 && c->complexity_over < 0 &&
+            c->complexity_under < 0)
+            doc_errors_add(b->errors, t->where,
+                           "this test expects nothing; give `expect` a zone, target, level, "
+                           "complexity or `not`");
     }
     b->config->tests = tests;
     b->config->test_count = file->tests.count;
@@ -546,8 +562,8 @@ static void build_process(struct build *b, const struct file_config *file)
     c->listen = file->listen;
     c->admin = file->admin;
     c->state = file->state;
-    c->tls_cert = file->tls.cert;
-    c->tls_key = file->tls.key;
+    c->tls_cert = beside(b, file->tls.cert);
+    c->tls_key = beside(b, file->tls.key);
     if (slice_is_absent(file->tls.cert) != slice_is_absent(file->tls.key))
         doc_errors_add(b->errors, doc_find(c->root, "tls"), "tls: give both cert and key");
     c->auth_none = file->auth == 1;

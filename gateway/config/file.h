@@ -143,6 +143,7 @@ struct file_expect {
 struct file_test {
     struct slice say;
     struct file_expect expect;
+    const struct doc_node *where;
 };
 
 struct file_model {

@@ -515,6 +515,7 @@ static const struct doc_field test_fields[] = {
     {0}};
 static const struct doc_type test = {.kind = DOC_KIND_OBJECT,
                                      .size = sizeof(struct file_test),
+                                     .where = DOC_AT(struct file_test, where),
                                      .name = "test",
                                      .doc = "Run at every load. Zone, level and target tests "
                                             "refuse the file; complexity tests refuse a "
@@ -667,8 +668,10 @@ struct file_tls {
     struct slice cert, key;
 };
 static const struct doc_field tls_fields[] = {
-    DOC_FIELD(struct file_tls, cert, "cert", doc_type_string, .doc = "PEM file with the chain"),
-    DOC_FIELD(struct file_tls, key, "key", doc_type_string, .doc = "PEM file with the private key"),
+    DOC_FIELD(struct file_tls, cert, "cert", doc_type_string,
+              .doc = "PEM file with the chain, relative to this file"),
+    DOC_FIELD(struct file_tls, key, "key", doc_type_string,
+              .doc = "PEM file with the private key, relative to this file"),
     {0}};
 static const struct doc_type tls = {
     .kind = DOC_KIND_OBJECT, .size = sizeof(struct file_tls), .name = "tls", .fields = tls_fields};

@@ -92,6 +92,19 @@ static enum base_err open_socket(const struct address *address, const char *text
     return base_error_set(reterr, BASE_ERR_IO, "cannot listen on %s: %s", text, strerror(problem));
 }
 
+static enum base_err parse_address(const char *text, struct address *ret, struct base_error *reterr)
+{
+    return strncmp(text, "unix:", 5) == 0 ? control_address(text + 5, ret, reterr)
+                                          : parse_tcp(text, ret, reterr);
+}
+
+enum base_err http_check_address(const char *address, struct base_error *reterr)
+{
+    struct address parsed;
+    bool is_unix = strncmp(address, "unix:", 5) == 0; /* to listen there removes a stale socket */
+    return is_unix ? control_check(address + 5, reterr) : parse_tcp(address, &parsed, reterr);
+}
+
 enum base_err listener_open(struct http_server *server, const struct http_listen *listen,
                             struct base_error *reterr)
 {
@@ -102,8 +115,7 @@ enum base_err listener_open(struct http_server *server, const struct http_listen
     *listener = (struct listener){.fd = -1, .id = listen->id, .server = server};
     bool is_unix = strncmp(listen->address, "unix:", 5) == 0;
     struct address address;
-    enum base_err err = is_unix ? control_address(listen->address + 5, &address, reterr)
-                                : parse_tcp(listen->address, &address, reterr);
+    enum base_err err = parse_address(listen->address, &address, reterr);
     if (!err && listen->tls_cert)
         err = http_tls_new(listen->tls_cert, listen->tls_key ? listen->tls_key : listen->tls_cert,
                            &listener->tls, reterr);

@@ -28,16 +28,24 @@ static enum base_err clear_unix_path(const struct sockaddr_un *un, struct base_e
     return BASE_OK;
 }
 
+enum base_err control_check(const char *path, struct base_error *reterr)
+{
+    enum { MAX = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1 };
+    if (path[0] == '\0' || strlen(path) > MAX)
+        return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
+                              "unix:%s: the path of a socket has 1 to %d bytes", path, (int)MAX);
+    return BASE_OK;
+}
+
 enum base_err control_address(const char *path, struct address *ret, struct base_error *reterr)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&ret->storage;
     memset(ret, 0, sizeof(*ret));
     un->sun_family = AF_UNIX;
     ret->len = sizeof(*un);
-    if (path[0] == '\0' || strlen(path) >= sizeof(un->sun_path))
-        return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
-                              "unix:%s: the path of a socket has 1 to %zu bytes", path,
-                              sizeof(un->sun_path) - 1);
+    enum base_err err = control_check(path, reterr);
+    if (err)
+        return err;
     memcpy(un->sun_path, path, strlen(path) + 1);
     return clear_unix_path(un, reterr);
 }

@@ -172,6 +172,14 @@ struct http_listen {
     const char *tls_key;  /* PEM file */
 };
 
+/* Would http_server_listen() understand this? Nothing is opened. BAD_CONFIG. */
+enum base_err http_check_address(const char *address, struct base_error *reterr) BASE_MUST_USE;
+/* A certificate and its key, read and compared. */
+enum base_err http_check_certificate(const char *cert_file, const char *key_file,
+                                     struct base_error *reterr) BASE_MUST_USE;
+/* An entry of trusted_proxies: "10.0.0.0/8", "::1". */
+enum base_err http_check_range(struct slice range, struct base_error *reterr) BASE_MUST_USE;
+
 /* Binds and listens, before http_server_start(). Port 0 takes a free one. A stale socket file is
  * replaced; one that answers is IN_USE. Errors: IN_USE, BAD_CONFIG (address, certificate), IO. */
 enum base_err http_server_listen(struct http_server *server, const struct http_listen *listen,

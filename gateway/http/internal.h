@@ -312,6 +312,7 @@ struct address {
     struct sockaddr_storage storage;
     socklen_t len;
 };
+enum base_err control_check(const char *path, struct base_error *reterr); /* only its length */
 /* A file that a dead process left behind goes; one that answers is IN_USE. */
 enum base_err control_address(const char *path, struct address *ret, struct base_error *reterr);
 /* bind(2) with mode 0600: the socket is never open to others, not even for a moment. */

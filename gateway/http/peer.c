@@ -51,6 +51,16 @@ bool cidr_parse(struct slice text, struct cidr *ret_cidr)
     return true;
 }
 
+enum base_err http_check_range(struct slice range, struct base_error *reterr)
+{
+    struct cidr cidr;
+    if (cidr_parse(range, &cidr))
+        return BASE_OK;
+    return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
+                          "%.*s is not an address or a network such as 10.0.0.0/8",
+                          SLICE_ARG(range));
+}
+
 static bool in_net(const struct cidr *cidr, const struct ip_key *key)
 {
     unsigned whole = cidr->bits / 8, rest = cidr->bits % 8;

@@ -54,11 +54,11 @@ static enum base_err take_proxies(struct http_server *server, const struct http_
     if (!server->proxies)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for the server");
     for (size_t i = 0; i < options->trusted_proxy_count; i++) {
-        if (!cidr_parse(slice_from_str(options->trusted_proxies[i]), &server->proxies[i]))
-            return base_error_set(reterr, BASE_ERR_BAD_CONFIG,
-                                  "trusted proxy %s is not an address or a network such as "
-                                  "10.0.0.0/8",
-                                  options->trusted_proxies[i]);
+        struct slice range = slice_from_str(options->trusted_proxies[i]);
+        enum base_err err = http_check_range(range, reterr);
+        if (err)
+            return err;
+        (void)cidr_parse(range, &server->proxies[i]);
         server->proxy_count++;
     }
     return BASE_OK;

@@ -206,3 +206,11 @@ enum base_err io_tls_init(struct http_io *io, int fd, struct http_tls *tls)
     *io = (struct http_io){.ops = &ops, .fd = fd, .state = ssl};
     return BASE_OK;
 }
+
+enum base_err http_check_certificate(const char *cert_file, const char *key_file,
+                                     struct base_error *reterr)
+{
+    SSL_CTX *ctx = make_context(cert_file, key_file, reterr);
+    SSL_CTX_free(ctx);
+    return ctx ? BASE_OK : BASE_ERR_BAD_CONFIG;
+}

@@ -66,6 +66,17 @@ static bool check_complexity(const struct config_test *test, const struct plan *
            !(test->complexity_under >= 0 && complexity >= test->complexity_under);
 }
 
+/* "a complexity over 0.40 and under 0.60" */
+static void name_range(const struct config_test *test, char *text, size_t size)
+{
+    int len = snprintf(text, size, "a complexity");
+    if (test->complexity_over >= 0)
+        len += snprintf(text + len, size - (size_t)len, " over %.2f", test->complexity_over);
+    if (test->complexity_under >= 0)
+        (void)snprintf(text + len, size - (size_t)len, "%s under %.2f",
+                       test->complexity_over >= 0 ? " and" : "", test->complexity_under);
+}
+
 static enum base_err run_one(struct snapshot *snap, const struct config_test *test,
                              struct config_errors *errors, size_t *soft)
 {
@@ -84,9 +95,10 @@ static enum base_err run_one(struct snapshot *snap, const struct config_test *te
     if (!err && !check_place(test, &plan, snap, errors))
         err = BASE_ERR_BAD_CONFIG;
     if (!err && !check_complexity(test, &plan)) {
-        char found[64];
-        (void)snprintf(found, sizeof(found), "complexity %.2f", plan.signals.score.complexity);
-        complain(snap, test, errors, "another complexity", found);
+        char found[32], expected[96];
+        (void)snprintf(found, sizeof(found), "%.2f", plan.signals.score.complexity);
+        name_range(test, expected, sizeof(expected));
+        complain(snap, test, errors, expected, found);
         (*soft)++;
     }
     arena_free(arena);

@@ -5,6 +5,7 @@
 #include "gateway/dispatch/sessions.h"
 #include "gateway/keys/keys.h"
 #include "gateway/metrics/metrics.h"
+#include "gateway/serve/preflight.h"
 #include "gateway/serve/state.h"
 
 #include <limits.h>
@@ -60,6 +61,8 @@ static enum base_err load_config(struct process *p, const struct serve_options *
     enum base_err err;
     if (options->config_path) {
         err = config_load(options->config_path, &p->config, &errors);
+        if (!err)
+            err = preflight_process(p->config, &errors);
     } else {
         const char *demo = options->model_path ? options->model_path : serve_find_demo();
         if (!demo) {

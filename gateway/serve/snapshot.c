@@ -28,6 +28,34 @@ static char *path_in(const struct config *config, struct slice path)
     return len < 0 ? NULL : ret;
 }
 
+/* Head first: the file is looked at, and loaded when a request comes. */
+static enum base_err add_model(struct residents *residents, const struct config *config,
+                               const struct config_engine_model *m, bool head_first,
+                               struct target **ret_target, struct base_error *reterr)
+{
+    char *path = path_in(config, m->path);
+    char *draft = slice_is_absent(m->draft) ? NULL : path_in(config, m->draft);
+    struct local_options options = {
+        .name = m->name,
+        .path = path,
+        .context = m->context,
+        .sequences = m->sequences,
+        .threads = m->threads,
+        .queue_max = m->queue,
+        .kv = m->kv,
+        .overflow = m->overflow,
+        .guesses = m->guesses,
+        .draft_path = draft,
+    };
+    struct resident_options resident = {
+        .local = options, .on_demand = head_first, .idle_ms = m->idle_ms};
+    enum base_err err = path ? residents_add(residents, &resident, ret_target, reterr)
+                             : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
+    free(path);
+    free(draft);
+    return err;
+}
+
 enum base_err engines_open(const struct config *config, struct engines **ret_engines,
                            struct base_error *reterr)
 {
@@ -42,26 +70,7 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
         err = residents_new(config->engine_memory_bytes, &engines->residents, reterr);
     for (size_t i = 0; !err && i < config->engine_model_count; i++) {
         const struct config_engine_model *m = &config->engine_models[i];
-        char *path = path_in(config, m->path);
-        char *draft = slice_is_absent(m->draft) ? NULL : path_in(config, m->draft);
-        struct local_options options = {
-            .name = m->name,
-            .path = path,
-            .context = m->context,
-            .sequences = m->sequences,
-            .threads = m->threads,
-            .queue_max = m->queue,
-            .kv = m->kv,
-            .overflow = m->overflow,
-            .guesses = m->guesses,
-            .draft_path = draft,
-        };
-        struct resident_options resident = {
-            .local = options, .on_demand = m->on_demand, .idle_ms = m->idle_ms};
-        err = path ? residents_add(engines->residents, &resident, &engines->items[i], reterr)
-                   : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to start");
-        free(path);
-        free(draft);
+        err = add_model(engines->residents, config, m, m->on_demand, &engines->items[i], reterr);
         if (!err)
             engines->count++;
     }
@@ -71,6 +80,18 @@ enum base_err engines_open(const struct config *config, struct engines **ret_eng
     }
     *ret_engines = engines;
     return BASE_OK;
+}
+
+enum base_err engines_check(const struct config *config, size_t model, struct base_error *reterr)
+{
+    struct residents *residents;
+    struct target *target;
+    enum base_err err = residents_new(config->engine_memory_bytes, &residents, reterr);
+    if (err)
+        return err;
+    err = add_model(residents, config, &config->engine_models[model], true, &target, reterr);
+    residents_free(residents);
+    return err;
 }
 
 void engines_free(struct engines *engines)
@@ -609,8 +630,11 @@ enum base_err snapshot_new(struct config *config, struct engines *engines,
         err = check_paths(&b);
     if (!err)
         err = make_base(&b);
-    if (err) {
+    if (err)
         report(&b, err);
+    else if (errors)
+        err = snapshot_check_names(snap, errors);
+    if (err) {
         snapshot_unref(snap);
         return err;
     }

@@ -28,6 +28,9 @@ struct engines; /* the models that this process has loaded */
 
 enum base_err engines_open(const struct config *config, struct engines **ret_engines,
                            struct base_error *reterr) BASE_MUST_USE;
+/* Is this model's file there, a model, and within engine.memory? Nothing is loaded. */
+enum base_err engines_check(const struct config *config, size_t model,
+                            struct base_error *reterr) BASE_MUST_USE;
 void engines_free(struct engines *engines);                                    /* NULL allowed */
 struct target *engines_find(const struct engines *engines, struct slice name); /* or NULL */
 
@@ -67,6 +70,10 @@ enum base_err snapshot_new(struct config *config, struct engines *engines,
                            struct config_errors *errors) BASE_MUST_USE;
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 void snapshot_unref(struct snapshot *snapshot); /* NULL allowed */
+
+/* names.c, called by snapshot_new(): models that rules and tenants name, and nobody can ask for. */
+enum base_err snapshot_check_names(const struct snapshot *snapshot,
+                                   struct config_errors *errors) BASE_MUST_USE;
 
 /* Target by name; SIZE_MAX when there is none. */
 size_t snapshot_find(const struct snapshot *snapshot, struct slice name);

@@ -242,11 +242,54 @@ test('check and schema', async () => {
     for (const level of ['public', 'internal', 'confidential', 'restricted'])
         assert.match(matrix, new RegExp(level));
     assert.match(matrix, /far\/big/);
+    const report = JSON.parse(await good('check', config, '--matrix', '--json'));
+    assert.deepEqual([report.good, report.problems, report.targets], [true, [], 2]);
+    const auto = report.matrix.find((row) => row.route === 'auto').levels;
+    assert.ok(auto.public.includes('far/big') && !auto.restricted.includes('far/big'));
+    const { code, stdout } = await run(['check', file('bad.yaml', 'listem: 1\nworkers: -1\n'), '--json']);
+    assert.equal(code, 2);
+    assert.equal(JSON.parse(stdout).good, false);
+    assert.equal(JSON.parse(stdout).problems.length, 2);
     const schema = JSON.parse(await good('schema'));
     assert.match(schema.$schema, /2020-12/);
     assert.ok(JSON.stringify(schema).includes('"pipelines"'));
     assert.match(await good('schema', '--markdown'), /^# Configuration/);
 });
+
+/* What check calls good does start; so all that a start would find wrong is found here, with its place. */
+const upstream = 'upstreams: [{name: u, kind: openai, url: "http://127.0.0.1:9/v1", zone: cloud, models: [m]}]\n';
+const wrong = {
+    'an address that is none': ['listen: nowhere', /:2:9: listen: nowhere is not an address/],
+    'a port that is none': ['listen: 127.0.0.1:99999', /:2:9: listen: /],
+    'an admin address that is none': ['admin: nowhere', /:2:8: admin: nowhere is not an address/],
+    'one address twice': ['listen: 127.0.0.1:80\nadmin: 127.0.0.1:80', /:3:8: admin: the same address/],
+    'a certificate that is not there': ['tls: {cert: no.pem, key: no.pem}', /:2:6: tls: .*no\.pem: cannot use the certificate: No such file/],
+    'proxies that are no addresses': ['trusted_proxies: [10.0.0.0/8, banana]', /:2:18: trusted_proxies: banana is not an address or a network/],
+    'a model that is not there': ['engine: {models: [{name: m, path: nowhere.gguf}]}', /:2:19: engine\.models\[0\]: .*nowhere\.gguf: .*No such file/],
+    'a model that is none': ['engine: {models: [{name: m, path: words.gguf}]}', /:2:19: engine\.models\[0\]: .*words\.gguf: not a usable GGUF/],
+    'a rule for a model that nobody can ask for': ['rules: [{name: r, when: {model: [auto, u/n]}, raise: {complexity: 1}}]',
+        /:2:25: rules\[0\]\.when: nobody can ask for a model `u\/n`.*did you mean `u\/m`/],
+    'a tenant with a model that is none': ['tenants: [{name: t, models: [u/m, n]}]', /:2:29: tenants\[0\]\.models: nobody can ask for a model `n`/],
+    'a rule behind a final one that matches whenever it does': ['rules: [{name: a, when: {task: code}, final: true, avoid: {zone: cloud}}, ' +
+        '{name: b, when: {task: code, prompt_tokens: {over: 9}}, only: {zone: cloud}}]', /:2:75: rules\[1\]: rule 'b' is unreachable/],
+    'a test that expects nothing': ['tests: [{say: hello}]', /:2:9: this test expects nothing/],
+};
+file('words.gguf', 'hello');
+for (const [name, [lines, message]] of Object.entries(wrong))
+    test(`check: ${name}`, () => bad(2, message, 'check', file('wrong.yaml', upstream + lines)));
+
+test('check: what is right in the same places', () => good('check', file('right.yaml', upstream + `
+listen: "[::1]:8080"
+admin: 127.0.0.1:0
+trusted_proxies: ["::1", 10.0.0.0/8]
+engine: {models: [{name: m, path: ${demoModel}}]}
+models: {gpt-*: {route: auto}}
+rules:
+  - {name: a, when: {model: [gpt-4o, auto, "claude-*"]}, raise: {complexity: 0.5}}
+  - {name: b, when: {task: code, prompt_tokens: {over: 9}}, final: true, only: {zone: cloud}}
+  - {name: c, when: {task: code}, prefer: {zone: cloud}}
+tenants: [{name: t, models: [gpt-4o, m, u/m]}]
+`)));
 
 test('the examples of the repository are good configurations', async () => {
     const examples = path.join(path.dirname(demoModel), 'examples');

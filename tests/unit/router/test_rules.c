@@ -167,7 +167,7 @@ static void test_raises_join_and_final_does_not_stop_them(void **state)
     const struct router_rule config[] = {
         RULE("first", .when = WHEN(TENANT, VALUES(SLICE("t"))), .pin = SLICE("demo"),
              .final = true),
-        RULE("second", .when = WHEN(TENANT, VALUES(SLICE("t"))), RAISE(RESTRICTED),
+        RULE("second", .when = WHEN(TENANT, VALUES(SLICE("t"), SLICE("u"))), RAISE(RESTRICTED),
              .only = {.zones = 1}),
         RULE("third", .when = WHEN(TENANT, VALUES(SLICE("t"))), RAISE(CONFIDENTIAL),
              .raise_complexity = 0.8),
@@ -299,6 +299,22 @@ static void expect_bad(const struct router_rule *rules, size_t count, const char
         fail_msg("'%s' should hold '%s'", detail.message, words);
 }
 
+static void expect_good(const struct router_rule *rules, size_t count)
+{
+    struct slice targets[] = {SLICE("demo"), SLICE("openai/gpt-x")};
+    struct router_rules_config config = {.rules = rules,
+                                         .rule_count = count,
+                                         .known_targets = targets,
+                                         .known_target_count = 2,
+                                         .least_level = POLICY_LEVEL_INTERNAL};
+    struct router_rules *out = NULL;
+    struct base_error detail = {.message = ""};
+
+    if (router_rules_new(&config, &out, &detail))
+        fail_msg("%s", detail.message);
+    router_rules_free(out);
+}
+
 static void test_load_errors(void **state)
 {
     struct router_condition deep[ROUTER_CONDITION_DEPTH_MAX + 2];
@@ -386,7 +402,26 @@ static void test_unreachable(void **state)
                       LEVELS(RESTRICTED, RESTRICTED))),
     };
 
+    const struct router_condition code = WHEN(TASK, VALUES(SLICE("code"))),
+                                  coded = WHEN(TASK, VALUES(SLICE("code"), SLICE("math"))),
+                                  long_code = WHEN(ALL, CHILDREN(code, TOKENS(2000, -1)));
+    const struct router_rule covered[] = {
+        RULE("wide", .pin = SLICE("demo"), .final = true, .when = coded),
+        RULE("narrow", .pin = SLICE("demo"), .when = long_code),
+    };
+    const struct router_rule not_covered[] = {
+        RULE("narrow", .pin = SLICE("demo"), .final = true, .when = long_code),
+        RULE("wide", .pin = SLICE("demo"), .when = coded),
+    };
+    const struct router_rule raise_only[] = {
+        RULE("wide", .pin = SLICE("demo"), .final = true, .when = coded),
+        RULE("raises", .raise_complexity = 0.5, .when = code),
+    };
+
     (void)state;
+    expect_bad(covered, 2, "rules[1]", "unreachable");
+    expect_good(not_covered, 2);
+    expect_good(raise_only, 2);
     expect_bad(after_final, 2, "rules[1]", "unreachable");
     expect_bad(below_raise, 2, "rules[1]", "unreachable");
     expect_bad(&own_raise, 1, "rules[0]", "unreachable");
