@@ -1,6 +1,7 @@
 #include "gateway/api/exchange.h"
 
 #include "base/core/log.h"
+#include "base/doc/doc.h"
 #include "gateway/dispatch/sessions.h"
 #include "gateway/metrics/metrics.h"
 
@@ -345,18 +346,40 @@ static enum base_err read_level(struct exchange *ex)
     return BASE_OK;
 }
 
-/* Which of two would be meant? */
-static enum base_err refuse_repeated(struct exchange *ex)
+static const char *const wishes[] = {"x-hearth-sensitivity", "x-hearth-objective",
+                                     "x-hearth-target", "x-hearth-session"};
+enum { SENSITIVITY, WISHES = sizeof(wishes) / sizeof(wishes[0]) };
+
+static enum base_err unknown_wish(struct exchange *ex, struct slice name)
 {
-    static const char *const once[] = {"x-hearth-objective", "x-hearth-session", "x-hearth-target"};
+    struct slice known[WISHES];
+    for (size_t i = 0; i < WISHES; i++)
+        known[i] = slice_from_str(wishes[i]);
+    struct slice near = doc_nearest(name, known, WISHES);
+    return base_error_set(&ex->error, BASE_ERR_BAD_VALUE, "%.*s: there is no such header%s%.*s%s",
+                          SLICE_ARG(name), near.len ? "; did you mean " : "", SLICE_ARG(near),
+                          near.len ? "?" : "");
+}
+
+/* A misspelt wish to keep something private must not pass for none; of two of the others nobody knows
+ * which is meant. */
+static enum base_err check_wishes(struct exchange *ex)
+{
     const struct http_head *head = http_exchange_head(ex->http);
-    for (size_t k = 0; k < sizeof(once) / sizeof(once[0]); k++) {
-        size_t count = 0;
-        for (size_t i = 0; i < head->field_count; i++)
-            count += slice_eq_nocase(head->fields[i].name, slice_from_str(once[k]));
-        if (count > 1)
-            return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, once[k],
-                                        "%s: given more than once", once[k]);
+    bool seen[WISHES] = {false};
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct slice name = head->fields[i].name;
+        size_t k = 0;
+        if (!slice_eq_nocase(slice_sub(name, 0, 9), SLICE("x-hearth-")))
+            continue;
+        while (k < WISHES && !slice_eq_nocase(name, slice_from_str(wishes[k])))
+            k++;
+        if (k == WISHES)
+            return unknown_wish(ex, name);
+        if (seen[k] && k != SENSITIVITY)
+            return base_error_set_param(&ex->error, BASE_ERR_BAD_VALUE, wishes[k],
+                                        "%s: given twice", wishes[k]);
+        seen[k] = true;
     }
     return BASE_OK;
 }
@@ -365,9 +388,9 @@ static enum base_err read_wishes(struct exchange *ex)
 {
     struct slice objective = header_of(ex, "x-hearth-objective");
     struct slice target = header_of(ex, "x-hearth-target");
-    enum base_err err = read_level(ex);
+    enum base_err err = check_wishes(ex);
     if (!err)
-        err = refuse_repeated(ex);
+        err = read_level(ex);
     if (err)
         return err;
     if (!slice_is_absent(objective)) {

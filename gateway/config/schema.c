@@ -694,7 +694,7 @@ static const struct doc_word auth_words[] = {
 static const struct doc_type auth = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "auth", .words = auth_words};
 static const struct doc_word header_words[] = {
-    {"full", 0, "x-hearth-* say where and why"}, {"id", 1, "only x-request-id"}, {0}};
+    {"full", 0, "x-hearth-* say where and why"}, {"id", 1, "x-request-id, and x-hearth-warnings when there are any"}, {0}};
 static const struct doc_type headers = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "headers", .words = header_words};
 static const struct doc_word strict_words[] = {{"strict", 1, "rather no service than no record"},

@@ -305,6 +305,13 @@ test('several x-hearth-sensitivity headers: the highest holds; other wishes may 
     }
 });
 
+test('a misspelt wish does not pass for none', async (t) => {
+    const hearth = await startHearth({ t, config: targets() });
+    const misspelt = await ask(hearth, { headers: { 'x-hearth-sensitivty': 'restricted' } });
+    assert.equal(misspelt.status, 400);
+    assert.match((await misspelt.json()).error.message, /did you mean x-hearth-sensitivity\?/);
+});
+
 test('/v1/route decides and sends nothing', async (t) => {
     const hearth = await startHearth({ t, config: targets() });
     const seen = cloud.records.length + home.records.length;
