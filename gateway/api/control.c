@@ -85,14 +85,16 @@ void control_on_status(struct http_exchange *http)
     json_open_object(&w);
     json_member_str(&w, "version", HEARTH_VERSION);
     json_member_string(&w, "listen", snap->config->listen);
+    json_member_i64(&w, "port", http_server_port(app->server, 0));
     json_member_string(&w, "config", snap->config->path);
     json_member_i64(&w, "configuration_number", (int64_t)snap->number);
     json_member_i64(&w, "uptime_s", (clock_mono_ns(app->clock) - app->start.mono_ns) / 1000000000);
     json_member_bool(&w, "ready", atomic_load(&app->ready));
     json_member_bool(&w, "permit_check", policy_permit_check_enabled());
     json_member_bool(&w, "keys", !keys_is_empty(app->keys));
-    json_member_i64(&w, "connections", (int64_t)stats.connections_open);
-    json_member_i64(&w, "exchanges", (int64_t)stats.exchanges_open);
+    /* Without this one. */
+    json_member_i64(&w, "connections", (int64_t)stats.connections_open - 1);
+    json_member_i64(&w, "exchanges", (int64_t)stats.exchanges_open - 1);
     json_member_i64(&w, "ledger_backlog", (int64_t)ledger.rows_waiting);
     json_member_i64(&w, "ledger_recovered", (int64_t)ledger.recovered);
     json_member_bool(&w, "ledger_failing", ledger.failing);

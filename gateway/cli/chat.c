@@ -170,8 +170,9 @@ static enum base_err ask_server(struct conversation *c, struct slice body, struc
     if (arena && json_parse(buffer_slice(&reply->body), &json_limits_request, arena, &root, NULL))
         root = NULL;
     struct slice message = json_string(json_get(json_get(root, SLICE("error")), SLICE("message")));
-    enum base_err err = base_error_set(reterr, BASE_ERR_UPSTREAM_STATUS, "%d: %.*s", reply->status,
-                                       SLICE_ARG(message));
+    enum base_err err = base_error_set(
+        reterr, BASE_ERR_UPSTREAM_STATUS, "%d: %.*s%s", reply->status, SLICE_ARG(message),
+        reply->status == 401 ? "; here it comes from the environment: HEARTH_API_KEY" : "");
     arena_free(arena);
     return err;
 }
@@ -291,7 +292,8 @@ int cli_chat(const struct cli_command *command, int argc, char **argv)
     struct conversation c = {.model = "auto", .key = getenv("HEARTH_API_KEY")};
     struct base_error detail;
     const struct cli_option table[] = {
-        {"--address", "HOST:PORT", "of the running Hearth (" DEFAULT_ADDRESS ")", &c.address},
+        {"--address", "HOST:PORT",
+         "of the running Hearth (" DEFAULT_ADDRESS "); its key: HEARTH_API_KEY", &c.address},
         {"--local", NULL, "answer in this process, whether a Hearth is running or not", &local},
         {"--config", "FILE", "for answers in this process (the demo model)", &c.config},
         {"--model", "NAME", "a model, route or pipeline (auto)", &c.model},

@@ -61,7 +61,13 @@ static void print_help(FILE *to)
         to,
         "\n`hearth COMMAND --help` shows options and an example. Start here:\n\n  hearth serve\n"
         "  curl -s http://127.0.0.1:8080/v1/chat/completions -d '{\"model\":\"auto\",\"messages\":"
-        "[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n");
+        "[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n"
+        "\nenvironment:\n"
+        "  HEARTH_STATE     the state folder, unless --state names one\n"
+        "  HEARTH_API_KEY   the key that `hearth chat` sends\n"
+        "  HEARTH_CPU       the engine's kernels: auto, portable, avx2, avx512, neon\n"
+        "\nexit codes: 0 done; 1 it failed; 2 wrong arguments or a bad configuration; 3 the answer "
+        "is no\n(route: refused; explain --verify, audit: not as recorded)\n");
 }
 
 static const struct cli_command *command_find(const char *name)

@@ -110,10 +110,15 @@ static void print_targets(const struct json_node *root)
 static void print_status(const struct json_node *root)
 {
     int64_t up = number(root, "uptime_s");
-    (void)printf("Hearth %.*s: ON at %.*s for %lld h %02lld min%s\n",
-                 SLICE_ARG(text(root, "version")), SLICE_ARG(text(root, "listen")),
-                 (long long)(up / 3600), (long long)(up / 60 % 60),
-                 flag(root, "ready") ? "" : " (not ready)");
+    struct slice listen = text(root, "listen");
+    char port[16] = "";
+    if (slice_ends_with(listen, SLICE(":0"))) { /* a free one was taken */
+        listen.len--;
+        (void)snprintf(port, sizeof(port), "%lld", (long long)number(root, "port"));
+    }
+    (void)printf("Hearth %.*s: ON at %.*s%s for %lld h %02lld min%s\n",
+                 SLICE_ARG(text(root, "version")), SLICE_ARG(listen), port, (long long)(up / 3600),
+                 (long long)(up / 60 % 60), flag(root, "ready") ? "" : " (not ready)");
     struct slice config = text(root, "config");
     (void)printf("configuration: %.*s (number %lld), keys: %s\n",
                  SLICE_ARG(config.len ? config : SLICE("built in")),

@@ -60,6 +60,23 @@ test('every command explains itself, and its example is one of its own', async (
     assert.match(await good('--version'), /^hearth \d+\.\d+\.\d+\n$/);
 });
 
+test('help says what scripts and shells want to know', async () => {
+    const { stdout } = await run(['--help']);
+    for (const word of ['HEARTH_STATE', 'HEARTH_API_KEY', 'HEARTH_CPU', 'exit codes'])
+        assert.ok(stdout.includes(word), word);
+});
+
+test('status counts others, and names the port', async (t) => {
+    const hearth = await startHearth({ t });
+    const { stdout } = await hearth.run('status');
+    assert.match(stdout, new RegExp(`ON at 127\\.0\\.0\\.1:${hearth.port} for`));
+    assert.match(stdout, /connections: 0, requests under way: 0/);
+    await hearth.run('keys', 'add', 'somebody');
+    const chat = await hearth.run('chat', 'hi', '--address', `127.0.0.1:${hearth.port}`);
+    assert.equal(chat.code, 1);
+    assert.match(chat.stderr, /401: .*HEARTH_API_KEY/);
+});
+
 test('what is not known is answered with what is near', async () => {
     await bad(2, /did you mean `serve`/, 'serv');
     await bad(2, /did you mean `tokenize`/, 'tokenise');
