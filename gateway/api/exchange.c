@@ -405,6 +405,9 @@ static enum base_err read_wishes(struct exchange *ex)
         if (ex->who.config ? !ex->who.config->may_pin : has_key)
             return base_error_set_param(&ex->error, BASE_ERR_FORBIDDEN, "x-hearth-target",
                                         "x-hearth-target: this key may not choose a target");
+        if (snapshot_find(ex->view->snapshot, target) == SIZE_MAX)
+            return base_error_set_param(&ex->error, BASE_ERR_MODEL_NOT_FOUND, "x-hearth-target",
+                                        "x-hearth-target: there is no target of that name");
         ex->who.target = target;
     }
     struct slice session = header_of(ex, "x-hearth-session");

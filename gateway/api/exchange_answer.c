@@ -376,9 +376,11 @@ void api_exchange_row(const struct exchange *ex, struct ledger_request *row)
     };
     add_times(ex, row);
     if (ex->request) {
-        row->model = ex->chosen
-                         ? ex->plan.facts.model
-                         : plan_word_to_keep(ex->view->snapshot, ex->request->model, ex->arena);
+        /* A name that nobody gave is any text of the client's. */
+        if (ex->err != BASE_ERR_MODEL_NOT_FOUND || ex->chosen || ex->pipeline)
+            row->model = ex->chosen
+                             ? ex->plan.facts.model
+                             : plan_word_to_keep(ex->view->snapshot, ex->request->model, ex->arena);
         row->stream = ex->request->stream;
     }
     if (ex->inspected) {

@@ -1,9 +1,10 @@
 /* The table of errors: what an app sees through the official SDK, and what the headers advise. */
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { demoModel, freePort, startHearth } from './hearth.mjs';
+import { demoModel, filesUnder, freePort, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const card = ['4111', '1111', '1111', '1111'].join(' ');
@@ -78,6 +79,16 @@ for (const stream of [false, true]) {
         assert.equal(error.headers.get('x-should-retry'), 'false');
     });
 }
+
+test('what was asked for in the place of a model is not kept', async () => {
+    await fails(ask(`card ${card}`, 'hello'), OpenAI.NotFoundError, 404, 'model_not_found');
+    const failed = await fails(ask('away', 'hello', {}, { headers: { 'x-hearth-target': `card ${card}` } }), OpenAI.NotFoundError, 404, 'model_not_found');
+    await sleep(1500); /* rows are committed in groups */
+    assert.match((await hearth.run('explain', failed.headers.get('x-request-id'))).stdout, /model_not_found/i);
+    for (const file of filesUnder(hearth.state))
+        assert.ok(!fs.readFileSync(file).includes(card), file);
+    assert.ok(!hearth.output.includes(card));
+});
 
 test('a target is full', async () => {
     const long = { max_tokens: 400, logit_bias: {}, stop: ['never said'] };
