@@ -169,8 +169,9 @@ static enum base_err check_exposure(const struct process *p, struct base_error *
         if (addresses[i].len > 0 && !is_loopback(addresses[i]))
             return base_error_set(
                 reterr, BASE_ERR_BAD_CONFIG,
-                "%.*s can be reached from other machines, and there are no keys: make one with "
-                "`hearth keys add TENANT`, or say `auth: none`",
+                "%.*s can be reached from other machines, and there are no keys: start on "
+                "127.0.0.1, make one with `hearth keys add TENANT`, then start here; or say "
+                "`auth: none`",
                 SLICE_ARG(addresses[i]));
     return BASE_OK;
 }
@@ -311,6 +312,29 @@ static void finish(struct process *p)
 
 /* ---- signals ---- */
 
+/* A human looks on, to whom the log says little. */
+static void greet_human(const struct process *p)
+{
+    const struct config *c = p->first->config;
+    struct slice listen = c->listen;
+    if (slice_starts_with(listen, SLICE("unix:")))
+        return;
+    if (slice_starts_with(listen, SLICE("0.0.0.0:")) || listen.ptr[0] == ':')
+        listen = SLICE("127.0.0.1:");
+    size_t host = listen.len;
+    while (host > 0 && listen.ptr[host - 1] != ':')
+        host--;
+    unsigned port = http_server_port(p->app.server, 0);
+    const char *scheme = c->tls_cert.len > 0 ? "https" : "http";
+    (void)printf("\nHearth is ON at %s://%.*s%u/v1 (Ctrl-C ends it)\n", scheme, (int)host,
+                 listen.ptr, port);
+    if (c->tls_cert.len == 0)
+        (void)printf("  try    hearth chat --address %.*s%u \"Hello\"\n", (int)host, listen.ptr,
+                     port);
+    (void)printf("  watch  hearth status --state %s\n\n", state_folder(p->state));
+    (void)fflush(stdout);
+}
+
 static void greet(const struct process *p)
 {
     const struct config *c = p->first->config;
@@ -318,6 +342,8 @@ static void greet(const struct process *p)
               LOG_SLICE("listen", c->listen), LOG_SLICE("admin", c->admin),
               LOG_STR("state", state_folder(p->state)), LOG_INT("targets", p->first->target_count),
               LOG_INT("port", http_server_port(p->app.server, 0)), LOG_END);
+    if (isatty(STDOUT_FILENO))
+        greet_human(p);
     if (!policy_permit_check_enabled())
         log_event(LOG_ERROR, "THIS IS A TEST BUILD WITHOUT EGRESS PERMITS: private data can leave",
                   LOG_END);

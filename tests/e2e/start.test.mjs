@@ -3,14 +3,14 @@
  * that another start stumbles over, no port that stays taken.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { attemptRows, bareEnv, demoModel, freePort, hearthBin, startHearth } from './hearth.mjs';
+import { attemptRows, bareEnv, demoModel, freePort, hearthBin, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const upstream = 'upstreams: [{name: u, kind: openai, url: "http://127.0.0.1:9/v1", zone: cloud, models: [m]}]\n';
@@ -96,6 +96,21 @@ const models = {
 for (const [name, [bytes, message]] of Object.entries(models))
     test(`model: ${name}`, (t) => refuses(t, 'engine: {models: [{name: m, path: m.gguf}]}', 1, message,
         { files: bytes ? { 'm.gguf': bytes } : {} }));
+
+test('on a terminal a start says how to use it; elsewhere it is log alone', async (t) => {
+    const state = path.join(folder(t), 'state');
+    const child = spawn('script', ['-qefc', `'${hearthBin}' serve --listen 127.0.0.1:0 --state '${state}'`, '/dev/null'],
+        { env: { ...bareEnv, HEARTH_DEMO: demoModel } });
+    t.after(() => child.kill());
+    let screen = '';
+    child.stdout.on('data', (data) => { screen += data; });
+    for (let i = 0; i < 400 && !/watch/.test(screen); i++)
+        await sleep(25);
+    const [, url] = screen.match(/Hearth is ON at (http:\/\/127\.0\.0\.1:\d+\/v1)/) ?? assert.fail(screen);
+    assert.equal((await fetch(url + '/models')).status, 200);
+    const quiet = await startHearth({ t, config: upstream });
+    assert.ok(quiet.output.trim().split('\n').every((line) => line.startsWith('{')), quiet.output);
+});
 
 test('a port in use', async (t) => {
     const taken = net.createServer().listen(0, '127.0.0.1');
