@@ -223,5 +223,7 @@ extern const struct doc_type file_config_type; /* schema.c */
 /* when.c: a condition tree. A doc_parse_fn. */
 bool file_parse_when(struct doc_binder *b, const struct doc_node *node, void *out);
 extern const char file_when_json_schema[];
+/* The section of the reference about conditions. */
+void file_when_markdown(struct buffer *out);
 
 #endif

@@ -439,10 +439,7 @@ static const struct doc_field rule_fields[] = {
     DOC_FIELD(struct file_rule, name, "name", doc_type_name, .required = true,
               .doc = "shown in headers, ledger and explanations", .example = "contracts-stay"),
     DOC_FIELD(struct file_rule, when, "when", when,
-              .doc = "all must hold: text {regex, contains, keywords}, task, tenant, key_group, "
-                     "level, finding, prompt_tokens {over, "
-                     "under}, needs, language, model, header, unknown, tool_loop; combined with "
-                     "all, any, not; without it: always",
+              .doc = "what must hold (see [condition](#condition)); without it: always",
               .example = "{task: code, prompt_tokens: {over: 2000}}"),
     DOC_FIELD(struct file_rule, raise, "raise", raise_type,
               .doc = "raises the request's level or complexity",
@@ -694,7 +691,9 @@ static const struct doc_word auth_words[] = {
 static const struct doc_type auth = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "auth", .words = auth_words};
 static const struct doc_word header_words[] = {
-    {"full", 0, "x-hearth-* say where and why"}, {"id", 1, "x-request-id, and x-hearth-warnings when there are any"}, {0}};
+    {"full", 0, "x-hearth-* say where and why"},
+    {"id", 1, "x-request-id, and x-hearth-warnings when there are any"},
+    {0}};
 static const struct doc_type headers = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "headers", .words = header_words};
 static const struct doc_word strict_words[] = {{"strict", 1, "rather no service than no record"},
@@ -770,7 +769,13 @@ void config_schema_json(struct buffer *out)
 
 void config_reference_markdown(struct buffer *out)
 {
-    buffer_add_str(out, "# Configuration\n\nMade by `hearth schema --markdown` from the table that "
-                        "the parser uses; do not edit.\n\n");
+    buffer_add_str(
+        out,
+        "# Configuration\n\nMade by `hearth schema --markdown` from the table that the parser "
+        "uses; do not edit.\n\nBegin with [deploy/examples/hybrid.yaml]"
+        "(../deploy/examples/hybrid.yaml), where everything that most need stands with a word "
+        "about it;\nthis page is for looking up. `hearth check FILE` says what is wrong with a "
+        "file, `hearth check FILE --matrix` what may go where.\n\n");
     doc_schema_print_markdown(&file_config_type, out);
+    file_when_markdown(out);
 }

@@ -207,23 +207,41 @@ static const struct {
     const char *key;
     enum router_condition_type type;
     parse_fn parse;
+    const char *form, *doc;
 } conditions[] = {
-    {"all", ROUTER_WHEN_ALL, parse_children},
-    {"any", ROUTER_WHEN_ANY, parse_children},
-    {"not", ROUTER_WHEN_NOT, parse_not},
-    {"text", ROUTER_WHEN_ANY, parse_text},
-    {"task", ROUTER_WHEN_TASK, parse_values},
-    {"tenant", ROUTER_WHEN_TENANT, parse_values},
-    {"key_group", ROUTER_WHEN_KEY_GROUP, parse_values},
-    {"level", ROUTER_WHEN_LEVEL, parse_level},
-    {"finding", ROUTER_WHEN_FINDING, parse_values},
-    {"prompt_tokens", ROUTER_WHEN_PROMPT_TOKENS, parse_tokens},
-    {"needs", ROUTER_WHEN_NEEDS, parse_values},
-    {"language", ROUTER_WHEN_LANGUAGE, parse_values},
-    {"model", ROUTER_WHEN_MODEL, parse_values},
-    {"header", ROUTER_WHEN_HEADER, parse_header},
-    {"unknown", ROUTER_WHEN_UNKNOWN, parse_flag},
-    {"tool_loop", ROUTER_WHEN_TOOL_LOOP, parse_flag},
+    {"text", ROUTER_WHEN_ANY, parse_text, "`{regex: '(?i)\\bnda\\b'}`",
+     "the text matches one of `regex` (linear time: no back-references, no look-around), "
+     "`contains` "
+     "(anywhere, case ignored) or `keywords` (whole words, case ignored). `in: ask` reads the "
+     "user's last message, `in: all` every text of the request; without it: all for a rule that "
+     "raises sensitivity, else ask"},
+    {"task", ROUTER_WHEN_TASK, parse_values, "`code`, `[code, math]`",
+     "what is asked for, as the scorer sees it: chat, classification, extraction, summarisation, "
+     "translation, rewriting, code, math, reasoning, creative, qa"},
+    {"tenant", ROUTER_WHEN_TENANT, parse_values, "`interns`", "whose key it is"},
+    {"key_group", ROUTER_WHEN_KEY_GROUP, parse_values, "`research`", "a group of that tenant"},
+    {"level", ROUTER_WHEN_LEVEL, parse_level, "`restricted`, `{min: confidential}`",
+     "the level after all raises: this one, or from `min` to `max`"},
+    {"finding", ROUTER_WHEN_FINDING, parse_values, "`credit_card`, `[secrets, code-names]`",
+     "something of a type, of a group (pii, secrets, financial, health), or of a dictionary or "
+     "pattern of yours was found"},
+    {"prompt_tokens", ROUTER_WHEN_PROMPT_TOKENS, parse_tokens, "`{over: 2000}`",
+     "how long the request is, estimated; `over`, `under` or both"},
+    {"needs", ROUTER_WHEN_NEEDS, parse_values, "`tools`, `[images, audio]`",
+     "what a target must be equipped with for it"},
+    {"language", ROUTER_WHEN_LANGUAGE, parse_values, "`de`",
+     "a guess from script and frequent words; `und` when unsure"},
+    {"model", ROUTER_WHEN_MODEL, parse_values, "`auto`, `gpt-*`",
+     "the name asked for; a `*` at the end is any rest"},
+    {"header", ROUTER_WHEN_HEADER, parse_header, "`{x-team: red}`, `{x-team: true}`",
+     "a header of the request has one of these values, or is there (never those with keys)"},
+    {"unknown", ROUTER_WHEN_UNKNOWN, parse_flag, "`true`", "the scorer had nothing to go by"},
+    {"tool_loop", ROUTER_WHEN_TOOL_LOOP, parse_flag, "`true`",
+     "results of tools are waited for or have just come"},
+    {"all", ROUTER_WHEN_ALL, parse_children, "`[{task: code}, {language: de}]`",
+     "all of these conditions hold"},
+    {"any", ROUTER_WHEN_ANY, parse_children, "`[{task: code}, {task: math}]`", "one of them does"},
+    {"not", ROUTER_WHEN_NOT, parse_not, "`{tenant: interns}`", "it does not"},
 };
 enum { CONDITION_COUNT = sizeof(conditions) / sizeof(conditions[0]) };
 
@@ -243,6 +261,16 @@ static bool parse_member(struct doc_binder *b, const struct doc_node *node,
         return doc_fail(b, node, "unknown condition `%.*s`; did you mean `%.*s`?",
                         SLICE_ARG(node->key), SLICE_ARG(nearest));
     return doc_fail(b, node, "unknown condition `%.*s`", SLICE_ARG(node->key));
+}
+
+void file_when_markdown(struct buffer *out)
+{
+    buffer_add_str(out, "\n## condition\n\nWhen a rule applies: all of the members must hold. "
+                        "Where a list may stand, one of its values is enough.\n\n"
+                        "| Key | Form | Holds when |\n|---|---|---|\n");
+    for (size_t i = 0; i < CONDITION_COUNT; i++)
+        buffer_addf(out, "| `%s` | %s | %s |\n", conditions[i].key, conditions[i].form,
+                    conditions[i].doc);
 }
 
 bool file_parse_when(struct doc_binder *b, const struct doc_node *node, void *out)
