@@ -142,9 +142,8 @@ static enum base_err check_path(const struct router_check_config *c, struct slic
         return BASE_OK;
     snprintf(path, sizeof path, "%.*s", SLICE_ARG(name));
     return base_error_set_param(reterr, BASE_ERR_BAD_CONFIG, path,
-                                "%.*s: what goes this way is at least %s, and none of its targets "
-                                "is cleared for that; raise a clearance, or choose other targets",
-                                (int)(name.len < 200 ? name.len : 200), name.ptr,
+                                "what goes this way is at least %s, and none of its targets is "
+                                "cleared for that; raise a clearance, or choose other targets",
                                 policy_level_name(least));
 }
 

@@ -514,6 +514,39 @@ static enum base_err check_pipelines(struct build *b)
     return err;
 }
 
+/* A step works on the answers of those before it that run whenever it does: each without a
+ * condition, and the one that its own asks for. `before`: the paths of the steps so far. */
+static enum policy_level least_of_step(const struct config_pipeline *p, size_t at,
+                                       const struct router_path *before)
+{
+    const struct config_step *step = &p->steps[at];
+    enum policy_level least = step->least_level;
+    for (size_t i = 0; i < at; i++)
+        if (slice_is_absent(p->steps[i].when_step) || slice_eq(p->steps[i].id, step->when_step))
+            least = policy_level_join(least, before[i].least_level);
+    return least;
+}
+
+/* The targets that a step may be served by: its own, or those of the route it names. */
+static enum base_err set_of_step(struct build *b, const struct config_step *step,
+                                 struct router_target_set *ret)
+{
+    const struct config_model *m = snapshot_model(b->snap, step->target);
+    if (m) {
+        enum base_err err = resolve(b, m, &m);
+        *ret = (struct router_target_set){.names = m ? m->targets : NULL,
+                                          .name_count = m ? m->target_count : 0};
+        return err;
+    }
+    struct slice *name = arena_alloc(b->snap->arena, sizeof(*name));
+    if (!name)
+        return out_of_memory(b);
+    *name = step->target;
+    bool pinned = snapshot_find(b->snap, step->target) != SIZE_MAX;
+    *ret = (struct router_target_set){.names = name, .name_count = pinned ? 1 : 0};
+    return BASE_OK;
+}
+
 /* Pipeline steps as fixed ways for content. */
 static enum base_err build_paths(struct build *b, struct router_path **ret, size_t *ret_count)
 {
@@ -528,17 +561,13 @@ static enum base_err build_paths(struct build *b, struct router_path **ret, size
     for (size_t i = 0; i < c->pipeline_count; i++)
         for (size_t k = 0; k < c->pipelines[i].step_count; k++) {
             const struct config_step *step = &c->pipelines[i].steps[k];
-            struct slice *name = arena_alloc(b->snap->arena, sizeof(*name));
-            if (!name)
-                return out_of_memory(b);
-            *name = step->target;
-            bool pinned = snapshot_find(b->snap, step->target) != SIZE_MAX;
-            paths[count++] = (struct router_path){
-                .name = arena_printf(b->snap->arena, "pipelines.%.*s.%.*s",
-                                     SLICE_ARG(c->pipelines[i].name), SLICE_ARG(step->id)),
-                .least_level = step->least_level,
-                .targets = {.names = name, .name_count = pinned ? 1 : 0},
-            };
+            struct router_path *path = &paths[count++];
+            path->name = arena_printf(b->snap->arena, "pipelines.%.*s.steps.%.*s",
+                                      SLICE_ARG(c->pipelines[i].name), SLICE_ARG(step->id));
+            path->least_level = least_of_step(&c->pipelines[i], k, path - k);
+            enum base_err err = set_of_step(b, step, &path->targets);
+            if (err)
+                return err;
         }
     *ret = paths;
     *ret_count = count;

@@ -275,6 +275,8 @@ test('check and schema', async () => {
 
 /* What check calls good does start; so all that a start would find wrong is found here, with its place. */
 const upstream = 'upstreams: [{name: u, kind: openai, url: "http://127.0.0.1:9/v1", zone: cloud, models: [m]}]\n';
+const steps = (list) => `engine: {models: [{name: d, path: ${demoModel}}]}\nmodels: {s: {pipeline: p}, away: {targets: [u/m]}}\n` +
+    `pipelines: [{name: p, steps: [${list}]}]`;
 const wrong = {
     'an address that is none': ['listen: nowhere', /:2:9: listen: nowhere is not an address/],
     'a port that is none': ['listen: 127.0.0.1:99999', /:2:9: listen: /],
@@ -289,6 +291,10 @@ const wrong = {
     'a tenant with a model that is none': ['tenants: [{name: t, models: [u/m, n]}]', /:2:29: tenants\[0\]\.models: nobody can ask for a model `n`/],
     'a rule behind a final one that matches whenever it does': ['rules: [{name: a, when: {task: code}, final: true, avoid: {zone: cloud}}, ' +
         '{name: b, when: {task: code, prompt_tokens: {over: 9}}, only: {zone: cloud}}]', /:2:75: rules\[1\]: rule 'b' is unreachable/],
+    'a step that must see what its target may not': [steps('{id: a, prompt: "{{ input }}"}, {id: b, target: u/m, level: confidential, prompt: x}'),
+        /:4:63: pipelines\.p\.steps\.b: what goes this way is at least confidential/],
+    'a step behind one that makes it so': [steps('{id: a, level: confidential, prompt: "{{ input }}"}, {id: b, when: {a: x}, target: away, prompt: x}'),
+        /pipelines\.p\.steps\.b: what goes this way is at least confidential/],
     'a test that expects nothing': ['tests: [{say: hello}]', /:2:9: this test expects nothing/],
 };
 file('words.gguf', 'hello');
@@ -306,6 +312,12 @@ rules:
   - {name: b, when: {task: code, prompt_tokens: {over: 9}}, final: true, only: {zone: cloud}}
   - {name: c, when: {task: code}, prefer: {zone: cloud}}
 tenants: [{name: t, models: [gpt-4o, m, u/m]}]
+pipelines:
+  - name: p
+    steps:
+      - {id: a, prompt: "{{ input }}", output: {enum: [x, y]}}
+      - {id: b, when: {a: x}, level: restricted, target: m, prompt: x}
+      - {id: c, when: {a: y}, target: u/m, prompt: "{{ a }}"}
 `)));
 
 test('the examples of the repository are good configurations', async () => {
