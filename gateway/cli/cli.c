@@ -264,6 +264,22 @@ struct snapshot *cli_snapshot(const char *config_path, int *ret_exit)
     return snapshot;
 }
 
+/* The one line of the file that matters here: it may be wrong elsewhere, which the running Hearth
+ * will say better. */
+static void read_state(const char *config_path, char *buffer, size_t size)
+{
+    struct base_error detail = {.message = ""};
+    const struct doc_node *root = NULL;
+    struct arena *arena = arena_new(64 << 20);
+    enum base_err err = arena ? doc_load(config_path, arena, &root, &detail) : BASE_ERR_NO_MEMORY;
+    const struct doc_node *state = doc_get(root, "state");
+    if (err)
+        (void)fprintf(stderr, "%s\n", detail.message);
+    else if (state && state->type == DOC_NODE_SCALAR && state->text.len > 0)
+        (void)snprintf(buffer, size, "%.*s", SLICE_ARG(state->text));
+    arena_free(arena);
+}
+
 const char *cli_state(const char *given, const char *config_path, char *buffer, size_t size)
 {
     if (!given)
@@ -271,15 +287,7 @@ const char *cli_state(const char *given, const char *config_path, char *buffer, 
     if (given)
         return given;
     (void)snprintf(buffer, size, "hearth-state");
-    if (config_path) {
-        struct config_errors errors = {.count = 0};
-        struct config *config;
-        buffer_init(&errors.text, CONFIG_TEXT_MAX);
-        if (!config_load(config_path, &config, &errors)) {
-            (void)snprintf(buffer, size, "%.*s", SLICE_ARG(config->state));
-            config_free(config);
-        }
-        buffer_done(&errors.text);
-    }
+    if (config_path)
+        read_state(config_path, buffer, size);
     return buffer;
 }

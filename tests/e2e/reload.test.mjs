@@ -1,6 +1,6 @@
 /* Reload: all or nothing, under load; tests within the configuration; draining and the second signal. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -10,7 +10,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import tls from 'node:tls';
-import { demoModel, sleep, startHearth } from './hearth.mjs';
+import { demoModel, hearthBin, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 
@@ -124,6 +124,26 @@ rules: [{name: r, when: {text: {contains: zebra}}, raise: {sensitivity: confiden
     write(hearth, good);
     hearth.process.kill('SIGHUP');
     await until('SIGHUP reloads too', async () => (await number(hearth)) === 2);
+});
+
+test('a bad file is still asked where the state folder is', async (t) => {
+    const hearth = await startHearth({ t, config: 'engine: {models: [{name: demo, path: ' + demoModel + '}]}\n' });
+    const named = `state: ${hearth.state}\n`;
+    const env = { ...hearth.env };
+    const reload = (text, ...more) => {
+        fs.writeFileSync(hearth.configFile, text);
+        return new Promise((resolve) => execFile(hearthBin, ['reload', '--config', hearth.configFile, ...more], { env, cwd: hearth.folder },
+            (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr })));
+    };
+    const bad = await reload(named + 'enigne: {}\n');
+    assert.equal(bad.code, 2);
+    assert.match(bad.stderr, /hearth\.yaml:2:1: unknown key `enigne`.*`engine`/);
+    const json = await reload(named + 'enigne: {}\n', '--json');
+    assert.equal(json.code, 2);
+    assert.equal(JSON.parse(json.stdout).reloaded, false);
+    const broken = await reload('engine: [\n');
+    assert.equal(broken.code, 1);
+    assert.match(broken.stderr, /^[^\n]*hearth\.yaml:\d+:\d+: /);
 });
 
 test('a new certificate is taken up by a reload, a bad one is not', async (t) => {
