@@ -14,6 +14,7 @@ struct audit {
     int64_t since_ns;
     bool json, quiet;
     enum policy_level least;
+    uint64_t shown;
     /* Of one request. */
     uint64_t records, permits, denials;
     int64_t bytes; /* that left; -1 = unknown */
@@ -79,6 +80,7 @@ static enum base_err on_record(void *user, const struct ledger_audit_entry *e,
     (void)reterr;
     if (a->quiet || !is_shown(a, e))
         return BASE_OK;
+    a->shown++;
     if (a->request)
         add_up(a, e);
     if (a->json) {
@@ -265,6 +267,8 @@ static int run(struct ledger_reader *reader, struct audit *a,
         return cli_fail(detail);
     if (a->quiet)
         return print_verdict(a, &summary);
+    if (!a->request && a->shown == 0 && !a->json)
+        (void)printf("no record fits, of %" PRIu64 "\n", summary.records);
     if (a->request && a->json)
         print_proof_json(a, &summary);
     else if (a->request)

@@ -108,6 +108,8 @@ test('lists and filters', async () => {
     assert.equal((await hearth.run('audit', 'req_000000000000000000000000')).code, 1);
     const text = (await audit('--kind', 'local')).text;
     assert.match(text, /^ +\d+ {2}\S+Z {2}local +req_\w+ +restricted +device +demo /m);
+    assert.equal((await audit('--kind', 'declassify')).text, `no record fits, of ${all.length}\n`);
+    assert.equal((await hearth.run('audit', '--kind', 'declassify', '--json')).stdout, '');
 });
 
 test('a policy that takes effect is in the chain', async () => {
