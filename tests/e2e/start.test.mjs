@@ -101,6 +101,7 @@ test('on a terminal a start says how to use it; elsewhere it is log alone', asyn
     const state = path.join(folder(t), 'state');
     const child = spawn('script', ['-qefc', `'${hearthBin}' serve --listen 127.0.0.1:0 --state '${state}'`, '/dev/null'],
         { env: { ...bareEnv, HEARTH_DEMO: demoModel } });
+    const closed = new Promise((resolve) => child.once('close', resolve));
     t.after(() => child.kill());
     let screen = '';
     child.stdout.on('data', (data) => { screen += data; });
@@ -108,6 +109,8 @@ test('on a terminal a start says how to use it; elsewhere it is log alone', asyn
         await sleep(25);
     const [, url] = screen.match(/Hearth is ON at (http:\/\/127\.0\.0\.1:\d+\/v1)/) ?? assert.fail(screen);
     assert.equal((await fetch(url + '/models')).status, 200);
+    child.stdin.write('\x03'); /* Ctrl-C */
+    assert.equal(await closed, 0);
     const quiet = await startHearth({ t, config: upstream });
     assert.ok(quiet.output.trim().split('\n').every((line) => line.startsWith('{')), quiet.output);
 });
