@@ -229,6 +229,9 @@ enum base_err detect_run(struct detect *d, const struct policy_matcher *matcher)
     if (d->out_of_memory || !find_tokens(d))
         return BASE_ERR_NO_MEMORY;
     d->alone = slice_trim(d->text).len <= ALONE_BYTES;
+    d->seen = h.token_count ? arena_calloc(d->arena, detect_rule_count, sizeof(*d->seen)) : NULL;
+    if (h.token_count && !d->seen)
+        return BASE_ERR_NO_MEMORY;
     for (size_t i = 0; i < h.token_count; i++)
         detect_prefixed(d, h.tokens[i].rule, h.tokens[i].from, h.tokens[i].to);
     detect_numbers(d);

@@ -313,13 +313,16 @@ static size_t next_number(struct detect *d, size_t at)
     size_t end = c.to[c.count - 1];
     /* The longest runs first, so that a card is found whole. */
     bool found = false;
+    /* A long row is looked at again from its next group: what begins later is tried then. */
+    bool is_long = c.count == MAX_GROUPS;
     for (size_t span = c.count; span > 0 && !found; span--) {
-        for (size_t first = 0; first + span <= c.count; first++)
+        for (size_t first = 0; first + span <= c.count && !(is_long && first > 0); first++)
             found |= try_run(d, &c, first, first + span - 1);
+        if (found && is_long)
+            end = c.to[span - 1];
     }
     if (end - c.from[0] >= 6)
         try_phone(d, &c);
-    /* A long row is looked at again from its next group: what it holds may begin there. */
     return found || c.count < MAX_GROUPS ? end : c.to[0];
 }
 

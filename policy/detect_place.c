@@ -14,20 +14,31 @@ static bool is_text(char c)
     return detect_is_alnum(c) || (unsigned char)c >= 0x80 || c == '\'' || c == '.' || c == '-';
 }
 
+/* Longer ones are no names; and a text may be one word. */
+enum { WORD_MAX = 100 };
+
+/* Where the word that ends at `at` begins. */
+static size_t word_start(const struct detect *d, size_t at)
+{
+    size_t first = at > WORD_MAX ? at - WORD_MAX : 0;
+    while (at > first && is_text(d->text.ptr[at - 1]))
+        at--;
+    return at;
+}
+
 static size_t word_back(const struct detect *d, size_t at)
 {
     while (at > 0 && is_space(d->text.ptr[at - 1]))
         at--;
-    while (at > 0 && is_text(d->text.ptr[at - 1]))
-        at--;
-    return at;
+    return word_start(d, at);
 }
 
 static size_t word_forward(const struct detect *d, size_t at)
 {
     while (is_space(detect_at(d, at)) && at < d->text.len)
         at++;
-    while (at < d->text.len && is_text(d->text.ptr[at]))
+    size_t end = d->text.len - at < WORD_MAX ? d->text.len : at + WORD_MAX;
+    while (at < end && is_text(d->text.ptr[at]))
         at++;
     return at;
 }
@@ -132,9 +143,7 @@ static void street(struct detect *d, const struct detect_word *word)
     size_t from = number_before(d, word->from), to = word->to;
     size_t behind = number_behind(d, word->to);
     bool inside = (word->classes & CTX_INSIDE) && detect_is_alpha(detect_before(d, word->from));
-    size_t start = word->from;
-    while (start > 0 && is_text(d->text.ptr[start - 1]))
-        start--;
+    size_t start = word_start(d, word->from);
     if (inside && detect_is_alpha(detect_at(d, word->to)))
         return;
     if (from != SIZE_MAX) {

@@ -13,6 +13,8 @@ bool detect_is_placeholder(struct slice value)
         size_t len = strlen(words[w]);
         for (size_t i = 0; i + len <= value.len; i++) {
             /* Five letters are in the middle of one random key in some millions. */
+            if ((value.ptr[i] | 32) != words[w][0]) /* most places, at a glance */
+                continue;
             bool inside = i > 0 && i + len < value.len && detect_is_alnum(value.ptr[i - 1]) &&
                           detect_is_alnum(value.ptr[i + len]);
             if (!(inside && len < 6) &&
@@ -31,6 +33,8 @@ bool detect_is_placeholder(struct slice value)
     return value.len >= 6 && (same + next) * 4 >= (value.len - 1) * 3;
 }
 
+enum { VALUE_MAX = 1024 }; /* of a long token so much is looked at */
+
 static bool is_key_char(char c)
 {
     return detect_is_alnum(c) || c == '+' || c == '/' || c == '=';
@@ -38,8 +42,9 @@ static bool is_key_char(char c)
 
 /* A private key needs a body; the finding reaches from "-----BEGIN" to the end mark, when that is
  * there. */
-static void private_key(struct detect *d, size_t from, size_t to)
+static void private_key(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     static const struct slice begin_mark = SLICE_INIT("-----BEGIN");
     static const struct slice end_mark = SLICE_INIT("-----END");
     size_t start = from > 60 ? from - 60 : 0, found = SIZE_MAX;
@@ -65,7 +70,11 @@ static void private_key(struct detect *d, size_t from, size_t to)
     if (body < 24)
         return;
     struct slice rest = slice_sub(d->text, to, 65536);
-    size_t end = slice_find(rest, end_mark);
+    if (d->end_mark < to) {
+        size_t next = slice_find(slice_sub(d->text, to, SIZE_MAX), end_mark);
+        d->end_mark = next == SIZE_MAX ? SIZE_MAX : to + next;
+    }
+    size_t end = d->end_mark - to < rest.len ? d->end_mark - to : SIZE_MAX;
     if (end == SIZE_MAX) {
         end = 0;
         while (end < rest.len &&
@@ -81,9 +90,11 @@ static void private_key(struct detect *d, size_t from, size_t to)
     detect_add(d, POLICY_FINDING_SECRET, 0.99, found, to + end);
 }
 
-static size_t skip_until(const struct detect *d, size_t at, const char *stops)
+/* At most `most` bytes on. */
+static size_t skip_until(const struct detect *d, size_t at, const char *stops, size_t most)
 {
-    while (at < d->text.len && d->text.ptr[at] && !strchr(stops, d->text.ptr[at]))
+    size_t end = d->text.len - at < most ? d->text.len : at + most;
+    while (at < end && d->text.ptr[at] && !strchr(stops, d->text.ptr[at]))
         at++;
     return at;
 }
@@ -95,14 +106,21 @@ static size_t skip_over(const struct detect *d, size_t at, const char *skipped)
     return at;
 }
 
+#define URL_END " \t\r\n\"'<>`"
+enum { SCHEME_MAX = 64, AUTHORITY_MAX = 300, URL_MAX = 2048 };
+
 /* scheme://user:password@host */
-static void url_password(struct detect *d, size_t from, size_t to)
+static void url_password(struct detect *d, unsigned rule, size_t from, size_t to)
 {
-    while (from > 0 &&
+    (void)rule;
+    struct slice authority = slice_sub(d->text, to, AUTHORITY_MAX);
+    if (authority.len == 0 || !memchr(authority.ptr, '@', authority.len))
+        return;
+    size_t first = from > SCHEME_MAX ? from - SCHEME_MAX : 0;
+    while (from > first &&
            (detect_is_alnum(d->text.ptr[from - 1]) || strchr("+.-:", d->text.ptr[from - 1])))
         from--;
-    size_t end = skip_until(d, to, " \t\r\n\"'<>`");
-    struct slice authority = slice_sub(d->text, to, end - to);
+    authority.len = skip_until(d, to, URL_END, AUTHORITY_MAX) - to;
     size_t at = authority.len;
     while (at > 0 && authority.ptr[at - 1] != '@')
         at--;
@@ -121,7 +139,7 @@ static void url_password(struct detect *d, size_t from, size_t to)
     if (slash != SIZE_MAX && slice_find(slice_sub(password, 0, slash), SLICE("@")) == SIZE_MAX &&
         detect_is_digit(password.ptr[0]))
         return;
-    detect_add(d, POLICY_FINDING_SECRET, 0.96, from, end);
+    detect_add(d, POLICY_FINDING_SECRET, 0.96, from, skip_until(d, to, URL_END, URL_MAX));
 }
 
 static bool is_header_char(char c)
@@ -143,8 +161,9 @@ static void header_value(struct detect *d, size_t at, size_t least, double entro
 }
 
 /* "Authorization: Basic ...", "authorization": "token ..." */
-static void authorization(struct detect *d, size_t from, size_t to)
+static void authorization(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     static const char *const schemes[] = {"basic", "bearer", "token", "digest", "apikey"};
     size_t at = skip_over(d, to, "\"' ");
     (void)from;
@@ -159,16 +178,18 @@ static void authorization(struct detect *d, size_t from, size_t to)
     }
 }
 
-static void bearer(struct detect *d, size_t from, size_t to)
+static void bearer(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     if (!detect_is_alnum(detect_before(d, from)))
         header_value(d, to, 24, 3.2);
 }
 
 /* "Server=db;Uid=app;Pwd=...;" */
-static void connection_password(struct detect *d, size_t from, size_t to)
+static void connection_password(struct detect *d, unsigned rule, size_t from, size_t to)
 {
-    size_t end = skip_until(d, to, "; \t\r\n\"'<>{}$");
+    (void)rule;
+    size_t end = skip_until(d, to, "; \t\r\n\"'<>{}$", 81);
     struct slice value = slice_sub(d->text, to, end - to);
     (void)from;
     if (detect_at(d, end) == ';' && value.len >= 4 && value.len <= 80 &&
@@ -177,8 +198,9 @@ static void connection_password(struct detect *d, size_t from, size_t to)
 }
 
 /* curl -u name:password */
-static void curl_user(struct detect *d, size_t from, size_t to)
+static void curl_user(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     struct slice line = slice_sub(d->text, to, 500);
     size_t option = slice_find(line, SLICE("--user"));
     if (option == SIZE_MAX)
@@ -189,8 +211,8 @@ static void curl_user(struct detect *d, size_t from, size_t to)
     size_t at =
         to + option + (slice_starts_with(slice_sub(line, option, 6), SLICE("--user")) ? 6 : 2);
     size_t start = skip_over(d, at, " ='\"");
-    size_t colon = skip_until(d, start, ": \n\"'");
-    size_t end = skip_until(d, colon, " \n\"'");
+    size_t colon = skip_until(d, start, ": \n\"'", URL_MAX);
+    size_t end = skip_until(d, colon, " \n\"'", URL_MAX);
     if (detect_at(d, colon) != ':' || colon == start || end - colon < 4)
         return;
     struct slice password = slice_sub(d->text, colon + 1, end - colon - 1);
@@ -201,31 +223,38 @@ static void curl_user(struct detect *d, size_t from, size_t to)
 }
 
 /* header.payload.signature, the first two of them base64 of JSON objects */
-static void json_web_token(struct detect *d, size_t from, size_t to)
+static void json_web_token(struct detect *d, unsigned rule, size_t from, size_t to)
 {
-    size_t end = to;
-    while (end < d->text.len && (detect_is_alnum(d->text.ptr[end]) ||
-                                 strchr("-_=", d->text.ptr[end]) || d->text.ptr[end] == '.'))
+    struct detect_seen *seen = &d->seen[rule];
+    size_t end = seen->row_from <= to && to < seen->row_to ? seen->row_to : to;
+    if (detect_is_alnum(detect_before(d, from)))
+        return;
+    while (end < d->text.len && d->text.ptr[end] &&
+           (detect_is_alnum(d->text.ptr[end]) || strchr("-_=.", d->text.ptr[end])))
         end++;
+    seen->row_from = to;
+    seen->row_to = end;
     while (end > to && d->text.ptr[end - 1] == '.')
         end--;
     struct slice token = slice_sub(d->text, from, end - from);
     size_t first = slice_find(token, SLICE("."));
-    if (detect_is_alnum(detect_before(d, from)) || first == SIZE_MAX || first < 15)
+    if (first == SIZE_MAX || first < 15)
         return;
     struct slice rest = slice_sub(token, first + 1, token.len);
     size_t second = slice_find(rest, SLICE("."));
     /* Without a signature it is as readable, when there is enough of it. */
     if (second == SIZE_MAX && rest.len >= 30)
         second = rest.len;
-    if (second == SIZE_MAX || second < 12 || rest.ptr[0] != 'e' || detect_entropy(token) < 3)
+    if (second == SIZE_MAX || second < 12 || rest.ptr[0] != 'e' ||
+        detect_entropy(slice_sub(token, 0, VALUE_MAX)) < 3)
         return;
     detect_add(d, POLICY_FINDING_SECRET, 0.97, from, end);
 }
 
 /* Six characters, an underscore, 29 characters, and the mark that was found. */
-static void maxmind(struct detect *d, size_t from, size_t to)
+static void maxmind(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     size_t start = from;
     while (start > 0 && from - start <= 36 &&
            (detect_is_alnum(d->text.ptr[start - 1]) || d->text.ptr[start - 1] == '_'))
@@ -235,8 +264,9 @@ static void maxmind(struct detect *d, size_t from, size_t to)
 }
 
 /* kind: Secret, and data with at least one value that is not a template. */
-static void k8s_secret(struct detect *d, size_t from, size_t to)
+static void k8s_secret(struct detect *d, unsigned rule, size_t from, size_t to)
 {
+    (void)rule;
     struct slice rest = slice_sub(d->text, to, 2000);
     size_t data = slice_find(rest, SLICE("ata:"));
     if (data == SIZE_MAX)
@@ -258,7 +288,7 @@ static void k8s_secret(struct detect *d, size_t from, size_t to)
 
 static const struct {
     const char *rule;
-    void (*check)(struct detect *d, size_t from, size_t to);
+    void (*check)(struct detect *d, unsigned rule, size_t from, size_t to);
 } checks[] = {
     {"private-key", private_key},
     {"url-password", url_password},
@@ -291,17 +321,24 @@ static bool is_in_class(const char *class, char c)
     return false;
 }
 
-/* The end of the token whose head ends at `to`; 0 when the tail is too short or too long. */
-static size_t tail_end(const struct detect *d, const struct detect_rule *r, size_t to)
+static bool is_tail_char(const struct detect_rule *r, char c)
 {
-    size_t at = to;
+    return is_in_class(r->tail, c) || ((r->flags & RULE_NO_CASE) && detect_is_alpha(c) &&
+                                       is_in_class(r->tail, (char)(c ^ 32)));
+}
+
+/* The end of the token whose head ends at `to`; 0 when the tail is too short or too long. */
+static size_t tail_end(const struct detect *d, unsigned rule, size_t to)
+{
+    const struct detect_rule *r = &detect_rules[rule];
+    struct detect_seen *seen = &d->seen[rule];
     size_t longest = r->longest == 4096 ? 65536 : r->longest; /* 4096 in the table: no limit */
-    while (at < d->text.len && at - to <= longest) {
-        char c = d->text.ptr[at];
-        if (!is_in_class(r->tail, c) && !((r->flags & RULE_NO_CASE) && detect_is_alpha(c) &&
-                                          (is_in_class(r->tail, (char)(c ^ 32)))))
-            break;
-        at++;
+    size_t at = seen->row_to;
+    if (to < seen->row_from || to >= seen->row_to) {
+        for (at = to; at < d->text.len && is_tail_char(r, d->text.ptr[at]); at++)
+            ;
+        seen->row_from = to;
+        seen->row_to = at;
     }
     while (at > to && d->text.ptr[at - 1] == '.')
         at--;
@@ -312,26 +349,36 @@ static size_t tail_end(const struct detect *d, const struct detect_rule *r, size
     return at;
 }
 
+static bool is_good(const struct detect *d, const struct detect_rule *r, size_t from, size_t to)
+{
+    struct slice value = slice_sub(d->text, from, to - from < VALUE_MAX ? to - from : VALUE_MAX);
+    if (!(r->flags & RULE_RIGHT_OPEN) && is_token_char(detect_at(d, to)))
+        return false;
+    return (r->flags & RULE_PREFIXED) ||
+           (!detect_is_placeholder(value) && detect_entropy(value) >= (double)r->entropy);
+}
+
 void detect_prefixed(struct detect *d, unsigned rule, size_t from, size_t to)
 {
     const struct detect_rule *r = &detect_rules[rule];
-    if (r->tail)
-        to = tail_end(d, r, to);
-    if (to == 0)
+    size_t count = d->count;
+    if (from < d->seen[rule].done)
         return;
     for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-        if (strcmp(checks[i].rule, r->name) == 0) {
-            checks[i].check(d, from, to);
-            return;
-        }
+        if (strcmp(checks[i].rule, r->name) != 0)
+            continue;
+        to = r->tail ? tail_end(d, rule, to) : to;
+        if (to > 0)
+            checks[i].check(d, rule, from, to);
+        if (d->count > count)
+            d->seen[rule].done = d->found[d->count - 1].to;
+        return;
     }
-    struct slice value = slice_sub(d->text, from, to - from);
     if (!(r->flags & RULE_LEFT_OPEN) && is_token_char(detect_before(d, from)))
         return;
-    if (!(r->flags & RULE_RIGHT_OPEN) && is_token_char(detect_at(d, to)))
-        return;
-    if (!(r->flags & RULE_PREFIXED) &&
-        (detect_is_placeholder(value) || detect_entropy(value) < (double)r->entropy))
+    to = r->tail ? tail_end(d, rule, to) : to;
+    if (to == 0 || !is_good(d, r, from, to))
         return;
     detect_add(d, POLICY_FINDING_SECRET, 0.97, from, to);
+    d->seen[rule].done = to;
 }

@@ -358,7 +358,7 @@ static void number_after(struct detect *d, const struct detect_word *word,
                 detect_add(d, a->type, a->confidence, from, end);
             return;
         }
-        while (detect_is_alnum(detect_at(d, at)))
+        while (at < limit && detect_is_alnum(detect_at(d, at)))
             at++;
     }
 }
