@@ -201,6 +201,18 @@ static bool read_record(const uint8_t *record, int64_t *ret_seen_ns, enum policy
     return true;
 }
 
+/* It could not be written down: it is to be when it comes again, though it is known by then. */
+static void note_unwritten(struct policy_memory *memory, const uint8_t *digest, int64_t now_ns)
+{
+    struct shard *shard = shard_of(memory, digest);
+    int64_t due_ns = now_ns - memory->config.ttl_ns / 16 - 1;
+    (void)pthread_mutex_lock(&shard->lock);
+    struct entry *entry = find(bucket_of(memory, shard, digest), digest);
+    if (entry && entry->seen_ns > due_ns)
+        entry->seen_ns = due_ns;
+    (void)pthread_mutex_unlock(&shard->lock);
+}
+
 static enum base_err enter_and_write(struct policy_memory *memory, const uint8_t *digest,
                                      enum policy_level level, int64_t now_ns)
 {
@@ -208,7 +220,10 @@ static enum base_err enter_and_write(struct policy_memory *memory, const uint8_t
     if (!enter(memory, digest, &level, now_ns) || !memory->config.append)
         return BASE_OK;
     write_record(record, digest, now_ns, level);
-    return memory->config.append(memory->config.user, record);
+    enum base_err err = memory->config.append(memory->config.user, record);
+    if (err)
+        note_unwritten(memory, digest, now_ns);
+    return err;
 }
 
 /* --- Conversations --- */

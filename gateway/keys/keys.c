@@ -119,6 +119,20 @@ static bool write_whole(int fd, struct slice bytes)
     return true;
 }
 
+/* So that a key that was revoked does not come back when the power fails. */
+static bool sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
+                   slash ? path : ".");
+    int fd = open(folder[0] ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return good;
+}
+
 static enum base_err save(const struct keys *keys, struct base_error *reterr)
 {
     char fresh[PATH_MAX];
@@ -136,7 +150,7 @@ static enum base_err save(const struct keys *keys, struct base_error *reterr)
     if (fd >= 0)
         (void)close(fd);
     buffer_done(&out);
-    if (!good || rename(fresh, keys->path) != 0)
+    if (!good || rename(fresh, keys->path) != 0 || !sync_folder(keys->path))
         return base_error_set(reterr, BASE_ERR_IO, "%s: cannot be written: %s", keys->path,
                               strerror(errno));
     return BASE_OK;

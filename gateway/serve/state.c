@@ -115,6 +115,13 @@ static enum base_err read_key(struct state *state, uint8_t key[32], struct base_
     }
     if (errno != ENOENT)
         return io_error(reterr, path, "cannot be read");
+    struct stat st;
+    if (stat(state_path(state, "labels.log"), &st) == 0 && st.st_size > 0)
+        return base_error_set(reterr, BASE_ERR_BAD_FILE,
+                              "%s/labels.key is missing; without it, labels given before are not "
+                              "recognised: restore it, or remove labels.log too",
+                              state->folder);
+    path = state_path(state, "labels.key");
     const struct random_source *random = random_system();
     random->fill(random->self, key, 32);
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -124,10 +131,15 @@ static enum base_err read_key(struct state *state, uint8_t key[32], struct base_
     return good ? BASE_OK : io_error(reterr, path, "cannot be written");
 }
 
-/* A record is one write(2), so a process that is killed leaves whole records. */
+/* A record is one write(2), so a process that is killed leaves whole records. A part of one, which
+ * a limit of the file's size leaves, would shift all that follow. */
 static enum base_err append_to(int fd, const uint8_t *record)
 {
+    struct stat st;
     ssize_t put = write(fd, record, POLICY_MEMORY_RECORD_BYTES);
+    if (put > 0 && put < POLICY_MEMORY_RECORD_BYTES && fstat(fd, &st) == 0 &&
+        ftruncate(fd, st.st_size / POLICY_MEMORY_RECORD_BYTES * POLICY_MEMORY_RECORD_BYTES) != 0)
+        log_event(LOG_ERROR, "the label memory's log ends in a part of a record", LOG_END);
     return put == POLICY_MEMORY_RECORD_BYTES ? BASE_OK : BASE_ERR_IO;
 }
 
@@ -170,7 +182,7 @@ static enum base_err load(struct state *state, struct policy_memory *memory, int
         return errno == ENOENT ? BASE_OK : io_error(reterr, path, "cannot be read");
     static char chunk[POLICY_MEMORY_RECORD_BYTES * 2048];
     size_t len = 0, skipped = 0, torn = 0;
-    ssize_t got;
+    ssize_t got = 0;
     enum base_err err = BASE_OK;
     while (!err && (got = read(fd, chunk + len, sizeof(chunk) - len)) > 0) {
         len += (size_t)got;
@@ -180,11 +192,15 @@ static enum base_err load(struct state *state, struct policy_memory *memory, int
         memmove(chunk, chunk + whole, len - whole);
         len -= whole;
     }
+    if (err)
+        (void)base_error_set(reterr, err, "%s: cannot be loaded", path);
+    else if (got < 0) /* what could not be read is not forgotten */
+        err = io_error(reterr, path, "cannot be read");
     (void)close(fd);
     if (skipped)
         log_event(LOG_WARN, "records of the label memory were damaged and skipped",
                   LOG_INT("records", skipped), LOG_END);
-    return err ? base_error_set(reterr, err, "%s: cannot be loaded", path) : BASE_OK;
+    return err;
 }
 
 /* Replaces the log by one without repetitions. Records that come meanwhile go to both: those that

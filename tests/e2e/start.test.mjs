@@ -148,6 +148,10 @@ const states = {
         fs.mkdirSync(state);
         fs.writeFileSync(state + '/labels.key', 'short');
     }, /labels\.key.*32 bytes/],
+    'with a label log without its key': [(state) => {
+        fs.mkdirSync(state);
+        fs.writeFileSync(state + '/labels.log', Buffer.alloc(64));
+    }, /labels\.key is missing/],
     'with damaged keys': [(state) => {
         fs.mkdirSync(state);
         fs.writeFileSync(state + '/keys.json', '{"keys": [');

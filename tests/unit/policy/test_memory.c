@@ -252,6 +252,17 @@ static void test_write_fails(void **state)
     test_say(&chat, CHAT_ROLE_USER, "Who holds card " TEST_CARD "?");
     struct policy_inspection *seen = test_inspect(policy, &chat, POLICY_LEVEL_PUBLIC, arena);
     assert_int_equal(remember_all(memory, SLICE("acme"), seen, HOUR), BASE_ERR_IO);
+    assert_int_equal(buffer_len(&file.bytes), 0);
+
+    /* It is known by now, but it must be written all the same: for the next start. */
+    buffer_init(&file.bytes, 1 << 20);
+    file.err = BASE_OK;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(remember_all(memory, SLICE("acme"), seen, HOUR + 1 + i), BASE_OK);
+    assert_int_equal(buffer_len(&file.bytes), POLICY_MEMORY_RECORD_BYTES);
+    assert_int_equal(look_up(memory, SLICE("acme"), seen->request, HOUR + 5),
+                     POLICY_LEVEL_CONFIDENTIAL);
+    buffer_done(&file.bytes);
     policy_memory_free(memory);
 }
 
