@@ -510,6 +510,15 @@ struct slice api_chat_answer_text(const struct api_chat_answer *answer, int32_t 
                : SLICE("");
 }
 
+struct slice api_chat_answer_beside(const struct api_chat_answer *answer, int32_t choice,
+                                    bool refusal)
+{
+    if (choice < 0 || choice >= answer->choice_count)
+        return SLICE("");
+    const struct api_chat_choice *c = answer->choices[choice];
+    return buffer_slice(refusal ? &c->refusal : &c->reasoning);
+}
+
 struct slice api_chat_answer_calls(const struct api_chat_answer *answer, int32_t choice,
                                    size_t index)
 {

@@ -69,6 +69,9 @@ enum base_err api_chat_answer_fail(struct api_chat_answer *answer, const struct 
 /* Collected text of a choice (without reasoning), for the label memory; empty if it said nothing.
  */
 struct slice api_chat_answer_text(const struct api_chat_answer *answer, int32_t choice);
+/* What it thought, or why it refused: the label memory's, too. */
+struct slice api_chat_answer_beside(const struct api_chat_answer *answer, int32_t choice,
+                                    bool refusal);
 /* Collected arguments of a tool call; absent past the last. For the label memory. */
 struct slice api_chat_answer_calls(const struct api_chat_answer *answer, int32_t choice,
                                    size_t index);

@@ -184,6 +184,12 @@ static enum base_err remember_choice(struct exchange *ex, int32_t choice)
                                             api_chat_answer_text(&ex->answer, choice),
                                             buffer_slice(&calls), app_date_ns(ex->app));
     buffer_done(&calls);
+    /* Thoughts and refusals are shown as well; each by itself, wherever it comes back. */
+    for (int refusal = 0; refusal < 2 && !err; refusal++)
+        err =
+            policy_memory_remember_answer(ex->app->memory, ex->plan.digests, ex->plan.inspection,
+                                          api_chat_answer_beside(&ex->answer, choice, refusal != 0),
+                                          SLICE(""), app_date_ns(ex->app));
     return err;
 }
 

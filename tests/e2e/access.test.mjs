@@ -312,6 +312,25 @@ test('a misspelt wish does not pass for none', async (t) => {
     assert.match((await misspelt.json()).error.message, /did you mean x-hearth-sensitivity\?/);
 });
 
+test('what a model thought of a private request, or why it refused it, is known again', async (t) => {
+    const hearth = await startHearth({ t, config: targets().replace('name: ok, capability: 0.7', 'name: home, upstream_name: ok, capability: 0.7') });
+    for (const stream of [false, true]) {
+        const thought = `They want to sell the ${stream ? 'northern' : 'southern'} works before the spring.`;
+        const refusal = `I will not help to hide the sale of the ${stream ? 'eastern' : 'western'} works.`;
+        for (const [text, mode] of [[thought, { thought }], [refusal, { refusal }]]) {
+            home.setMode('reasoning:' + Object.entries(mode).map(([key, value]) => `${key}=${encodeURIComponent(value)}`).join(','), 1);
+            const first = await ask(hearth, { stream, headers: { 'x-hearth-sensitivity': 'restricted' },
+                messages: [{ role: 'user', content: `What do they plan, ${text.length} of them? Tell me all of it.` }] });
+            assert.ok((await first.text()).includes(stream ? 'works' : text), 'the client has seen it');
+            home.setMode(null);
+            for (const message of [{ role: 'user', content: text }, { role: 'assistant', refusal: text }]) {
+                const later = await ask(hearth, { messages: [message, { role: 'user', content: 'Go on, please.' }] });
+                assert.deepEqual([later.status, later.headers.get('x-hearth-target')], [200, 'home/home'], text);
+            }
+        }
+    }
+});
+
 test('/v1/route decides and sends nothing', async (t) => {
     const hearth = await startHearth({ t, config: targets() });
     const seen = cloud.records.length + home.records.length;

@@ -42,7 +42,7 @@
  *   big_line         bytes=N: one event of so many bytes
  *   no_finish, no_done, no_usage, wrong_usage (negative and huge), wrong_model
  *   tool_calls       count=N: calls, their arguments in pieces
- *   reasoning        thought before the answer, and reasoning tokens in usage
+ *   reasoning        thought=...: thought before the answer, and reasoning tokens in usage; refusal=...: refuses
  *   bytes1           everything in segments of one byte
  *   sse              form=crlf|cr|multiline|comments|bom|nospace: other spellings of the stream
  *   gzip             says content-encoding: gzip
@@ -98,6 +98,8 @@ function answerText(request, params) {
     return params.text === undefined ? 'Hello from the provider: 7 caf\u00e9s.' : params.text;
 }
 
+const thought = (params) => params.thought === undefined ? 'Let me think.' : params.thought;
+
 function usageOf(request, words) {
     const prompt = Math.max(1, Math.ceil(request.body.length / 4));
     if (request.mode.name === 'wrong_usage')
@@ -134,7 +136,10 @@ function deltasOf(request) {
         return [...deltas, [{}, 'tool_calls']];
     }
     if (name === 'reasoning')
-        deltas.push([{ reasoning_content: 'Let me ' }, null], [{ reasoning_content: 'think.' }, null]);
+        for (const word of thought(params).match(/\s*\S+|\s+$/g))
+            deltas.push([{ reasoning_content: word }, null]);
+    if (params.refusal !== undefined)
+        return [...deltas, [{ refusal: params.refusal }, null], [{}, 'stop']];
     const words = answerText(request, params).match(/\s*\S+|\s+$/g) || [];
     for (const word of words)
         deltas.push([{ content: word }, null]);
@@ -163,7 +168,9 @@ function wholeAnswer(request) {
         message.tool_calls = toolCalls(number(params.count, 1));
     }
     if (name === 'reasoning')
-        message.reasoning_content = 'Let me think.';
+        message.reasoning_content = thought(params);
+    if (params.refusal !== undefined)
+        Object.assign(message, { content: null, refusal: params.refusal });
     const finish = name === 'no_finish' ? null : name === 'tool_calls' ? 'tool_calls' : 'stop';
     const answer = { id: `chatcmpl-${request.n}`, object: 'chat.completion', created: 1700000000,
         model: servedModel(request), choices: [{ index: 0, message, finish_reason: finish }] };
