@@ -17,7 +17,8 @@ struct entry {
     uint8_t digest[16];
     int64_t seen_ns;
     uint8_t level; /* 0 = empty: PUBLIC is never stored */
-    uint8_t unused[7];
+    uint8_t unused[5];
+    uint16_t tenant; /* a tag: who shares a bucket with whom */
 };
 static_assert(sizeof(struct entry) == 32, "documented");
 
@@ -103,16 +104,33 @@ static struct entry *find(struct entry *bucket, const uint8_t *digest)
     return NULL;
 }
 
-/* An empty or dead entry, else the one of the lowest level, among those the oldest. */
-static struct entry *place_for(const struct policy_memory *memory, struct entry *bucket,
-                               int64_t now_ns)
+/* Entries of a bucket that are of one tenant, the one that is to come among them. */
+static size_t share_of(const struct entry *bucket, uint16_t tenant, uint16_t comes)
 {
-    struct entry *best = &bucket[0];
+    size_t count = tenant == comes;
+    for (size_t i = 0; i < BUCKET; i++)
+        count += bucket[i].tenant == tenant;
+    return count;
+}
+
+/* An empty or dead entry; else, of those of the tenant that has the most of them, the one of the
+ * lowest level, and of these the oldest. So nobody makes the labels of others be forgotten by
+ * sending very many messages. */
+static struct entry *place_for(const struct policy_memory *memory, struct entry *bucket,
+                               uint16_t tenant, int64_t now_ns)
+{
+    struct entry *best = NULL;
+    size_t most = 0;
     for (size_t i = 0; i < BUCKET; i++) {
         if (!is_live(memory, &bucket[i], now_ns))
             return &bucket[i];
-        if (bucket[i].level < best->level ||
-            (bucket[i].level == best->level && bucket[i].seen_ns < best->seen_ns))
+        size_t share = share_of(bucket, bucket[i].tenant, tenant);
+        most = share > most ? share : most;
+    }
+    for (size_t i = 0; i < BUCKET; i++) {
+        if (share_of(bucket, bucket[i].tenant, tenant) == most &&
+            (!best || bucket[i].level < best->level ||
+             (bucket[i].level == best->level && bucket[i].seen_ns < best->seen_ns)))
             best = &bucket[i];
     }
     return best;
@@ -134,8 +152,8 @@ static enum policy_level recall(struct policy_memory *memory, const uint8_t *dig
 }
 
 /* Enters or raises. True when the change must be written down. */
-static bool enter(struct policy_memory *memory, const uint8_t *digest, enum policy_level *level,
-                  int64_t now_ns)
+static bool enter(struct policy_memory *memory, const uint8_t *digest, uint16_t tenant,
+                  enum policy_level *level, int64_t now_ns)
 {
     struct shard *shard = shard_of(memory, digest);
     bool changed = true;
@@ -147,13 +165,14 @@ static bool enter(struct policy_memory *memory, const uint8_t *digest, enum poli
                   now_ns - entry->seen_ns > memory->config.ttl_ns / 16;
         *level = policy_level_join(*level, (enum policy_level)entry->level);
     } else if (!entry) {
-        entry = place_for(memory, bucket, now_ns);
+        entry = place_for(memory, bucket, tenant, now_ns);
         shard->evicted += is_live(memory, entry, now_ns);
         shard->used += entry->level == 0;
     }
     if (changed) {
         memcpy(entry->digest, digest, sizeof(entry->digest));
         entry->level = (uint8_t)*level;
+        entry->tenant = tenant;
         if (now_ns > entry->seen_ns || !is_live(memory, entry, now_ns))
             entry->seen_ns = now_ns;
     }
@@ -161,7 +180,7 @@ static bool enter(struct policy_memory *memory, const uint8_t *digest, enum poli
     return changed;
 }
 
-/* --- Records: digest, time, level, version, check sum; 32 bytes --- */
+/* --- Records: digest, time, level, version, tenant's tag, check sum; 32 bytes --- */
 
 static uint32_t checksum(const uint8_t *bytes, size_t len)
 {
@@ -171,7 +190,7 @@ static uint32_t checksum(const uint8_t *bytes, size_t len)
     return sum;
 }
 
-static void write_record(uint8_t *record, const uint8_t *digest, int64_t seen_ns,
+static void write_record(uint8_t *record, const uint8_t *digest, uint16_t tenant, int64_t seen_ns,
                          enum policy_level level)
 {
     memset(record, 0, POLICY_MEMORY_RECORD_BYTES);
@@ -180,6 +199,8 @@ static void write_record(uint8_t *record, const uint8_t *digest, int64_t seen_ns
         record[16 + i] = (uint8_t)((uint64_t)seen_ns >> (8 * i));
     record[24] = (uint8_t)level;
     record[25] = RECORD_VERSION;
+    record[26] = (uint8_t)tenant;
+    record[27] = (uint8_t)(tenant >> 8);
     uint32_t sum = checksum(record, 28);
     for (int i = 0; i < 4; i++)
         record[28 + i] = (uint8_t)(sum >> (8 * i));
@@ -213,13 +234,21 @@ static void note_unwritten(struct policy_memory *memory, const uint8_t *digest, 
     (void)pthread_mutex_unlock(&shard->lock);
 }
 
+/* Who writes the names of tenants is trusted; two with one tag only share what they may take. */
+static uint16_t tag_of(struct slice tenant)
+{
+    uint32_t sum = checksum((const uint8_t *)tenant.ptr, tenant.len);
+    return (uint16_t)(sum ^ sum >> 16);
+}
+
 static enum base_err enter_and_write(struct policy_memory *memory, const uint8_t *digest,
-                                     enum policy_level level, int64_t now_ns)
+                                     struct slice tenant, enum policy_level level, int64_t now_ns)
 {
     uint8_t record[POLICY_MEMORY_RECORD_BYTES];
-    if (!enter(memory, digest, &level, now_ns) || !memory->config.append)
+    uint16_t tag = tag_of(tenant);
+    if (!enter(memory, digest, tag, &level, now_ns) || !memory->config.append)
         return BASE_OK;
-    write_record(record, digest, now_ns, level);
+    write_record(record, digest, tag, now_ns, level);
     enum base_err err = memory->config.append(memory->config.user, record);
     if (err)
         note_unwritten(memory, digest, now_ns);
@@ -303,7 +332,7 @@ enum base_err policy_memory_remember(struct policy_memory *memory,
         if (!is_instruction(request->messages[i].role))
             level = policy_level_join(carried, inspection->floor);
         if (digest && level > inspection->policy->default_level)
-            err = enter_and_write(memory, digest, level, now_ns);
+            err = enter_and_write(memory, digest, digests->tenant, level, now_ns);
     }
     return err;
 }
@@ -326,7 +355,7 @@ enum base_err policy_memory_remember_answer(struct policy_memory *memory,
     if (!canonical_answer(&chain, text, tool_arguments))
         err = BASE_ERR_NO_MEMORY;
     if (!err && chain.has_digest)
-        err = enter_and_write(memory, chain.digest, level, now_ns);
+        err = enter_and_write(memory, chain.digest, digests->tenant, level, now_ns);
     canonical_done(&chain);
     return err;
 }
@@ -349,7 +378,7 @@ enum base_err policy_memory_load(struct policy_memory *memory, struct slice reco
         if (seen_ns > now_ns) /* the clock was wrong then: not for ever, either */
             seen_ns = now_ns;
         if (seen_ns > now_ns - memory->config.ttl_ns)
-            (void)enter(memory, record, &level, seen_ns);
+            (void)enter(memory, record, (uint16_t)(record[26] | record[27] << 8), &level, seen_ns);
     }
     if (ret_skipped)
         *ret_skipped = skipped;
@@ -370,7 +399,8 @@ enum base_err policy_memory_save(struct policy_memory *memory, int64_t now_ns,
             uint8_t record[POLICY_MEMORY_RECORD_BYTES];
             if (!is_live(memory, &entry, now_ns))
                 continue;
-            write_record(record, entry.digest, entry.seen_ns, (enum policy_level)entry.level);
+            write_record(record, entry.digest, entry.tenant, entry.seen_ns,
+                         (enum policy_level)entry.level);
             err = append(user, record);
         }
     }

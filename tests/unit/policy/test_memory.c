@@ -294,6 +294,49 @@ static void test_full(void **state)
     policy_memory_free(memory);
 }
 
+/* A tenant that sends very many messages of the highest level takes its own place, not another's. */
+static void test_flood(void **state)
+{
+    (void)state;
+    enum { KEPT = 30, FLOOD = 5000 };
+    struct file file = {.err = BASE_OK};
+    buffer_init(&file.bytes, 16 << 20);
+    struct policy_memory *memory = memory_of(&file, 1);
+    char text[128];
+    for (int i = 0; i < KEPT + FLOOD; i++) {
+        struct arena *own = arena_new(1 << 20);
+        struct test_chat chat = {0};
+        bool is_flood = i >= KEPT;
+        (void)snprintf(text, sizeof(text), "Message number %d of %s, and nothing is in it", i,
+                       is_flood ? "the flood" : "those that stay");
+        test_say(&chat, CHAT_ROLE_USER, text);
+        struct policy_inspection *seen = test_inspect(
+            policy, &chat, is_flood ? POLICY_LEVEL_RESTRICTED : POLICY_LEVEL_CONFIDENTIAL, own);
+        assert_int_equal(
+            remember_all(memory, is_flood ? SLICE("flood") : SLICE("acme"), seen, HOUR + i),
+            BASE_OK);
+        arena_free(own);
+    }
+    struct policy_memory *again = memory_of(NULL, 1); /* the next start knows whose they are, too */
+    size_t skipped;
+    assert_int_equal(policy_memory_load(again, buffer_slice(&file.bytes), 2 * HOUR, &skipped),
+                     BASE_OK);
+    assert_int_equal(skipped, 0);
+    for (int i = 0; i < KEPT; i++) {
+        struct test_chat chat = {0};
+        (void)snprintf(text, sizeof(text),
+                       "Message number %d of those that stay, and nothing is in it", i);
+        test_say(&chat, CHAT_ROLE_USER, text);
+        assert_int_equal(look_up(memory, SLICE("acme"), &chat.request, 2 * HOUR),
+                         POLICY_LEVEL_CONFIDENTIAL);
+        assert_int_equal(look_up(again, SLICE("acme"), &chat.request, 2 * HOUR),
+                         POLICY_LEVEL_CONFIDENTIAL);
+    }
+    buffer_done(&file.bytes);
+    policy_memory_free(again);
+    policy_memory_free(memory);
+}
+
 static void test_bad_config(void **state)
 {
     (void)state;
@@ -332,7 +375,7 @@ int main(void)
         cmocka_unit_test(test_floor_and_flow),  cmocka_unit_test(test_short),
         cmocka_unit_test(test_restart),         cmocka_unit_test(test_records_from_the_future),
         cmocka_unit_test(test_write_fails),     cmocka_unit_test(test_full),
-        cmocka_unit_test(test_bad_config),
+        cmocka_unit_test(test_flood),           cmocka_unit_test(test_bad_config),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
