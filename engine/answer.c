@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+#include "engine/grammar.h"
+#include "engine/jinja.h"
+
 /*
  * Each section takes from `held` what is certain and says whether another section goes on with the
  * rest. What cannot be decided yet stays there; that is never more than a marker, a header, white
@@ -17,14 +20,19 @@ enum section {
     SECTION_OBJECT,    /* a call as an object */
     SECTION_CLOSE,     /* behind it: its closing marker */
     SECTION_ARGUMENTS, /* a call's arguments alone */
-    SECTION_HEADER,    /* harmony: up to <|message|> */
-    SECTION_BODY,      /* harmony: reasoning or text, up to <|end|> */
-    SECTION_CALL_BODY  /* harmony: arguments, up to the end */
+    SECTION_TAG_NAME,  /* tags: up to the name of the function */
+    SECTION_TAG_KEY,   /* between parameters */
+    SECTION_TAG_VALUE,
+    SECTION_NEXT,       /* DeepSeek: before a call, or the end */
+    SECTION_NEXT_CLOSE, /* behind its arguments */
+    SECTION_HEADER,     /* harmony: up to <|message|> */
+    SECTION_BODY,       /* harmony: reasoning or text, up to <|end|> */
+    SECTION_CALL_BODY   /* harmony: arguments, up to the end */
 };
 
 enum step { STEP_MORE, STEP_AGAIN };
 
-enum { HEADER_MAX = 1024, NAME_MAX_BYTES = 256 };
+enum { HEADER_MAX = 1024, NAME_MAX_BYTES = 256, VALUE_MEMORY_MAX = 64 << 20 };
 
 struct engine_answer {
     struct engine_markup markup;
@@ -40,6 +48,11 @@ struct engine_answer {
     size_t begun;    /* calls */
     size_t whole;
     bool announced; /* the call now read has a name */
+    /* Of a call in tags. */
+    struct engine_grammar *grammar; /* NULL = none */
+    struct buffer tool, key;
+    size_t members;
+    bool in_text; /* the value is a text, and its first quote is out */
     enum base_err err;
     engine_piece_fn on_piece;
     void *user;
@@ -60,6 +73,8 @@ enum base_err engine_answer_new(const struct engine_markup *markup,
                                                  : SECTION_START;
     buffer_init(&a->held, SIZE_MAX / 2);
     buffer_init(&a->raw, ENGINE_ANSWER_HELD_MAX);
+    buffer_init(&a->tool, NAME_MAX_BYTES);
+    buffer_init(&a->key, HEADER_MAX);
     call_reader_init(&a->reader);
     *ret_answer = a;
     return BASE_OK;
@@ -71,8 +86,17 @@ void engine_answer_free(struct engine_answer *a)
         return;
     buffer_done(&a->held);
     buffer_done(&a->raw);
+    buffer_done(&a->tool);
+    buffer_done(&a->key);
+    engine_grammar_unref(a->grammar);
     call_reader_done(&a->reader);
     free(a);
+}
+
+void engine_answer_follow(struct engine_answer *a, struct engine_grammar *grammar)
+{
+    engine_grammar_unref(a->grammar);
+    a->grammar = grammar ? engine_grammar_ref(grammar) : NULL;
 }
 
 bool engine_answer_is_reasoning(const struct engine_answer *a)
@@ -268,15 +292,14 @@ static enum step on_text_start(struct engine_answer *a)
     return maybe ? STEP_MORE : go_on(a, SECTION_TEXT);
 }
 
+static bool is_deepseek(const struct engine_answer *a)
+{
+    return !slice_is_absent(engine_markup_call(a->markup.tools)->open);
+}
+
 static enum step on_text(struct engine_answer *a)
 {
-    static const struct slice markers[ENGINE_MARKUP_TOOLS_COUNT] = {
-        [ENGINE_MARKUP_TOOLS_HERMES] = SLICE_INIT("<tool_call>"),
-        [ENGINE_MARKUP_TOOLS_LLAMA] = SLICE_INIT("<|python_tag|>"),
-        [ENGINE_MARKUP_TOOLS_MISTRAL] = SLICE_INIT("[TOOL_CALLS]"),
-        [ENGINE_MARKUP_TOOLS_MISTRAL_ARGS] = SLICE_INIT("[TOOL_CALLS]"),
-    };
-    const struct slice *marker = &markers[a->markup.tools];
+    const struct slice *marker = &engine_markup_call(a->markup.tools)->marker;
     size_t count = a->with_tools && marker->len > 0 && !(a->is_json && a->has_text) ? 1 : 0;
     if (count > 0 && a->is_json) { /* a call instead of JSON is all that is said */
         struct slice held = buffer_slice(&a->held);
@@ -291,7 +314,9 @@ static enum step on_text(struct engine_answer *a)
     if (a->markup.tools == ENGINE_MARKUP_TOOLS_HERMES ||
         a->markup.tools == ENGINE_MARKUP_TOOLS_LLAMA)
         return begin_call(a, SECTION_OBJECT);
-    return go_on(a, SECTION_CALLS);
+    if (a->markup.tools == ENGINE_MARKUP_TOOLS_TAGGED)
+        return go_on(a, SECTION_TAG_NAME);
+    return go_on(a, is_deepseek(a) ? SECTION_NEXT : SECTION_CALLS);
 }
 
 /* Drops white space from what is held; false when nothing is left. */
@@ -376,6 +401,8 @@ static enum step on_json(struct engine_answer *a)
     buffer_clear(&a->raw);
     if (a->in_list)
         return go_on(a, SECTION_LIST);
+    if (is_deepseek(a))
+        return go_on(a, SECTION_NEXT_CLOSE);
     a->skip_space = true;
     return go_on(a, a->markup.is_harmony                            ? SECTION_HEADER
                     : a->markup.tools == ENGINE_MARKUP_TOOLS_HERMES ? SECTION_CLOSE
@@ -392,6 +419,179 @@ static enum step on_close(struct engine_answer *a)
     if (slice_starts_with(word, close))
         buffer_consume(&a->held, held.len - word.len + close.len);
     return go_on(a, SECTION_TEXT);
+}
+
+/* ---- calls in tags ---- */
+
+/* The name between `open` and '>', which is consumed. MORE: not all is there yet. */
+static enum step tag_name(struct engine_answer *a, struct slice open, struct buffer *to,
+                          bool *ret_bad)
+{
+    struct slice held = buffer_slice(&a->held);
+    struct slice name = slice_sub(held, open.len, SIZE_MAX);
+    size_t end = slice_find(name, SLICE(">"));
+    *ret_bad = end == 0 || (end == SIZE_MAX ? name.len : end) > to->max;
+    if (*ret_bad || end == SIZE_MAX)
+        return *ret_bad ? STEP_AGAIN : STEP_MORE;
+    buffer_clear(to);
+    buffer_add_slice(to, slice_sub(name, 0, end));
+    buffer_consume(&a->held, open.len + end + 1);
+    return STEP_AGAIN;
+}
+
+static enum step on_tag_name(struct engine_answer *a)
+{
+    static const struct slice open = SLICE_INIT("<function=");
+    bool bad;
+    if (!skip_space(a) || is_beginning(buffer_slice(&a->held), open))
+        return STEP_MORE;
+    if (!slice_starts_with(buffer_slice(&a->held), open))
+        return not_a_call(a);
+    if (tag_name(a, open, &a->tool, &bad) == STEP_MORE)
+        return STEP_MORE;
+    if (bad)
+        return not_a_call(a);
+    announce(a, buffer_slice(&a->tool));
+    a->members = 0;
+    return go_on(a, SECTION_TAG_KEY);
+}
+
+static void emit_json(struct engine_answer *a, const char *before, struct slice text,
+                      const char *behind)
+{
+    struct buffer json;
+    buffer_init(&json, SIZE_MAX / 2);
+    buffer_add_str(&json, before);
+    grammar_write_string(&json, text);
+    buffer_add_str(&json, behind);
+    if (json.err)
+        a->err = json.err;
+    emit(a, ENGINE_PIECE_ARGUMENTS, buffer_slice(&json));
+    buffer_done(&json);
+}
+
+static enum step on_tag_key(struct engine_answer *a)
+{
+    static const struct slice end = SLICE_INIT("</function>"), open = SLICE_INIT(GRAMMAR_TAG_OPEN);
+    bool bad;
+    if (!skip_space(a))
+        return STEP_MORE;
+    struct slice held = buffer_slice(&a->held);
+    if (slice_starts_with(held, end)) {
+        emit(a, ENGINE_PIECE_ARGUMENTS, a->members > 0 ? SLICE("}") : SLICE("{}"));
+        buffer_consume(&a->held, end.len);
+        buffer_clear(&a->raw);
+        a->whole++;
+        a->announced = false;
+        a->skip_space = true;
+        return go_on(a, SECTION_CLOSE);
+    }
+    if (is_beginning(held, end) || is_beginning(held, open))
+        return STEP_MORE;
+    if (!slice_starts_with(held, open))
+        return not_a_call(a);
+    if (tag_name(a, open, &a->key, &bad) == STEP_MORE)
+        return STEP_MORE;
+    if (bad)
+        return not_a_call(a);
+    emit_json(a, a->members++ > 0 ? ", " : "{", buffer_slice(&a->key), ": ");
+    a->in_text = false;
+    return go_on(a, SECTION_TAG_VALUE);
+}
+
+/* A text goes out as it comes, without its quotes. */
+static void emit_text(struct engine_answer *a, struct slice text)
+{
+    struct buffer json;
+    buffer_init(&json, SIZE_MAX / 2);
+    grammar_write_string(&json, text);
+    if (json.err)
+        a->err = json.err;
+    else
+        emit(a, ENGINE_PIECE_ARGUMENTS, slice_sub(buffer_slice(&json), 1, buffer_len(&json) - 2));
+    buffer_done(&json);
+}
+
+static bool is_json(struct slice text)
+{
+    struct arena *arena = arena_new(VALUE_MEMORY_MAX);
+    struct engine_value value;
+    bool good = arena && engine_value_from_json(arena, text, &value, NULL) == BASE_OK;
+    arena_free(arena);
+    return good;
+}
+
+static enum step on_tag_value(struct engine_answer *a)
+{
+    static const struct slice close = SLICE_INIT(GRAMMAR_TAG_CLOSE);
+    enum grammar_tag how =
+        grammar_tag_of(a->grammar, buffer_slice(&a->tool), buffer_slice(&a->key));
+    struct slice held = buffer_slice(&a->held);
+    size_t first = !a->in_text && slice_starts_with(held, SLICE("\n")) ? 1 : 0; /* behind the tag */
+    struct slice value = slice_sub(held, first, SIZE_MAX);
+    size_t at = slice_find(value, close);
+    if (how == GRAMMAR_TAG_TEXT && value.len > 0) {
+        if (!a->in_text)
+            emit(a, ENGINE_PIECE_ARGUMENTS, SLICE("\""));
+        a->in_text = true;
+        size_t len = at != SIZE_MAX ? at : value.len - begins_at_end(value, close);
+        emit_text(a, slice_sub(value, 0, len));
+        if (at == SIZE_MAX)
+            buffer_consume(&a->held, first + len);
+    }
+    if (at == SIZE_MAX)
+        return STEP_MORE;
+    value = slice_sub(value, 0, at);
+    bool is_null = how == GRAMMAR_TAG_TEXT_OR_NULL && slice_eq(value, SLICE("null"));
+    if (a->in_text)
+        emit(a, ENGINE_PIECE_ARGUMENTS, SLICE("\""));
+    else if (is_null || (how == GRAMMAR_TAG_JSON && is_json(value)))
+        emit(a, ENGINE_PIECE_ARGUMENTS, slice_trim(value));
+    else
+        emit_json(a, "", value, "");
+    buffer_consume(&a->held, first + at + close.len);
+    return go_on(a, SECTION_TAG_KEY);
+}
+
+/* ---- DeepSeek ---- */
+
+static enum step on_next(struct engine_answer *a)
+{
+    const struct engine_markup_call *m = engine_markup_call(a->markup.tools);
+    if (!skip_space(a))
+        return STEP_MORE;
+    struct slice held = buffer_slice(&a->held);
+    if (slice_starts_with(held, m->end)) {
+        buffer_consume(&a->held, m->end.len);
+        a->skip_space = true;
+        return go_on(a, SECTION_TEXT);
+    }
+    if (is_beginning(held, m->end) || is_beginning(held, m->open))
+        return STEP_MORE;
+    struct slice name = slice_sub(held, m->open.len, SIZE_MAX);
+    size_t end = slice_find(name, m->behind_name);
+    bool too_long =
+        end == SIZE_MAX ? name.len > NAME_MAX_BYTES + m->behind_name.len : end > NAME_MAX_BYTES;
+    if (!slice_starts_with(held, m->open) || end == 0 || too_long)
+        return not_a_call(a);
+    if (end == SIZE_MAX)
+        return STEP_MORE;
+    announce(a, slice_trim(slice_sub(name, 0, end)));
+    buffer_consume(&a->held, m->open.len + end + m->behind_name.len);
+    (void)begin_call(a, SECTION_ARGUMENTS);
+    a->announced = true;
+    return STEP_AGAIN;
+}
+
+static enum step on_next_close(struct engine_answer *a)
+{
+    struct slice close = engine_markup_call(a->markup.tools)->close;
+    if (!skip_space(a) || is_beginning(buffer_slice(&a->held), close))
+        return STEP_MORE;
+    if (slice_starts_with(buffer_slice(&a->held), close))
+        buffer_consume(&a->held, close.len);
+    buffer_clear(&a->raw);
+    return go_on(a, SECTION_NEXT);
 }
 
 /* ---- harmony ---- */
@@ -476,6 +676,11 @@ static enum step step(struct engine_answer *a)
         [SECTION_OBJECT] = on_json,
         [SECTION_CLOSE] = on_close,
         [SECTION_ARGUMENTS] = on_json,
+        [SECTION_TAG_NAME] = on_tag_name,
+        [SECTION_TAG_KEY] = on_tag_key,
+        [SECTION_TAG_VALUE] = on_tag_value,
+        [SECTION_NEXT] = on_next,
+        [SECTION_NEXT_CLOSE] = on_next_close,
         [SECTION_HEADER] = on_header,
         [SECTION_BODY] = on_body,
         [SECTION_CALL_BODY] = on_call_body,
@@ -512,9 +717,8 @@ static struct slice rest_of(const struct engine_answer *a, const struct slice *m
 enum base_err engine_answer_finish(struct engine_answer *a, bool cut_off, engine_piece_fn on_piece,
                                    void *user)
 {
-    static const struct slice call_markers[] = {
-        SLICE_INIT("<tool_call>"), SLICE_INIT("[TOOL_CALLS]"), SLICE_INIT("<|python_tag|>")};
-    bool may_call = a->with_tools && !(a->is_json && a->has_text);
+    const struct slice *marker = &engine_markup_call(a->markup.tools)->marker;
+    bool may_call = a->with_tools && marker->len > 0 && !(a->is_json && a->has_text);
     a->on_piece = on_piece;
     a->user = user;
     switch (a->section) {
@@ -531,9 +735,16 @@ enum base_err engine_answer_finish(struct engine_answer *a, bool cut_off, engine
         break;
     case SECTION_TEXT:
         if (a->whole == 0 || space_at(buffer_slice(&a->held)) < buffer_len(&a->held))
-            emit(a, ENGINE_PIECE_TEXT, rest_of(a, call_markers, may_call ? 3 : 0, cut_off));
+            emit(a, ENGINE_PIECE_TEXT, rest_of(a, marker, may_call ? 1 : 0, cut_off));
         break;
     case SECTION_CLOSE:
+    case SECTION_NEXT_CLOSE:
+        break;
+    case SECTION_NEXT: /* behind a call the end may be missing */
+        if (!cut_off && a->whole == 0) {
+            emit(a, ENGINE_PIECE_TEXT, buffer_slice(&a->raw));
+            emit(a, ENGINE_PIECE_TEXT, buffer_slice(&a->held));
+        }
         break;
     case SECTION_START:
     case SECTION_TEXT_START:

@@ -853,9 +853,10 @@ void engine_prompt_free(struct engine_prompt *prompt); /* NULL allowed */
 
 /* Renders and tokenizes on the caller's thread, unless that was done, then queues. After BASE_OK
  * exactly one DONE or ERROR comes for `*ret_id`, perhaps before submit has returned to its caller;
- * after a failure no event does. OVERLOADED: the queue is full (the message has the predicted wait); also as an ERROR
- * event of one that waits, when it gave way to one more urgent or of a flow with fewer in the
- * queue. CONTEXT_LENGTH: the prompt alone is too long (the message has both numbers). */
+ * after a failure no event does. OVERLOADED: the queue is full (the message has the predicted
+ * wait); also as an ERROR event of one that waits, when it gave way to one more urgent or of a flow
+ * with fewer in the queue. CONTEXT_LENGTH: the prompt alone is too long (the message has both
+ * numbers). */
 enum base_err engine_scheduler_submit(struct engine_scheduler *sched,
                                       const struct engine_request *request, struct engine_sink sink,
                                       uint64_t *ret_id, struct base_error *reterr);

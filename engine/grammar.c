@@ -302,7 +302,8 @@ static struct engine_grammar *make(const struct grammar_builder *b, uint32_t roo
     grammar->code = calloc(b->code_count, sizeof(*grammar->code));
     grammar->sets = calloc(b->set_count + 1, sizeof(*grammar->sets));
     grammar->entries = calloc(b->rule_count, sizeof(*grammar->entries));
-    if (!grammar->code || !grammar->sets || !grammar->entries) {
+    grammar->tags = malloc(b->tags_len + 1);
+    if (!grammar->code || !grammar->sets || !grammar->entries || !grammar->tags) {
         engine_grammar_unref(grammar);
         return NULL;
     }
@@ -313,10 +314,13 @@ static struct engine_grammar *make(const struct grammar_builder *b, uint32_t roo
         grammar->entries[i] = b->rules[i].entry;
     grammar->bytes = sizeof(*grammar) + b->code_count * sizeof(*grammar->code) +
                      b->set_count * sizeof(*grammar->sets) +
-                     b->rule_count * sizeof(*grammar->entries);
+                     b->rule_count * sizeof(*grammar->entries) + b->tags_len;
     grammar->code_count = (uint32_t)b->code_count;
     grammar->rule_count = (uint32_t)b->rule_count;
     grammar->root = root;
+    grammar->tags_len = b->tags_len;
+    if (b->tags_len > 0)
+        memcpy(grammar->tags, b->tags, b->tags_len);
     find_classes(grammar, b->set_count);
     return grammar;
 }
@@ -355,6 +359,7 @@ void engine_grammar_unref(struct engine_grammar *grammar)
     free(grammar->code);
     free(grammar->sets);
     free(grammar->entries);
+    free(grammar->tags);
     free(grammar);
 }
 

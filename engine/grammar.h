@@ -6,6 +6,7 @@
  *     grammar_gbnf.c      GBNF;  grammar_regex.c  the `pattern` of a schema
  *     grammar_json.c      white space, strings, numbers, values of JSON
  *     grammar_form.c      an answer's reasoning, calls and content, in the markup of a model
+ *     grammar_tagged.c    a call's arguments as tags
  *     grammar_schema.c    JSON Schema: keywords;  grammar_value.c, grammar_object.c  what they mean
  *     grammar_run.c       the automaton: sets of stacks as states, made when they are met
  *     grammar_mask.c      the vocabulary as a trie; which tokens a state allows
@@ -79,6 +80,8 @@ struct engine_grammar {
     uint8_t classes[256]; /* bytes that no set tells apart are one class */
     uint8_t samples[256]; /* a byte of each class */
     uint32_t class_count;
+    char *tags; /* notes of grammar_tagged(): see grammar_tagged.c */
+    size_t tags_len;
 };
 
 /* --- Building -------------------------------------------------------------------------------
@@ -116,6 +119,8 @@ struct grammar_builder {
     size_t set_count, set_capacity;
     uint32_t *set_slots;                          /* hash of the sets: index + 1 */
     uint32_t json_rules[GRAMMAR_JSON_RULE_COUNT]; /* index + 1 */
+    char *tags;                                   /* of the arena */
+    size_t tags_len, tags_capacity;
 };
 
 enum base_err grammar_begin(struct grammar_builder *b, struct base_error *reterr) BASE_MUST_USE;
@@ -166,10 +171,15 @@ void grammar_expr_add(struct grammar_builder *b, struct grammar_expr *list,
 void grammar_expr_range(struct grammar_builder *b, struct grammar_expr *chars, uint32_t low,
                         uint32_t high);
 
-/* `in_json`: the characters stand in a JSON string, so some are written as escapes; control
- * characters without a short escape only when they are alone in their class. */
-uint32_t grammar_expr_code(struct grammar_builder *b, struct grammar_expr *expr, bool in_json,
-                           uint32_t next);
+enum grammar_chars {
+    GRAMMAR_CHARS_AS_THEY_ARE,
+    /* Inside a JSON string: some are written as escapes; control characters without a short escape
+     * only when they are alone in their class. */
+    GRAMMAR_CHARS_JSON,
+    GRAMMAR_CHARS_TAGGED /* between tags: all but '<' */
+};
+uint32_t grammar_expr_code(struct grammar_builder *b, struct grammar_expr *expr,
+                           enum grammar_chars how, uint32_t next);
 
 /* One character of a range of code points, as UTF-8; surrogates are left out. */
 uint32_t grammar_utf8(struct grammar_builder *b, uint32_t low, uint32_t high, uint32_t next);
@@ -180,15 +190,35 @@ bool grammar_read_counts(struct slice text, size_t *at, uint32_t *ret_min, uint3
 /* `digits` hexadecimal digits at *at. */
 bool grammar_read_hex(struct slice text, size_t *at, size_t digits, uint32_t *ret);
 
-/* A `pattern` to the code of the inside of a JSON string. */
+/* A `pattern` to the code of the inside of a string. */
 uint32_t grammar_regex(struct grammar_builder *b, struct slice pattern, struct slice path,
-                       uint32_t next);
+                       enum grammar_chars how, uint32_t next);
 
 /* The rule named root. */
 uint32_t grammar_gbnf(struct grammar_builder *b, struct slice text);
 
 /* The rule of a JSON Schema. */
 uint32_t grammar_schema(struct grammar_builder *b, struct slice json);
+
+/* The arguments of a call as tags instead of JSON, for an object with properties:
+ *
+ *     <parameter=city>
+ *     Paris
+ *     </parameter>
+ *
+ * White space before each; a text stands as it is, everything else as JSON. `tool`: under whose
+ * name it is noted which are texts. An absent schema: any parameters, whatever they hold. */
+uint32_t grammar_tagged(struct grammar_builder *b, struct slice tool, struct slice json);
+#define GRAMMAR_TAG_OPEN "<parameter="
+#define GRAMMAR_TAG_CLOSE "\n</parameter>"
+
+/* How a parameter was written that such a grammar allowed. */
+enum grammar_tag { GRAMMAR_TAG_JSON, GRAMMAR_TAG_TEXT, GRAMMAR_TAG_TEXT_OR_NULL };
+enum grammar_tag grammar_tag_of(const struct engine_grammar *grammar, struct slice tool,
+                                struct slice key);
+
+/* Any text that does not hold the marker, whose first byte comes in it once; then `next`. */
+uint32_t grammar_text_without(struct grammar_builder *b, struct slice marker, uint32_t next);
 
 /* --- JSON ----------------------------------------------------------------------------------- */
 

@@ -148,8 +148,8 @@ static uint32_t escaped(struct grammar_builder *b, uint32_t code, bool alone, ui
     return grammar_text(b, slice_of(text, 6), next);
 }
 
-static uint32_t class_code(struct grammar_builder *b, struct grammar_expr *chars, bool in_json,
-                           uint32_t next)
+static uint32_t class_code(struct grammar_builder *b, struct grammar_expr *chars,
+                           enum grammar_chars how, uint32_t next)
 {
     struct grammar_set ascii = {0};
     uint32_t ret = GRAMMAR_AT_FAIL;
@@ -158,9 +158,10 @@ static uint32_t class_code(struct grammar_builder *b, struct grammar_expr *chars
     for (size_t i = 0; i < chars->range_count && !b->err; i++) {
         struct grammar_range r = chars->ranges[i];
         for (; r.low <= r.high && r.low < 0x80; r.low++) {
-            if (in_json && (r.low < 0x20 || r.low == '"' || r.low == '\\'))
+            bool special = r.low < 0x20 || r.low == '"' || r.low == '\\';
+            if (how == GRAMMAR_CHARS_JSON && special)
                 ret = grammar_either(b, escaped(b, r.low, alone, next), ret);
-            else
+            else if (how != GRAMMAR_CHARS_TAGGED || r.low != '<')
                 grammar_set_add(&ascii, r.low, r.low);
         }
         if (r.low <= r.high)
@@ -171,44 +172,44 @@ static uint32_t class_code(struct grammar_builder *b, struct grammar_expr *chars
 
 /* --- All of them --- */
 
-static uint32_t repeat_code(struct grammar_builder *b, struct grammar_expr *expr, bool in_json,
-                            uint32_t next)
+static uint32_t repeat_code(struct grammar_builder *b, struct grammar_expr *expr,
+                            enum grammar_chars how, uint32_t next)
 {
     struct grammar_expr *item = expr->items[0];
     if (expr->max == 1) {
-        uint32_t once = grammar_expr_code(b, item, in_json, next);
+        uint32_t once = grammar_expr_code(b, item, how, next);
         return expr->min == 1 ? once : grammar_either(b, once, next);
     }
     uint32_t rule = item->rule;
     if (item->type != GRAMMAR_EXPR_RULE) {
         rule = grammar_rule(b, SLICE_NONE);
-        grammar_define(b, rule, grammar_expr_code(b, item, in_json, GRAMMAR_AT_RETURN));
+        grammar_define(b, rule, grammar_expr_code(b, item, how, GRAMMAR_AT_RETURN));
     }
     return grammar_call(b, rule, expr->min, expr->max, next);
 }
 
 /* Recursion is bounded: the parsers nest at most GRAMMAR_NEST_MAX deep. */
-uint32_t grammar_expr_code(struct grammar_builder *b, struct grammar_expr *expr, bool in_json,
-                           uint32_t next)
+uint32_t grammar_expr_code(struct grammar_builder *b, struct grammar_expr *expr,
+                           enum grammar_chars how, uint32_t next)
 {
     uint32_t ret = GRAMMAR_AT_FAIL;
     if (b->err)
         return ret;
     switch (expr->type) {
     case GRAMMAR_EXPR_CHARS:
-        return class_code(b, expr, in_json, next);
+        return class_code(b, expr, how, next);
     case GRAMMAR_EXPR_SEQUENCE:
         for (size_t i = expr->item_count; i-- > 0;)
-            next = grammar_expr_code(b, expr->items[i], in_json, next);
+            next = grammar_expr_code(b, expr->items[i], how, next);
         return next;
     case GRAMMAR_EXPR_CHOICE:
         for (size_t i = expr->item_count; i-- > 0;)
-            ret = grammar_either(b, grammar_expr_code(b, expr->items[i], in_json, next), ret);
+            ret = grammar_either(b, grammar_expr_code(b, expr->items[i], how, next), ret);
         return ret;
     case GRAMMAR_EXPR_RULE:
         return grammar_call(b, expr->rule, 1, 1, next);
     case GRAMMAR_EXPR_REPEAT:
-        return repeat_code(b, expr, in_json, next);
+        return repeat_code(b, expr, how, next);
     }
     return ret;
 }

@@ -10,6 +10,7 @@
 
 #include "engine/grammar.h"
 #include "engine/markup.h"
+#include "engine/unicode.h"
 
 enum { BLANKS_MAX = 4, MESSAGES_MAX = 16, TOOL_NAME_MAX = 128, CALL_ID_LEN = 9 };
 
@@ -65,8 +66,8 @@ static uint32_t char_but(const struct form *f, const char *but, uint32_t next)
 
 /* ---- text without a marker ----
  *
- * The first byte of a marker comes in it once, so what follows a beginning of it is the next byte,
- * another beginning, or a character that ends the matter. */
+ * The first character of a marker is ASCII and comes in it once, so what follows a beginning of it
+ * is the next character, another beginning, or one that ends the matter. */
 
 struct without {
     uint32_t beginnings; /* rule: a beginning of the marker, not all of it */
@@ -74,20 +75,42 @@ struct without {
     uint32_t block;      /* rule: any character, or broken */
 };
 
+/* One character, neither of these. */
+static uint32_t char_but_two(const struct form *f, uint32_t one, uint32_t other, uint32_t next)
+{
+    uint32_t low = one < other ? one : other, high = one < other ? other : one, from = 0x80;
+    struct grammar_set set = {0};
+    uint32_t ret = GRAMMAR_AT_FAIL;
+    for (unsigned c = 0; c < 0x80; c++)
+        if (c != low && c != high)
+            grammar_set_add(&set, c, c);
+    ret = grammar_byte(f->b, &set, next);
+    for (int i = 0; i < 2; i++) {
+        uint32_t but = i == 0 ? low : high;
+        if (but < from)
+            continue;
+        if (but > from)
+            ret = either(f, grammar_utf8(f->b, from, but - 1, next), ret);
+        from = but + 1;
+    }
+    return either(f, grammar_utf8(f->b, from, 0x10ffff, next), ret);
+}
+
 static struct without make_without(const struct form *f, struct slice marker)
 {
     struct grammar_builder *b = f->b;
     struct without w = {grammar_rule(b, SLICE_NONE), grammar_rule(b, SLICE_NONE),
                         grammar_rule(b, SLICE_NONE)};
-    char first[2] = {marker.ptr[0], '\0'}, both[3] = {marker.ptr[0], '\0', '\0'};
+    char first[2] = {marker.ptr[0], '\0'};
     uint32_t begins = GRAMMAR_AT_RETURN, breaks = GRAMMAR_AT_FAIL;
-    for (size_t i = marker.len - 1; i > 0; i--) {
-        char at[2] = {marker.ptr[i], '\0'};
-        both[1] = marker.ptr[i];
-        if (i < marker.len - 1)
-            begins = either(f, GRAMMAR_AT_RETURN, text(f, at, begins));
-        breaks = either(f, char_but(f, both, GRAMMAR_AT_RETURN),
-                        i < marker.len - 1 ? text(f, at, breaks) : GRAMMAR_AT_FAIL);
+    for (size_t end = marker.len, i; end > 1; end = i) { /* character by character, from behind */
+        i = engine_unicode_before(marker, end);
+        uint32_t code = engine_unicode_at(marker, i).code;
+        struct slice at = slice_sub(marker, i, end - i);
+        if (end < marker.len)
+            begins = either(f, GRAMMAR_AT_RETURN, grammar_text(b, at, begins));
+        breaks = either(f, char_but_two(f, (unsigned char)first[0], code, GRAMMAR_AT_RETURN),
+                        end < marker.len ? grammar_text(b, at, breaks) : GRAMMAR_AT_FAIL);
     }
     grammar_define(b, w.beginnings, text(f, first, begins));
     grammar_define(b, w.broken,
@@ -104,6 +127,12 @@ static uint32_t text_without(const struct form *f, struct slice marker, uint32_t
     struct without w = make_without(f, marker);
     return grammar_call(f->b, w.block, 0, GRAMMAR_MANY,
                         grammar_call(f->b, w.beginnings, 0, GRAMMAR_MANY, next));
+}
+
+uint32_t grammar_text_without(struct grammar_builder *b, struct slice marker, uint32_t next)
+{
+    const struct form f = {.b = b};
+    return text_without(&f, marker, next);
 }
 
 /* ---- calls ---- */
@@ -211,6 +240,42 @@ static uint32_t harmony_call(const struct form *f)
     return either(f, behind, text(f, " to=functions.", before));
 }
 
+/* <tool_call>\n<function=NAME>\n tags \n</function>\n</tool_call> */
+static uint32_t tagged_calls(const struct form *f)
+{
+    struct grammar_builder *b = f->b;
+    uint32_t one = grammar_rule(b, SLICE_NONE), more = grammar_rule(b, SLICE_NONE);
+    uint32_t end = blanks(f, BLANKS_MAX, text(f, "</tool_call>", GRAMMAR_AT_RETURN));
+    uint32_t tools = GRAMMAR_AT_FAIL;
+    end = blanks(f, BLANKS_MAX, text(f, "</function>", end));
+    for (size_t i = f->form->tool_count; i-- > 0;) {
+        uint32_t named = text(f, ">", arguments(f, i, end));
+        tools = either(f, grammar_text(b, f->form->tools[i].name, named), tools);
+    }
+    tools = blanks(f, BLANKS_MAX, text(f, "<function=", tools));
+    grammar_define(b, one, text(f, "<tool_call>", tools));
+    grammar_define(b, more, blanks(f, BLANKS_MAX, grammar_call(b, one, 1, 1, GRAMMAR_AT_RETURN)));
+    return repeated(f, one, more, GRAMMAR_AT_RETURN);
+}
+
+/* A name and JSON between the markers of DeepSeek. */
+static uint32_t deepseek_calls(const struct form *f)
+{
+    struct grammar_builder *b = f->b;
+    const struct engine_markup_call *m = engine_markup_call(f->markup->tools);
+    uint32_t one = grammar_rule(b, SLICE_NONE), more = grammar_rule(b, SLICE_NONE);
+    uint32_t tools = GRAMMAR_AT_FAIL;
+    uint32_t end = blanks(f, 1, grammar_text(b, m->close, GRAMMAR_AT_RETURN));
+    for (size_t i = f->form->tool_count; i-- > 0;) {
+        uint32_t named = grammar_text(b, m->behind_name, arguments(f, i, end));
+        tools = either(f, grammar_text(b, f->form->tools[i].name, named), tools);
+    }
+    grammar_define(b, one, grammar_text(b, m->open, tools));
+    grammar_define(b, more, blanks(f, 1, grammar_call(b, one, 1, 1, GRAMMAR_AT_RETURN)));
+    return grammar_text(b, m->marker,
+                        repeated(f, one, more, grammar_text(b, m->end, GRAMMAR_AT_RETURN)));
+}
+
 static uint32_t calls(const struct form *f)
 {
     static uint32_t (*const families[ENGINE_MARKUP_TOOLS_COUNT])(const struct form *) = {
@@ -219,6 +284,9 @@ static uint32_t calls(const struct form *f)
         [ENGINE_MARKUP_TOOLS_MISTRAL] = mistral_list,
         [ENGINE_MARKUP_TOOLS_MISTRAL_ARGS] = mistral_args,
         [ENGINE_MARKUP_TOOLS_HARMONY] = harmony_call,
+        [ENGINE_MARKUP_TOOLS_TAGGED] = tagged_calls,
+        [ENGINE_MARKUP_TOOLS_DEEPSEEK] = deepseek_calls,
+        [ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED] = deepseek_calls,
     };
     return f->form->tool_count > 0 ? families[f->markup->tools](f) : GRAMMAR_AT_FAIL;
 }
@@ -262,8 +330,7 @@ static uint32_t plain_body(const struct form *f)
         return either(f, grammar_call(f->b, f->content, 1, 1, GRAMMAR_AT_RETURN), called);
     if (f->markup->tools == ENGINE_MARKUP_TOOLS_LLAMA)
         return either(f, called, llama_text(f));
-    bool is_hermes = f->markup->tools == ENGINE_MARKUP_TOOLS_HERMES;
-    return text_without(f, is_hermes ? SLICE("<tool_call>") : SLICE("[TOOL_CALLS]"),
+    return text_without(f, engine_markup_call(f->markup->tools)->marker,
                         either(f, GRAMMAR_AT_RETURN, called));
 }
 
@@ -319,12 +386,30 @@ static bool is_name(struct slice name)
 }
 
 /* Which schemas can be followed; an error for one that must be. */
-static enum base_err try_tools(const struct engine_form *form, bool *loose,
-                               struct base_error *reterr)
+static enum base_err try_schema(const struct engine_markup *markup, struct slice schema,
+                                struct base_error *reterr)
+{
+    struct engine_grammar *grammar = NULL;
+    struct grammar_builder b;
+    enum base_err err = engine_grammar_from_schema(schema, &grammar, reterr);
+    engine_grammar_unref(grammar);
+    if (err || markup->tools != ENGINE_MARKUP_TOOLS_TAGGED)
+        return err;
+    err = grammar_begin(&b, reterr);
+    if (err)
+        return err;
+    uint32_t root = grammar_tagged(&b, SLICE(""), schema);
+    err = grammar_finish(&b, root, &grammar);
+    if (!err)
+        engine_grammar_unref(grammar);
+    return err;
+}
+
+static enum base_err try_tools(const struct engine_markup *markup, const struct engine_form *form,
+                               bool *loose, struct base_error *reterr)
 {
     for (size_t i = 0; i < form->tool_count; i++) {
         const struct engine_tool *tool = &form->tools[i];
-        struct engine_grammar *grammar = NULL;
         struct base_error detail = {0};
         if (!is_name(tool->name))
             return base_error_set(reterr, BASE_ERR_BAD_VALUE,
@@ -332,8 +417,7 @@ static enum base_err try_tools(const struct engine_form *form, bool *loose,
                                   i, TOOL_NAME_MAX);
         if (slice_is_absent(tool->parameters))
             continue;
-        enum base_err err = engine_grammar_from_schema(tool->parameters, &grammar, &detail);
-        engine_grammar_unref(grammar);
+        enum base_err err = try_schema(markup, tool->parameters, &detail);
         if (err && (tool->strict || err == BASE_ERR_NO_MEMORY))
             return base_error_set(reterr, err, "tool %zu: %s", i, detail.message);
         loose[i] = err != BASE_OK;
@@ -356,7 +440,12 @@ static void make_arguments(struct form *f)
 {
     for (size_t i = 0; i < f->form->tool_count; i++) {
         struct slice schema = f->form->tools[i].parameters;
-        if (f->loose[i])
+        if (f->markup->tools == ENGINE_MARKUP_TOOLS_TAGGED)
+            f->arguments[i] = grammar_tagged(f->b, f->form->tools[i].name,
+                                             f->loose[i]               ? SLICE_NONE
+                                             : slice_is_absent(schema) ? no_parameters
+                                                                       : schema);
+        else if (f->loose[i])
             f->arguments[i] = grammar_json_rule(f->b, GRAMMAR_JSON_OBJECT);
         else
             f->arguments[i] =
@@ -410,7 +499,7 @@ enum base_err engine_grammar_from_form(const struct engine_markup *markup,
     bool *loose = calloc(form->tool_count + 1, sizeof(*loose));
     if (!loose)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a grammar");
-    enum base_err err = try_tools(form, loose, reterr);
+    enum base_err err = try_tools(markup, form, loose, reterr);
     if (!err)
         err = build(markup, form, loose, ret_grammar, reterr);
     if (err == BASE_ERR_LIMIT && loosen(form, loose)) /* each fits, but not all together */

@@ -284,7 +284,8 @@ static void read_rule(struct parser *p)
     struct grammar_expr *choice = read_choice(p);
     if (p->b->err)
         return;
-    grammar_define(p->b, rule, grammar_expr_code(p->b, choice, false, GRAMMAR_AT_RETURN));
+    grammar_define(p->b, rule,
+                   grammar_expr_code(p->b, choice, GRAMMAR_CHARS_AS_THEY_ARE, GRAMMAR_AT_RETURN));
     skip_space(p, false);
     if (look(p) >= 0 && look(p) != '\n' && look(p) != '\r')
         expected(p, "the end of the line");

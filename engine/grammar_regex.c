@@ -248,8 +248,22 @@ static struct grammar_expr *read_choice(struct parser *p)
     return choice;
 }
 
+/* Any one character. */
+static uint32_t any_char(struct grammar_builder *b, enum grammar_chars how)
+{
+    if (how == GRAMMAR_CHARS_JSON)
+        return grammar_json_rule(b, GRAMMAR_JSON_CHAR);
+    struct grammar_expr *any = grammar_expr_new(b, GRAMMAR_EXPR_CHARS);
+    uint32_t rule = grammar_rule(b, SLICE_NONE);
+    if (any)
+        grammar_expr_range(b, any, 0, 0x10ffff);
+    if (any)
+        grammar_define(b, rule, grammar_expr_code(b, any, how, GRAMMAR_AT_RETURN));
+    return rule;
+}
+
 uint32_t grammar_regex(struct grammar_builder *b, struct slice pattern, struct slice path,
-                       uint32_t next)
+                       enum grammar_chars how, uint32_t next)
 {
     struct parser p = {.b = b, .text = pattern, .path = path};
     bool from_start = slice_starts_with(pattern, SLICE("^"));
@@ -269,9 +283,9 @@ uint32_t grammar_regex(struct grammar_builder *b, struct slice pattern, struct s
         unsupported(&p, "^ and $ beside a choice need parentheses around the choice; it ends");
     if (b->err)
         return GRAMMAR_AT_FAIL;
-    uint32_t any = grammar_json_rule(b, GRAMMAR_JSON_CHAR);
+    uint32_t any = any_char(b, how);
     if (!to_end)
         next = grammar_call(b, any, 0, GRAMMAR_MANY, next);
-    next = grammar_expr_code(b, choice, true, next);
+    next = grammar_expr_code(b, choice, how, next);
     return from_start ? next : grammar_call(b, any, 0, GRAMMAR_MANY, next);
 }

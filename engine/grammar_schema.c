@@ -549,6 +549,21 @@ static void fold(struct schema_compiler *c, struct schema_spec *spec, struct sch
                            "same place is not supported");
 }
 
+void schema_read(struct schema_compiler *c, struct schema_sub sub, struct schema_spec *ret)
+{
+    *ret = (struct schema_spec){.path = sub.path,
+                                .types = SCHEMA_ANY,
+                                .max_items = GRAMMAR_MANY,
+                                .max_length = GRAMMAR_MANY,
+                                .max_properties = GRAMMAR_MANY};
+    fold(c, ret, sub, 0);
+}
+
+unsigned schema_types(const struct schema_spec *spec)
+{
+    return !spec->has_type && spec->implied ? spec->types & spec->implied : spec->types;
+}
+
 /* --- Specs to code --- */
 
 static uint32_t plain_code(struct schema_compiler *c, struct schema_spec *spec, uint32_t next)
@@ -557,9 +572,7 @@ static uint32_t plain_code(struct schema_compiler *c, struct schema_spec *spec, 
     uint32_t ret = GRAMMAR_AT_FAIL;
     if (schema_has(spec->values))
         return schema_values(c, spec, next);
-    unsigned types = spec->types;
-    if (!spec->has_type && spec->implied)
-        types &= spec->implied;
+    unsigned types = schema_types(spec);
     if (types & SCHEMA_NULL)
         ret = grammar_text(b, SLICE("null"), next);
     if (types & SCHEMA_BOOLEAN)
@@ -626,11 +639,7 @@ static uint32_t spec_code(struct schema_compiler *c, const struct schema_spec *s
 
 static uint32_t schema_code(struct schema_compiler *c, struct schema_sub sub)
 {
-    struct schema_spec spec = {.path = sub.path,
-                               .types = SCHEMA_ANY,
-                               .max_items = GRAMMAR_MANY,
-                               .max_length = GRAMMAR_MANY,
-                               .max_properties = GRAMMAR_MANY};
+    struct schema_spec spec;
     /* A reference alone is a call, which may be recursive. */
     if (schema_is_map(sub.value) && sub.value.u.map->count == 1 &&
         slice_eq(schema_text(sub.value.u.map->items[0].key), SLICE("$ref"))) {
@@ -641,8 +650,16 @@ static uint32_t schema_code(struct schema_compiler *c, struct schema_sub sub)
             return GRAMMAR_AT_FAIL;
         return grammar_call(c->b, schema_rule(c, target), 1, 1, GRAMMAR_AT_RETURN);
     }
-    fold(c, &spec, sub, 0);
+    schema_read(c, sub, &spec);
     return c->b->err ? GRAMMAR_AT_FAIL : spec_code(c, &spec, 0, GRAMMAR_AT_RETURN);
+}
+
+void schema_make(struct schema_compiler *c)
+{
+    for (; c->done < c->memo_count && !c->b->err; c->done++) {
+        struct schema_memo memo = c->memos[c->done];
+        grammar_define(c->b, memo.rule, schema_code(c, memo.sub));
+    }
 }
 
 uint32_t grammar_schema(struct grammar_builder *b, struct slice json)
@@ -655,10 +672,7 @@ uint32_t grammar_schema(struct grammar_builder *b, struct slice json)
         return 0;
     }
     uint32_t root = schema_rule(&c, (struct schema_sub){c.root, SLICE("#")});
-    for (; c.done < c.memo_count && !b->err; c.done++) {
-        struct schema_memo memo = c.memos[c.done];
-        grammar_define(b, memo.rule, schema_code(&c, memo.sub));
-    }
+    schema_make(&c);
     return root;
 }
 

@@ -79,6 +79,13 @@ static inline bool schema_has(struct schema_sub sub)
     return !slice_is_absent(sub.path);
 }
 
+/* What a schema says, put together. */
+void schema_read(struct schema_compiler *c, struct schema_sub sub, struct schema_spec *ret);
+/* The types of values that it allows. */
+unsigned schema_types(const struct schema_spec *spec);
+/* Makes the rules that were asked for. */
+void schema_make(struct schema_compiler *c);
+
 /* Values of JSON, seen from their use in a schema. */
 static inline bool schema_is_map(struct engine_value v)
 {
@@ -100,6 +107,9 @@ void schema_unsupported(struct schema_compiler *c, struct slice path, const char
 /* Each begins with what the spec says of one type, and goes on at `next`. */
 uint32_t schema_values(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next);
 uint32_t schema_string(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next);
+/* A string between tags, as it is. */
+uint32_t schema_tagged_text(struct schema_compiler *c, const struct schema_spec *spec,
+                            uint32_t next);
 uint32_t schema_number(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next);
 uint32_t schema_object(struct schema_compiler *c, struct schema_spec *spec, uint32_t next);
 uint32_t schema_array(struct schema_compiler *c, struct schema_spec *spec, uint32_t next);

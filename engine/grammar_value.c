@@ -1,5 +1,6 @@
 /* Strings, numbers and lists of values of a schema. */
 #include <math.h>
+#include <stdio.h>
 
 #include "engine/grammar_schema.h"
 #include "engine/jinja_internal.h"
@@ -35,28 +36,58 @@ static struct slice format_pattern(struct schema_compiler *c, const struct schem
     return SLICE("");
 }
 
-uint32_t schema_string(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next)
+/* The characters of a string, without what stands around it. */
+static uint32_t string_chars(struct schema_compiler *c, const struct schema_spec *spec,
+                             enum grammar_chars how, uint32_t next)
 {
     struct grammar_builder *b = c->b;
     bool counted = spec->min_length > 0 || spec->max_length != GRAMMAR_MANY;
-    uint32_t end = grammar_text(b, SLICE("\""), next), inside;
     if (schema_has(spec->pattern) + schema_has(spec->format) + counted > 1)
         schema_unsupported(
             c, spec->path,
             "only one of pattern, format and minLength/maxLength is supported for one "
             "string");
-    if (b->err)
+    if (b->err || spec->min_length > spec->max_length)
         return GRAMMAR_AT_FAIL;
     if (schema_has(spec->pattern))
-        inside = grammar_regex(b, schema_text(spec->pattern.value), spec->pattern.path, end);
-    else if (schema_has(spec->format))
-        inside = grammar_regex(b, format_pattern(c, spec), spec->format.path, end);
-    else if (spec->min_length > spec->max_length)
-        return GRAMMAR_AT_FAIL;
-    else
-        inside = grammar_call(b, grammar_json_rule(b, GRAMMAR_JSON_CHAR), spec->min_length,
-                              spec->max_length, end);
-    return grammar_text(b, SLICE("\""), inside);
+        return grammar_regex(b, schema_text(spec->pattern.value), spec->pattern.path, how, next);
+    if (schema_has(spec->format))
+        return grammar_regex(b, format_pattern(c, spec), spec->format.path, how, next);
+    if (how == GRAMMAR_CHARS_JSON)
+        return grammar_call(b, grammar_json_rule(b, GRAMMAR_JSON_CHAR), spec->min_length,
+                            spec->max_length, next);
+    if (!counted)
+        return grammar_text_without(b, SLICE(GRAMMAR_TAG_CLOSE), next);
+    char pattern[64];
+    int len = spec->max_length == GRAMMAR_MANY
+                  ? snprintf(pattern, sizeof(pattern), "^[^<]{%u,}$", spec->min_length)
+                  : snprintf(pattern, sizeof(pattern), "^[^<]{%u,%u}$", spec->min_length,
+                             spec->max_length);
+    return grammar_regex(b, slice_of(pattern, (size_t)len), spec->path, how, next);
+}
+
+uint32_t schema_string(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next)
+{
+    uint32_t end = grammar_text(c->b, SLICE("\""), next);
+    uint32_t inside = string_chars(c, spec, GRAMMAR_CHARS_JSON, end);
+    return c->b->err ? GRAMMAR_AT_FAIL : grammar_text(c->b, SLICE("\""), inside);
+}
+
+uint32_t schema_tagged_text(struct schema_compiler *c, const struct schema_spec *spec,
+                            uint32_t next)
+{
+    uint32_t ret = GRAMMAR_AT_FAIL;
+    if (!schema_has(spec->values))
+        return string_chars(c, spec, GRAMMAR_CHARS_TAGGED, next);
+    for (size_t i = schema_count(spec->values.value); i-- > 0 && !c->b->err;) {
+        struct engine_value v = spec->values.value.u.list->items[i];
+        if (v.type == ENGINE_VALUE_STRING &&
+            slice_find(schema_text(v), SLICE(GRAMMAR_TAG_CLOSE)) != SIZE_MAX)
+            schema_unsupported(c, spec->values.path, "a value that holds the end of its tag");
+        if (v.type == ENGINE_VALUE_STRING)
+            ret = grammar_either(c->b, grammar_text(c->b, schema_text(v), next), ret);
+    }
+    return ret;
 }
 
 uint32_t schema_number(struct schema_compiler *c, const struct schema_spec *spec, uint32_t next)
@@ -108,7 +139,10 @@ static void write_value(struct buffer *out, struct engine_value v)
         (void)buffer_addf(out, "%lld", (long long)v.u.i);
         return;
     case ENGINE_VALUE_DOUBLE:
-        (void)buffer_add(out, number, jinja_format_double(v.u.d, number));
+        if (v.u.digits)
+            (void)buffer_add(out, v.u.digits, v.u.digit_count);
+        else
+            (void)buffer_add(out, number, jinja_format_double(v.u.d, number));
         return;
     case ENGINE_VALUE_STRING:
         grammar_write_string(out, schema_text(v));

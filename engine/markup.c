@@ -3,21 +3,51 @@
 #include "engine/scheduler.h"
 #include "engine/tokenizer.h"
 
-/* The first row whose words both stand in the template. */
+/* The first row whose words all stand in the template. */
 static const struct family {
     enum engine_markup_tools tools;
-    const char *has, *also;
+    const char *has, *also, *too;
 } families[] = {
-    {ENGINE_MARKUP_TOOLS_HARMONY, "<|channel|>", "<|message|>"},
-    {ENGINE_MARKUP_TOOLS_MISTRAL_ARGS, "[TOOL_CALLS]", "[ARGS]"},
-    {ENGINE_MARKUP_TOOLS_MISTRAL, "[TOOL_CALLS]", NULL},
+    {ENGINE_MARKUP_TOOLS_HARMONY, "<|channel|>", "<|message|>", NULL},
+    {ENGINE_MARKUP_TOOLS_MISTRAL_ARGS, "[TOOL_CALLS]", "[ARGS]", NULL},
+    {ENGINE_MARKUP_TOOLS_MISTRAL, "[TOOL_CALLS]", NULL, NULL},
+    {ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED, "<｜tool▁sep｜>", "```json", "tools"},
+    {ENGINE_MARKUP_TOOLS_DEEPSEEK, "<｜tool▁sep｜>", "tools", NULL},
     /* Others use the same marker for arguments that are not JSON. */
-    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<arg_key>"},
-    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<function="},
-    {ENGINE_MARKUP_TOOLS_HERMES, "<tool_call>", "tools"},
-    {ENGINE_MARKUP_TOOLS_LLAMA, "<|python_tag|>", "tools"},
-    {ENGINE_MARKUP_TOOLS_LLAMA, "<|start_header_id|>", "\"parameters\""},
+    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<arg_key>", NULL},
+    {ENGINE_MARKUP_TOOLS_TAGGED, "<tool_call>", "<function=", "<parameter="},
+    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<function=", NULL},
+    {ENGINE_MARKUP_TOOLS_HERMES, "<tool_call>", "tools", NULL},
+    {ENGINE_MARKUP_TOOLS_LLAMA, "<|python_tag|>", "tools", NULL},
+    {ENGINE_MARKUP_TOOLS_LLAMA, "<|start_header_id|>", "\"parameters\"", NULL},
 };
+
+#define DEEPSEEK_OPEN "<｜tool▁call▁begin｜>"
+#define DEEPSEEK_SEP "<｜tool▁sep｜>"
+#define DEEPSEEK_CLOSE "<｜tool▁call▁end｜>"
+
+const struct engine_markup_call *engine_markup_call(enum engine_markup_tools tools)
+{
+    static const struct engine_markup_call calls[ENGINE_MARKUP_TOOLS_COUNT] = {
+        [ENGINE_MARKUP_TOOLS_HERMES] = {.marker = SLICE_INIT("<tool_call>")},
+        [ENGINE_MARKUP_TOOLS_TAGGED] = {.marker = SLICE_INIT("<tool_call>")},
+        [ENGINE_MARKUP_TOOLS_LLAMA] = {.marker = SLICE_INIT("<|python_tag|>")},
+        [ENGINE_MARKUP_TOOLS_MISTRAL] = {.marker = SLICE_INIT("[TOOL_CALLS]")},
+        [ENGINE_MARKUP_TOOLS_MISTRAL_ARGS] = {.marker = SLICE_INIT("[TOOL_CALLS]")},
+        [ENGINE_MARKUP_TOOLS_DEEPSEEK] = {.marker = SLICE_INIT("<｜tool▁calls▁begin｜>"),
+                                          .open = SLICE_INIT(DEEPSEEK_OPEN),
+                                          .behind_name = SLICE_INIT(DEEPSEEK_SEP),
+                                          .close = SLICE_INIT(DEEPSEEK_CLOSE),
+                                          .end = SLICE_INIT("<｜tool▁calls▁end｜>")},
+        [ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED] = {.marker = SLICE_INIT("<｜tool▁calls▁begin｜>"),
+                                                 .open = SLICE_INIT(DEEPSEEK_OPEN
+                                                                    "function" DEEPSEEK_SEP),
+                                                 .behind_name = SLICE_INIT("\n```json\n"),
+                                                 .close = SLICE_INIT("```" DEEPSEEK_CLOSE),
+                                                 .end = SLICE_INIT("<｜tool▁calls▁end｜>")},
+    };
+    return &calls[tools];
+}
 
 static const struct thinking {
     const char *has;
@@ -39,7 +69,8 @@ void engine_markup_detect(struct slice jinja, struct engine_markup *ret)
     if (slice_is_absent(jinja))
         return;
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        if (stands_in(jinja, families[i].has) && stands_in(jinja, families[i].also)) {
+        if (stands_in(jinja, families[i].has) && stands_in(jinja, families[i].also) &&
+            stands_in(jinja, families[i].too)) {
             ret->tools = families[i].tools;
             break;
         }
@@ -62,9 +93,22 @@ const char *engine_markup_token(const struct engine_markup *markup, size_t index
     /* What ends a generation (<|call|>, <|return|>) is not among them. */
     static const char *const harmony[] = {"<|start|>", "<|channel|>",   "<|message|>",
                                           "<|end|>",   "<|constrain|>", NULL};
-    static const char *const others[] = {
-        "<think>",      "</think>", "[THINK]",   "[/THINK]",       "<tool_call>", "</tool_call>",
-        "[TOOL_CALLS]", "[ARGS]",   "[CALL_ID]", "<|python_tag|>", NULL};
+    static const char *const others[] = {"<think>",
+                                         "</think>",
+                                         "[THINK]",
+                                         "[/THINK]",
+                                         "<tool_call>",
+                                         "</tool_call>",
+                                         "[TOOL_CALLS]",
+                                         "[ARGS]",
+                                         "[CALL_ID]",
+                                         "<|python_tag|>",
+                                         "<｜tool▁calls▁begin｜>",
+                                         DEEPSEEK_OPEN,
+                                         DEEPSEEK_SEP,
+                                         DEEPSEEK_CLOSE,
+                                         "<｜tool▁calls▁end｜>",
+                                         NULL};
     if (markup->is_harmony)
         return index < sizeof(harmony) / sizeof(harmony[0]) ? harmony[index] : NULL;
     if (markup->tools == ENGINE_MARKUP_TOOLS_NONE && slice_is_absent(markup->open))

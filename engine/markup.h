@@ -17,6 +17,10 @@
  *                                  behind <|python_tag|>
  *               Mistral            [TOOL_CALLS][{"name": ..., "arguments": {...}}, ...], or
  *                                  [TOOL_CALLS]name[ARGS]{...}
+ *               Qwen3-Coder        <tool_call><function=name><parameter=key>\nvalue\n</parameter>
+ *                                  </function></tool_call>; texts as they are, all else as JSON
+ *               DeepSeek           <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>name<｜tool▁sep｜>{...}
+ *                                  <｜tool▁call▁end｜><｜tool▁calls▁end｜>, or with the JSON in a fence
  *               harmony            <|channel|>commentary to=functions.name ... <|message|>{...}
  *
  * A marker never comes out, nor a part of one, however its bytes are spread over the pushes: what
@@ -37,6 +41,9 @@ enum engine_markup_tools {
     ENGINE_MARKUP_TOOLS_MISTRAL,      /* a list */
     ENGINE_MARKUP_TOOLS_MISTRAL_ARGS, /* name[ARGS]{...} */
     ENGINE_MARKUP_TOOLS_HARMONY,
+    ENGINE_MARKUP_TOOLS_TAGGED,          /* <function=name><parameter=key> */
+    ENGINE_MARKUP_TOOLS_DEEPSEEK,        /* name and JSON */
+    ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED, /* function, name, and JSON in a fence */
     ENGINE_MARKUP_TOOLS_COUNT
 };
 
@@ -45,6 +52,14 @@ struct engine_markup {
     bool is_harmony;          /* channels; then `open` and `close` are absent */
     struct slice open, close; /* of reasoning; static; absent = the model marks none */
 };
+
+/* What a family writes around calls in a text; slices of other families' own ways are absent. */
+struct engine_markup_call {
+    struct slice marker;                   /* of the first call, or of each */
+    struct slice open, behind_name, close; /* DeepSeek: around each call */
+    struct slice end;                      /* and behind the last */
+};
+const struct engine_markup_call *engine_markup_call(enum engine_markup_tools tools);
 
 /* By the text of a template; absent = no markup. */
 void engine_markup_detect(struct slice jinja, struct engine_markup *ret);
@@ -92,6 +107,10 @@ enum base_err engine_answer_new(const struct engine_markup *markup,
                                 struct engine_answer **ret_answer,
                                 struct base_error *reterr) BASE_MUST_USE;
 void engine_answer_free(struct engine_answer *answer); /* NULL allowed */
+
+/* Before the first text: the grammar that the answer follows, which tells what in tags is a text;
+ * referenced; NULL = none: then what can be read as JSON is JSON. */
+void engine_answer_follow(struct engine_answer *answer, struct engine_grammar *grammar);
 
 /* The next text, in any pieces. NO_MEMORY; LIMIT: too many calls. What is not well-formed as a call
  * comes out as text. */

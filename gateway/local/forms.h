@@ -30,8 +30,8 @@ enum base_err local_forms_new(const struct engine_markup *markup, struct local_f
 /* Ends the thread; forms that still wait get CANCELLED. NULL allowed. */
 void local_forms_free(struct local_forms *forms);
 
-/* Tools, their choice, response_format and grammar; copied out of the request. BAD_VALUE, UNSUPPORTED (kinds
- * of tools that a model here cannot have), NO_MEMORY. */
+/* Tools, their choice, response_format and grammar; copied out of the request. BAD_VALUE,
+ * UNSUPPORTED (kinds of tools that a model here cannot have), NO_MEMORY. */
 enum base_err local_form_read(const struct chat_request *chat, struct local_form **ret_form,
                               struct base_error *reterr) BASE_MUST_USE;
 void local_form_free(struct local_form *form); /* NULL allowed */

@@ -262,6 +262,8 @@ enum base_err local_submit(struct target_stream *stream, struct engine_grammar *
         return no_memory(stream, reterr);
     s->stream = local_stream_ref(stream);
     s->grammar = grammar ? engine_grammar_ref(grammar) : NULL;
+    for (int32_t i = 0; i < stream->lane_count; i++)
+        engine_answer_follow(stream->lanes[i].answer, grammar);
     s->arena = arena_new(ARENA_MAX);
     enum base_err err = s->arena ? convert(s, reterr) : no_memory(stream, reterr);
     if (!err)

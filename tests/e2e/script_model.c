@@ -117,6 +117,52 @@ static const struct script_line mistral_args_lines[] = {
     {"<go-result>", {"It is", " sunny", "."}},
 };
 
+/* --- Qwen3-Coder: tags --- */
+
+static const char coder_template[] =
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{% for m in messages %}<|im_start|>"
+    "{{ m.role }}\n{{ m.content or '' }}{% for c in m.tool_calls or [] %}<tool_call>\n<function="
+    "{{ c.function.name }}>\n{% for k, v in c.function.arguments | items %}<parameter={{ k }}>\n"
+    "{{ v if v is string else v | tojson }}\n</parameter>\n{% endfor %}</function>\n</tool_call>"
+    "{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n" LAUNCH "{% endif %}";
+static const char *const coder_controls[] = {"<tool_call>", "</tool_call>", NULL};
+static const struct script_line coder_lines[] = {
+    {"<go-plain>", {"Hello", " there."}},
+    {"<go-call>",
+     {"<tool_call>", "\n<function=get_wea", "ther>\n<parameter=city>\nPar", "is\n</para",
+      "meter>\n</function>\n", "</tool_call>"}},
+    {"<go-two>",
+     {"<tool_call>", "\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>",
+      "\n</tool_call>", "\n<tool_call>\n<function=add>\n<parameter=a>\n1\n</parameter>\n",
+      "<parameter=b>\n2\n</parameter>\n</function>\n</tool", "_call>"}},
+    {"<go-result>", {"It is", " sunny", "."}},
+};
+
+/* --- DeepSeek --- */
+
+static const char deepseek_template[] =
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{% for m in messages %}<|im_start|>"
+    "{{ m.role }}\n{{ m.content or '' }}{% if m.tool_calls %}<｜tool▁calls▁begin｜>{% for c in "
+    "m.tool_calls %}<｜tool▁call▁begin｜>{{ c.function.name }}<｜tool▁sep｜>"
+    "{{ c.function.arguments | tojson }}<｜tool▁call▁end｜>{% endfor %}<｜tool▁calls▁end｜>"
+    "{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n" LAUNCH "{% endif %}";
+static const char *const deepseek_controls[] = {"<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>",
+                                                "<｜tool▁sep｜>",         "<｜tool▁call▁end｜>",
+                                                "<｜tool▁calls▁end｜>",   NULL};
+static const struct script_line deepseek_lines[] = {
+    {"<go-plain>", {"Hello", " there."}},
+    {"<go-call>",
+     {"<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "get_weather", "<｜tool▁sep｜>",
+      "{\"city\": \"Par", "is\"}", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"}},
+    {"<go-two>",
+     {"<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "get_weather", "<｜tool▁sep｜>",
+      "{\"city\": \"Rome\"}", "<｜tool▁call▁end｜>", "<｜tool▁call▁begin｜>", "add",
+      "<｜tool▁sep｜>", "{\"a\": 1, \"b\": 2}", "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>"}},
+    {"<go-result>", {"It is", " sunny", "."}},
+};
+
 /* --- gpt-oss --- */
 
 static const char harmony_template[] =
@@ -165,6 +211,9 @@ static const struct family {
     {"mistral_args",
      {mistral_args_template, mistral_args_lines, COUNT(mistral_args_lines), mistral_args_controls,
       NULL}},
+    {"coder", {coder_template, coder_lines, COUNT(coder_lines), coder_controls, NULL}},
+    {"deepseek",
+     {deepseek_template, deepseek_lines, COUNT(deepseek_lines), deepseek_controls, NULL}},
     {"plain", {plain_template, plain_lines, COUNT(plain_lines), plain_controls, NULL}},
     {"harmony",
      {harmony_template, harmony_lines, COUNT(harmony_lines), harmony_controls, "<|return|>"}},

@@ -5,7 +5,7 @@ import OpenAI from 'openai';
 import { startScripted } from './scripted.mjs';
 
 let hearth, client;
-startScripted(['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'r1'], (started) => ({ hearth, client } = started));
+startScripted(['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'r1', 'coder', 'deepseek'], (started) => ({ hearth, client } = started));
 
 const weather = { type: 'function', function: { name: 'get_weather', description: 'Weather in a city', strict: true,
     parameters: { type: 'object', properties: { city: { type: 'string', maxLength: 30 } }, required: ['city'], additionalProperties: false } } };
@@ -47,7 +47,7 @@ async function both(body) {
 
 test('a call of each family', async () => {
     for (const [model, word] of [['qwen', 'call'], ['llama', 'call'], ['llama', 'code'], ['mistral', 'call'],
-        ['mistral_args', 'call'], ['harmony', 'call']]) {
+        ['mistral_args', 'call'], ['harmony', 'call'], ['coder', 'call'], ['deepseek', 'call']]) {
         const { message, finish, pieces } = await both(ask(model, `Please ${word}.`));
         assert.equal(finish, 'tool_calls', model);
         assert.equal(message.content, null, model);
@@ -62,7 +62,7 @@ test('a call of each family', async () => {
 });
 
 test('several calls, and text before them', async () => {
-    for (const model of ['qwen', 'mistral', 'mistral_args']) {
+    for (const model of ['qwen', 'mistral', 'mistral_args', 'coder', 'deepseek']) {
         const { message, finish } = await both(ask(model, 'two'));
         assert.equal(finish, 'tool_calls');
         assert.equal(message.content, model === 'qwen' ? 'Two.' : null);
@@ -75,7 +75,7 @@ test('several calls, and text before them', async () => {
 });
 
 test('the result of a call goes back to the model', async () => {
-    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony'])
+    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'coder', 'deepseek'])
         for (const id of [undefined, 'call_from_another_provider_12345']) {
             const first = await client.chat.completions.create(ask(model, 'Please call.'));
             const { message } = first.choices[0];
@@ -90,7 +90,7 @@ test('the result of a call goes back to the model', async () => {
 
 test('text stays text', async () => {
     for (const [model, text] of [['qwen', 'Hello there.'], ['llama', 'Hello there.'], ['mistral', 'Hello [there].'],
-        ['mistral_args', 'Hello there.'], ['harmony', 'Hello there.']])
+        ['mistral_args', 'Hello there.'], ['harmony', 'Hello there.'], ['coder', 'Hello there.'], ['deepseek', 'Hello there.']])
         for (const more of [{}, { tool_choice: 'none' }]) {
             const { message, finish } = await both(ask(model, 'Say hello.', more));
             assert.equal(message.content, text, model);
@@ -103,7 +103,7 @@ test('text stays text', async () => {
 
 test('a forced call is made, whatever the model would say', async () => {
     let made = 0;
-    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony'])
+    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'coder', 'deepseek'])
         for (const [choice, name] of [['required', null], [{ type: 'function', function: { name: 'add' } }, 'add']])
             for (const temperature of [0, 1.5]) {
                 const answer = await client.chat.completions.create(ask(model, 'Say hello.', { tool_choice: choice,
@@ -179,7 +179,7 @@ test('of the tools only those allowed are called', async () => {
     const allow = (mode, ...names) => ({ tool_choice: { type: 'allowed_tools', allowed_tools: { mode,
         tools: names.map((name) => ({ type: 'function', function: { name } })) } } });
     let made = 0;
-    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony']) {
+    for (const model of ['qwen', 'llama', 'mistral', 'mistral_args', 'harmony', 'coder', 'deepseek']) {
         const forced = await client.chat.completions.create(ask(model, 'Please call.', { ...allow('required', 'add'),
             chat_template_kwargs: { enable_thinking: false }, max_tokens: 1500, n: 2 }));
         for (const { message } of forced.choices)

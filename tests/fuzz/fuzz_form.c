@@ -16,8 +16,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { TOOLS_MAX = 4, STEPS_MAX = 160, WAYS = 2 };
 
 static const char *const templates[] = {
-    "tools <tool_call> <think>", "<|python_tag|> tools",    "[TOOL_CALLS] [THINK]",
-    "[TOOL_CALLS] [ARGS]",       "<|channel|> <|message|>", "tools <tool_call>",
+    "tools <tool_call> <think>",
+    "<|python_tag|> tools",
+    "[TOOL_CALLS] [THINK]",
+    "[TOOL_CALLS] [ARGS]",
+    "<|channel|> <|message|>",
+    "tools <tool_call>",
+    "tools <tool_call> <function= <parameter=",
+    "tools <｜tool▁sep｜>",
+    "tools <｜tool▁sep｜> ```json",
 };
 
 struct seen {
@@ -131,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct engine_markup markup;
     struct engine_grammar *grammar = NULL;
     struct base_error detail = {0};
-    engine_markup_detect(slice_from_str(templates[data[0] % 6]), &markup);
+    engine_markup_detect(slice_from_str(templates[data[0] % 9]), &markup);
     enum base_err err = engine_grammar_from_form(&markup, &form, &grammar, &detail);
     if (err && detail.message[0] == '\0')
         abort();

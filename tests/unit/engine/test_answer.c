@@ -37,7 +37,20 @@ static void on_piece(void *user, const struct engine_piece *piece)
     buffer_add_slice(&s->out, piece->text);
 }
 
-enum kind { QWEN, HERMES, R1, THINK_TOKENS, LLAMA, MISTRAL, MISTRAL_ARGS, HARMONY, PLAIN };
+enum kind {
+    QWEN,
+    HERMES,
+    R1,
+    THINK_TOKENS,
+    LLAMA,
+    MISTRAL,
+    MISTRAL_ARGS,
+    HARMONY,
+    PLAIN,
+    CODER,
+    DEEPSEEK,
+    DEEPSEEK_FENCED
+};
 static const char *const templates[] = {
     [QWEN] = "{% if tools %}<tool_call>{% endif %} <think>",
     [HERMES] = "{{ tools }} <tool_call>",
@@ -48,9 +61,27 @@ static const char *const templates[] = {
     [MISTRAL_ARGS] = "[TOOL_CALLS]{{ name }}[CALL_ID]x[ARGS]",
     [HARMONY] = "<|start|>assistant<|channel|>final<|message|>",
     [PLAIN] = "{{ messages }}",
+    [CODER] = "{{ tools }}<tool_call><function=f><parameter=p>",
+    [DEEPSEEK] = "{{ tools }}<｜tool▁sep｜>",
+    [DEEPSEEK_FENCED] = "{{ tools }}<｜tool▁sep｜>\n```json\n",
 };
 
 enum end { WHOLE, CUT };
+
+/* Of f in tags: what is a text. */
+static struct engine_grammar *coder_grammar(const struct engine_markup *markup)
+{
+    static const struct engine_tool tool = {
+        SLICE_INIT("f"),
+        SLICE_INIT(
+            "{\"type\": \"object\", \"properties\": {\"city\": {\"type\": \"string\"}, \"n\": "
+            "{\"type\": \"integer\"}, \"note\": {\"type\": [\"string\", \"null\"]}}}"),
+        true};
+    const struct engine_form form = {.tools = &tool, .tool_count = 1};
+    struct engine_grammar *grammar;
+    assert_int_equal(engine_grammar_from_form(markup, &form, &grammar, NULL), BASE_OK);
+    return grammar;
+}
 
 /* `cut` bytes first, then one at a time when `singly`. */
 static void run(enum kind kind, bool tools, const char *text, enum end end, size_t cut, bool singly,
@@ -63,6 +94,9 @@ static void run(enum kind kind, bool tools, const char *text, enum end end, size
                                        &(struct engine_answer_options){.with_tools = tools},
                                        &answer, NULL),
                      BASE_OK);
+    struct engine_grammar *grammar = kind == CODER ? coder_grammar(&markup) : NULL;
+    engine_answer_follow(answer, grammar);
+    engine_grammar_unref(grammar);
     struct slice rest = slice_from_str(text);
     *s = (struct seen){.open = false};
     buffer_init(&s->out, 1 << 20);
@@ -116,6 +150,9 @@ static void test_detect(void **state)
         {MISTRAL_ARGS, ENGINE_MARKUP_TOOLS_MISTRAL_ARGS, NULL},
         {HARMONY, ENGINE_MARKUP_TOOLS_HARMONY, NULL},
         {PLAIN, ENGINE_MARKUP_TOOLS_NONE, NULL},
+        {CODER, ENGINE_MARKUP_TOOLS_TAGGED, NULL},
+        {DEEPSEEK, ENGINE_MARKUP_TOOLS_DEEPSEEK, NULL},
+        {DEEPSEEK_FENCED, ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED, NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct engine_markup markup;
@@ -128,8 +165,10 @@ static void test_detect(void **state)
         assert_int_equal(engine_markup_token(&markup, 0) != NULL, rows[i].kind != PLAIN);
     }
     struct engine_markup markup;
-    engine_markup_detect(SLICE("{{ tools }}<tool_call><function=f><parameter=p>"), &markup);
+    engine_markup_detect(SLICE("{{ tools }}<tool_call>f<arg_key>p</arg_key>"), &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* not JSON */
+    engine_markup_detect(SLICE("<｜tool▁sep｜>"), &markup);
+    assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* its prompt would not name any */
     engine_markup_detect(SLICE_NONE, &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE);
 }
@@ -212,6 +251,53 @@ static void test_hermes(void **state)
            WHOLE, 1, "R(hm)C0(f)A0({})");
 }
 
+static void test_tags(void **state)
+{
+    (void)state;
+    expect(CODER, true,
+           "Well.\n<tool_call>\n<function=f>\n<parameter=city>\nNew \"York\"\n</b>\n\n"
+           "</parameter>\n<parameter=n>\n-5\n</parameter>\n</function>\n</tool_call>",
+           WHOLE, 1, "T(Well.)C0(f)A0({\"city\": \"New \\\"York\\\"\\n</b>\\n\", \"n\": -5})");
+    expect(CODER, true,
+           "<tool_call>\n<function=f>\n</function>\n</tool_call>\n<tool_call><function=f>"
+           "<parameter=city>\n12\n</parameter></function></tool_call>",
+           WHOLE, 2, "C0(f)A0({})C1(f)A1({\"city\": \"12\"})");
+    expect(CODER, true,
+           "<tool_call>\n<function=f>\n<parameter=note>\nnull\n</parameter>\n<parameter=city>\n"
+           "null\n</parameter>\n<parameter=other>\n[1, \"x\"]\n</parameter>\n<parameter=more>\nno "
+           "JSON\n</parameter>\n</function>\n</tool_call>",
+           WHOLE, 1,
+           "C0(f)A0({\"note\": null, \"city\": \"null\", \"other\": [1, \"x\"], \"more\": \"no "
+           "JSON\"})");
+    expect(CODER, true, "<tool_call>\n<function=f>\n<parameter=city>\n\n</parameter>\n</function>",
+           WHOLE, 1, "C0(f)A0({\"city\": \"\"})");
+    expect(CODER, true, "<tool_call>\n<function=f>\n<parameter=city>\nPar\n</para", CUT, 0,
+           "C0(f)A0({\"city\": \"Par)");
+    expect(CODER, true, "<tool_call>\n<func", CUT, 0, "");
+    expect(CODER, true, "<tool_call> nothing", WHOLE, 0, "T(<tool_call> nothing)");
+    expect(CODER, true, "1 < 2 <tool", WHOLE, 0, "T(1 < 2 <tool)");
+    expect(CODER, false, "<tool_call>\n<function=f>", WHOLE, 0, "T(<tool_call>\n<function=f>)");
+}
+
+static void test_deepseek(void **state)
+{
+    (void)state;
+    expect(DEEPSEEK, true,
+           "Hm.\n<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{\"a\": 1}"
+           "<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>g<｜tool▁sep｜>{}<｜tool▁call▁end｜>"
+           "<｜tool▁calls▁end｜>",
+           WHOLE, 2, "T(Hm.)C0(f)A0({\"a\": 1})C1(g)A1({})");
+    expect(DEEPSEEK_FENCED, true,
+           "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"a\": "
+           "\"```\"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+           WHOLE, 1, "C0(f)A0({\"a\": \"```\"})");
+    expect(DEEPSEEK, true, "<｜tool▁calls▁begin｜> x", WHOLE, 0, "T(<｜tool▁calls▁begin｜> x)");
+    expect(DEEPSEEK, true, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁s", CUT, 0, "");
+    expect(DEEPSEEK, true,
+           "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁end｜>", WHOLE,
+           1, "C0(f)A0({})");
+}
+
 static void test_llama(void **state)
 {
     (void)state;
@@ -279,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_detect),  cmocka_unit_test(test_reasoning),
         cmocka_unit_test(test_harmony), cmocka_unit_test(test_hermes),
         cmocka_unit_test(test_llama),   cmocka_unit_test(test_mistral),
+        cmocka_unit_test(test_tags),    cmocka_unit_test(test_deepseek),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,18 @@ static const char *const markers[] = {"<tool_call>",
                                       "<|end|",
                                       "<|end|><|start|>assistant",
                                       "</thi",
+                                      "<function=",
+                                      "<parameter=",
+                                      "\n</parameter>\n",
+                                      "</function>",
+                                      "</parameter",
+                                      "<｜tool▁calls▁begin｜>",
+                                      "<｜tool▁call▁begin｜>",
+                                      "<｜tool▁sep｜>",
+                                      "<｜tool▁call▁end｜>",
+                                      "<｜tool▁calls▁end｜>",
+                                      "function<｜tool▁sep｜>",
+                                      "```json\n",
                                       NULL};
 
 static const struct family {
@@ -47,6 +59,9 @@ static const struct family {
     {"[TOOL_CALLS]", false},
     {"[TOOL_CALLS] [ARGS] [THINK] [CALL_ID]", false},
     {"<|channel|> <|message|>", true},
+    {"tools <tool_call> <function= <parameter= <think>", false},
+    {"tools <｜tool▁sep｜>", false},
+    {"tools <｜tool▁sep｜> ```json <think>", false},
 };
 enum { FAMILIES = sizeof(families) / sizeof(families[0]) };
 
@@ -64,11 +79,12 @@ static void on_piece(void *user, const struct engine_piece *piece)
         buffer_add_slice(&s->text, piece->text);
     } else if (piece->type == ENGINE_PIECE_REASONING) {
         buffer_add_slice(&s->reasoning, piece->text);
-    } else if (piece->call < 8) {
-        buffer_add_slice(piece->type == ENGINE_PIECE_CALL ? &s->names[piece->call]
-                                                          : &s->arguments[piece->call],
-                         piece->text);
+    } else {
         s->calls = piece->call + 1;
+        if (piece->call < 8)
+            buffer_add_slice(piece->type == ENGINE_PIECE_CALL ? &s->names[piece->call]
+                                                              : &s->arguments[piece->call],
+                             piece->text);
     }
 }
 
@@ -196,11 +212,9 @@ static void check_calls(const struct made *m, const struct seen *s, struct slice
 
 static bool holds_marker(struct slice text, const struct engine_markup *markup)
 {
-    return (markup->tools == ENGINE_MARKUP_TOOLS_HERMES &&
-            slice_find(text, SLICE("<tool_call>")) != SIZE_MAX) ||
-           ((markup->tools == ENGINE_MARKUP_TOOLS_MISTRAL ||
-             markup->tools == ENGINE_MARKUP_TOOLS_MISTRAL_ARGS) &&
-            slice_find(text, SLICE("[TOOL_CALLS]")) != SIZE_MAX);
+    struct slice marker = engine_markup_call(markup->tools)->marker;
+    return markup->tools != ENGINE_MARKUP_TOOLS_LLAMA && marker.len > 0 &&
+           slice_find(text, marker) != SIZE_MAX;
 }
 
 struct tally {
@@ -219,6 +233,7 @@ static void one_answer(const struct engine_markup *markup, const struct engine_f
     buffer_init(&raw, 1 << 20);
     seen_init(&s);
     assert_int_equal(engine_answer_new(markup, &options, &answer, NULL), BASE_OK);
+    engine_answer_follow(answer, grammar);
     bool ended = speak(grammar, answer, opened ? markup->open : SLICE(""), &s, &raw);
     t->answers++;
     if (ended) {
@@ -338,6 +353,19 @@ static void test_texts(void **state)
         {5, false, true, "<|channel|>final<|message|>Text < x"},
         {5, true, false, "<|channel|>final<|message|>Text"},
         {5, false, false, "<|channel|>commentary to=functions.g<|message|>{}"},
+        {6, true, true, "<tool_call>\n<function=f>\n</function>\n</tool_call>"},
+        {6, true, true, "<think>x</think>\n<tool_call><function=f></function></tool_call>"},
+        {6, true, false, "<tool_call>\n<function=g>\n</function>\n</tool_call>"},
+        {6, true, false, "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>"},
+        {6, false, true, "Text <function=f> <tool_"},
+        {7, true, true,
+         "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁end｜>"
+         "<｜tool▁calls▁end｜>"},
+        {7, true, false, "<｜tool▁calls▁begin｜><｜tool▁calls▁end｜>"},
+        {7, false, true, "Text <｜tool▁call"},
+        {8, true, true,
+         "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{}\n```"
+         "<｜tool▁call▁end｜><｜tool▁calls▁end｜>"},
     };
     static const struct engine_tool tool = {SLICE_INIT("f"), SLICE_INIT(""), true};
     struct engine_tool f = tool;
