@@ -338,6 +338,7 @@ static void check_layers(struct reader *r, struct engine_hparams *hp)
         if (shape.n_head % shape.n_head_kv != 0)
             fail(r, "attention.head_count is not a multiple of attention.head_count_kv");
         hp->n_group = group > hp->n_group ? group : hp->n_group;
+        hp->n_layer_window += shape.window > 0;
     }
 }
 

@@ -110,7 +110,6 @@ static void compute_unit(const struct attention *a, const struct engine_token_ru
     const struct unit u = {
         s,         a->layer,    s->slots + run->first, {run->count, group, stride, head_dim},
         s->q + at, s->att + at, scratch_of(s, thread)};
-    const uint32_t *pages = s->kv.sequences[u.slots->sequence].pages;
     for (size_t i = 0; i < run->count * group; i++)
         begin(a->layer, (uint32_t)(kv_head * group + i % group), &u.sc.largest[i], &u.sc.sums[i]);
     for (size_t t = 0; t < run->count; t++)
@@ -118,10 +117,11 @@ static void compute_unit(const struct attention *a, const struct engine_token_ru
     uint32_t last = end_key(s, &u.slots[run->count - 1]) - 1;
     for (uint32_t p = first_key(a->layer, u.slots->position) / ENGINE_PAGE; p <= last / ENGINE_PAGE;
          p++) {
+        uint32_t page = engine_kv_page(&s->kv, u.slots->sequence, a->il, p);
         const float *keys = s->kv.type->keys(
-            s->kernels, engine_kv_keys(&s->kv, pages[p], a->il, kv_head), head_dim, u.sc.keys);
+            s->kernels, engine_kv_keys(&s->kv, page, a->il, kv_head), head_dim, u.sc.keys);
         const float *values = s->kv.type->values(
-            s->kernels, engine_kv_values(&s->kv, pages[p], a->il, kv_head), head_dim, u.sc.values);
+            s->kernels, engine_kv_values(&s->kv, page, a->il, kv_head), head_dim, u.sc.values);
         add_page(&u, p, keys, values);
     }
     for (size_t i = 0; i < run->count * group; i++)

@@ -331,13 +331,19 @@ float *engine_session_logits(struct engine_session *session, size_t row);
 /* Tokens in the sequence; 0 for one out of range. */
 uint32_t engine_session_length(const struct engine_session *session, uint32_t sequence);
 
-/* Keeps the first `length` tokens of the sequence and forgets the rest (0 = all). */
+/* Of layers with a sliding window the cache holds what lies behind it only while there is room, so
+ * that a sequence can be cut back to an earlier length only sometimes: to none, by as many tokens
+ * as a step has, and where this says so. Of models without windows: always. */
+bool engine_session_keeps(const struct engine_session *session, uint32_t sequence, uint32_t length);
+
+/* Keeps the first `length` tokens of the sequence and forgets the rest (0 = all); forgets all where
+ * it does not keep them: see engine_session_length(). */
 void engine_session_trim(struct engine_session *session, uint32_t sequence, uint32_t length);
 
 /* Makes `to` a copy of the first `length` tokens of `from` (what `to` held is forgotten; nothing
  * happens when they are the same). Pages of the cache are shared until one side writes, so this
  * takes no time and no room; the first write to a shared page takes a page. BAD_VALUE: out of
- * range. */
+ * range. LIMIT: `from` does not keep them (engine_session_keeps), and nothing has changed. */
 enum base_err engine_session_copy(struct engine_session *session, uint32_t from, uint32_t to,
                                   uint32_t length);
 

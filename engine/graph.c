@@ -133,7 +133,7 @@ static void attention_keys(struct engine_session *s, const struct engine_layer *
     float *q = s->q + t * heads, *k = s->k + t * kv, *v = s->v + t * kv;
     uint32_t il = (uint32_t)(layer - s->model->weights.layers);
     const struct engine_slot *slot = &s->slots[t];
-    uint32_t page = s->kv.sequences[slot->sequence].pages[slot->position / ENGINE_PAGE];
+    uint32_t page = engine_kv_page(&s->kv, slot->sequence, il, slot->position / ENGINE_PAGE);
     uint32_t at = slot->position % ENGINE_PAGE;
     add_bias(s, q, layer->q_bias, heads);
     add_bias(s, k, layer->k_bias, kv);

@@ -11,18 +11,30 @@ uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked)
     return hp->context_train < 4096 ? hp->context_train : 4096;
 }
 
+uint64_t engine_kv_window_pages(const struct engine_hparams *hp, uint32_t batch, uint32_t sequences)
+{
+    if (hp->window == 0 || hp->n_layer_window == 0)
+        return 0;
+    /* The window and a step, both ends anywhere in a page; and one to be copied into. */
+    return (((uint64_t)hp->window + batch) / ENGINE_KV_PAGE + 3) * sequences;
+}
+
 uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uint32_t context,
-                         uint32_t sequences)
+                         uint32_t sequences, uint32_t batch)
 {
     /* A partly filled page per sequence comes on top. Sizes are bounded by engine_hparams_read().
      */
     uint64_t pages = ((uint64_t)context + ENGINE_KV_PAGE - 1) / ENGINE_KV_PAGE + sequences;
-    uint64_t per_page =
-        2ULL * hp->n_layer * hp->n_head_kv * engine_kv_type_at(kv)->head_bytes(hp->head_dim);
-    uint64_t bytes;
-    if (__builtin_mul_overflow(pages, per_page, &bytes))
+    uint64_t apart = engine_kv_window_pages(hp, batch, sequences);
+    uint64_t per_layer = 2ULL * hp->n_head_kv * engine_kv_type_at(kv)->head_bytes(hp->head_dim);
+    uint64_t layers = hp->n_layer, bytes, more = 0;
+    if (apart > 0 && apart < pages) {
+        layers -= hp->n_layer_window;
+        more = apart * per_layer * hp->n_layer_window; /* fewer than `pages` */
+    }
+    if (__builtin_mul_overflow(pages, per_layer * layers, &bytes))
         return UINT64_MAX / 4;
-    return bytes < UINT64_MAX / 4 ? bytes : UINT64_MAX / 4;
+    return bytes < UINT64_MAX / 8 && more < UINT64_MAX / 8 ? bytes + more : UINT64_MAX / 4;
 }
 
 size_t engine_ffn_floats(const struct engine_hparams *hp, uint32_t batch)
@@ -65,9 +77,9 @@ static uint64_t available_memory(void)
 }
 
 static uint64_t total_for(const struct engine_hparams *hp, const struct engine_memory *memory,
-                          enum engine_kv kv, uint32_t context, uint32_t sequences)
+                          enum engine_kv kv, uint32_t context, uint32_t sequences, uint32_t batch)
 {
-    return memory->weights + memory->scratch + engine_kv_bytes(hp, kv, context, sequences);
+    return memory->weights + memory->scratch + engine_kv_bytes(hp, kv, context, sequences, batch);
 }
 
 static void estimate(const struct gguf *file, const struct engine_hparams *hp,
@@ -76,16 +88,16 @@ static void estimate(const struct gguf *file, const struct engine_hparams *hp,
     uint32_t sequences = options->sequences ? options->sequences : ENGINE_DEFAULT_SEQUENCES;
     struct engine_memory memory = {.weights = gguf_data_bytes(file)};
     memory.context = engine_default_context(hp, options->context);
-    memory.scratch =
-        engine_scratch_bytes(hp, options->batch ? options->batch : ENGINE_DEFAULT_BATCH, sequences);
-    memory.kv = engine_kv_bytes(hp, options->kv, memory.context, sequences);
-    memory.total = total_for(hp, &memory, options->kv, memory.context, sequences);
+    uint32_t batch = options->batch ? options->batch : ENGINE_DEFAULT_BATCH;
+    memory.scratch = engine_scratch_bytes(hp, batch, sequences);
+    memory.kv = engine_kv_bytes(hp, options->kv, memory.context, sequences, batch);
+    memory.total = total_for(hp, &memory, options->kv, memory.context, sequences, batch);
     memory.available = options->memory_limit ? options->memory_limit : available_memory();
     uint32_t low = 0,
              high = memory.context > hp->context_train ? memory.context : hp->context_train;
     while (low < high) { /* the largest context that fits */
         uint32_t middle = low + (high - low + 1) / 2;
-        if (total_for(hp, &memory, options->kv, middle, sequences) <= memory.available)
+        if (total_for(hp, &memory, options->kv, middle, sequences, batch) <= memory.available)
             low = middle;
         else
             high = middle - 1;

@@ -45,7 +45,10 @@ uint32_t engine_default_context(const struct engine_hparams *hp, uint32_t asked)
 #define ENGINE_KV_PAGE 32U /* tokens in a page of the KV cache */
 
 uint64_t engine_kv_bytes(const struct engine_hparams *hp, enum engine_kv kv, uint32_t context,
-                         uint32_t sequences);
+                         uint32_t sequences, uint32_t batch);
+/* Pages that layers with a window need for so many sequences; 0 = there are none. */
+uint64_t engine_kv_window_pages(const struct engine_hparams *hp, uint32_t batch,
+                                uint32_t sequences);
 size_t engine_ffn_floats(const struct engine_hparams *hp, uint32_t batch); /* gate, or up */
 uint64_t engine_scratch_bytes(const struct engine_hparams *hp, uint32_t batch, uint32_t outputs);
 

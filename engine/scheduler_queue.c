@@ -144,7 +144,8 @@ static uint32_t shared(const struct engine_scheduler *sched, const struct engine
     size_t most = engine_session_length(sched->session, slot);
     if (most > job->tokens.count - 1)
         most = job->tokens.count - 1;
-    return common(s->job ? &s->job->tokens : &s->held, &job->tokens, most);
+    uint32_t both = common(s->job ? &s->job->tokens : &s->held, &job->tokens, most);
+    return engine_session_keeps(sched->session, slot, both) ? both : 0;
 }
 
 static void forget(struct engine_scheduler *sched, uint32_t slot)
@@ -216,6 +217,7 @@ bool engine_queue_admit(struct engine_scheduler *sched, struct engine_job *job)
         return false;
     struct engine_slot *s = &sched->slots[slot];
     engine_session_trim(sched->session, slot, kept);
+    kept = engine_session_length(sched->session, slot);
     s->held.count = 0;
     /* One page more than the prompt, so that it does not lose its place with its first token. */
     uint32_t need = (uint32_t)job->tokens.count - kept;

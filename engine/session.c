@@ -184,7 +184,7 @@ static enum base_err set_up(struct engine_session *s, const struct engine_sessio
     }
     err = engine_model_prepare(s->model, s->pool, reterr);
     if (!err)
-        err = engine_kv_init(&s->kv, hp, o->kv, context, sequences, reterr);
+        err = engine_kv_init(&s->kv, s->model, o->kv, context, sequences, s->batch, reterr);
     if (!err)
         err = allocate(s, reterr);
     if (!err)
@@ -353,8 +353,12 @@ enum base_err engine_session_copy(struct engine_session *session, uint32_t from,
     if (from >= session->kv.sequence_count || to >= session->kv.sequence_count ||
         length > session->kv.sequences[from].length)
         return BASE_ERR_BAD_VALUE;
-    engine_kv_copy(&session->kv, from, to, length);
-    return BASE_OK;
+    return engine_kv_copy(&session->kv, from, to, length) ? BASE_OK : BASE_ERR_LIMIT;
+}
+
+bool engine_session_keeps(const struct engine_session *session, uint32_t sequence, uint32_t length)
+{
+    return sequence < session->kv.sequence_count && engine_kv_keeps(&session->kv, sequence, length);
 }
 
 uint32_t engine_session_room(const struct engine_session *session, uint32_t sequence)

@@ -57,7 +57,7 @@ static struct soaked {
                .chat_template = BEGIN "{# <|channel|> <|message|> #}" END},
      .options = {.session = {.context = 3 * SOAK_CONTEXT,
                              .sequences = 4,
-                             .batch = 64,
+                             .batch = 32, /* so small that windows have pages of their own */
                              .kv = ENGINE_KV_Q8_0},
                  .queue_max = 20}, /* guesses where they pay */
      .with_draft = true},

@@ -828,6 +828,61 @@ static void test_answer_rolls(void **state)
     }
 }
 
+/* With sliding windows a beginning can be used again only while it is whole; what is said is the
+ * same. */
+static void test_windows(void **state)
+{
+    (void)state;
+    struct tiny_model windowed = shape;
+    struct tiny_file bytes;
+    struct engine_model *plain = model;
+    static uint32_t want[3][ANSWER];
+    static const size_t same[] = {60, 180, 200}; /* tokens that each begins with of the first */
+    static char prompts[3][200];
+    enum { ROUNDS_OF_WINDOWS = 4 };
+    windowed.arch = "gemma2";
+    windowed.post_norms = windowed.tied = true;
+    windowed.window = 24;
+    assert_int_equal(
+        engine_model_open_bytes(tiny_model_write(&windowed, &bytes), "w", NULL, &model, NULL),
+        BASE_OK);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < sizeof(prompts[i]); k++)
+            prompts[i][k] = (char)('a' + (k * k + (k < same[i] ? 0 : 7 * (i + 1))) % 26);
+    for (size_t i = 0; i < 3; i++) {
+        struct engine_scheduler *fresh = open_scheduler(CONTEXT, 1, 256, 0);
+        struct engine_request req = greedy(ANSWER);
+        req.prompt = slice_of(prompts[i], sizeof(prompts[i]));
+        struct client *c = client_new(0);
+        submit(fresh, &req, c);
+        wait_end(c);
+        memcpy(want[i], c->tokens, sizeof(want[i]));
+        client_done(c);
+        engine_scheduler_free(fresh);
+    }
+    struct engine_scheduler *sched = open_scheduler(2 * CONTEXT, 2, 16, 0);
+    uint32_t cached = 0;
+    for (size_t round = 0; round < ROUNDS_OF_WINDOWS * 3; round += 3) {
+        for (size_t i = 0; i < 3; i++) {
+            struct engine_request req = greedy(ANSWER);
+            req.prompt = slice_of(prompts[i], sizeof(prompts[i]));
+            submit(sched, &req, client_new(i));
+        }
+        for (size_t i = 0; i < 3; i++) {
+            wait_end(&clients[i]);
+            assert_int_equal(clients[i].token_count, ANSWER);
+            assert_memory_equal(clients[i].tokens, want[i], sizeof(want[i]));
+            cached += clients[i].usage.cached_tokens;
+            client_done(&clients[i]);
+        }
+    }
+    assert_true(cached > 0);
+    engine_scheduler_free(sched);
+    engine_model_unref(model);
+    tiny_done(&bytes);
+    model = plain;
+}
+
 /* A user's text cannot close its own message. */
 static void test_messages_stay_inside(void **state)
 {
@@ -1037,6 +1092,7 @@ int main(void)
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_answer_rolls),
+        cmocka_unit_test(test_windows),
         cmocka_unit_test(test_messages_stay_inside),
         cmocka_unit_test(test_from_many_threads),
         cmocka_unit_test(test_grammar),

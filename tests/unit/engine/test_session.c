@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "engine/engine.h"
+#include "engine/session.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 #define VOCAB 61
@@ -369,6 +369,101 @@ static void test_bench_measures(void **state)
     fixture_close(&f);
 }
 
+/* --- Sliding windows: what lies behind them goes when the room is needed --- */
+
+enum { LONG = 300, WINDOW = 40, STEP = 8 };
+
+static const struct tiny_model windowed = {.arch = "gemma2",
+                                           .n_vocab = VOCAB,
+                                           .n_embd = 32,
+                                           .n_layer = 4,
+                                           .n_head = 2,
+                                           .n_head_kv = 1,
+                                           .head_dim = 16,
+                                           .n_ff = 48,
+                                           .context = 1024,
+                                           .post_norms = true,
+                                           .tied = true,
+                                           .window = WINDOW,
+                                           .seed = 9};
+
+/* In steps of STEP, each token's logits. */
+static void feed_steps(struct engine_session *s, uint32_t sequence, const uint32_t *tokens,
+                       size_t count, float *logits)
+{
+    for (size_t i = 0; i < count; i += STEP) {
+        struct engine_batch_item items[STEP];
+        size_t n = count - i < STEP ? count - i : STEP;
+        for (size_t k = 0; k < n; k++)
+            items[k] = (struct engine_batch_item){sequence, tokens[i + k], true, NULL};
+        step(s, items, n);
+        for (size_t k = 0; k < n; k++)
+            memcpy(logits + (i + k) * VOCAB, engine_session_logits(s, k), VOCAB * sizeof(float));
+    }
+}
+
+static void test_windows(void **state)
+{
+    (void)state;
+    struct fixture f;
+    static float want[LONG * VOCAB], got[LONG * VOCAB];
+    static uint32_t tokens[LONG];
+    uint64_t seed = 17;
+    for (size_t i = 0; i < LONG; i++)
+        tokens[i] = (uint32_t)(tiny_random(&seed) % VOCAB);
+    fixture_open(&f, &windowed);
+    /* So large a step that windows have no pages of their own. */
+    struct engine_session *whole = session_of(
+        &f, (struct engine_session_options){.context = LONG, .sequences = 1, .batch = 512});
+    feed(whole, 0, tokens, LONG, want);
+    assert_true(engine_session_keeps(whole, 0, 1));
+    engine_session_free(whole);
+    struct engine_session *s =
+        session_of(&f, (struct engine_session_options){
+                           .context = 3 * LONG, .sequences = 3, .batch = STEP, .outputs = STEP});
+    assert_int_equal(s->kv.bank_count, 2);
+    assert_true(s->kv.banks[1].page_count * 2 < s->kv.banks[0].page_count);
+    for (uint32_t q = 0; q < 3; q++) {
+        feed_steps(s, q, tokens, LONG, got);
+        same(got, want, LONG);
+    }
+    /* By a step it can always be cut back; to the beginning only while that is still there. */
+    engine_session_trim(s, 0, LONG - STEP);
+    assert_int_equal(engine_session_length(s, 0), LONG - STEP);
+    feed_steps(s, 0, tokens + LONG - STEP, STEP, got);
+    same(got, want + (size_t)(LONG - STEP) * VOCAB, STEP);
+    assert_false(engine_session_keeps(s, 0, 20));
+    assert_int_equal(engine_session_copy(s, 0, 1, 20), BASE_ERR_LIMIT);
+    assert_int_equal(engine_session_length(s, 1), LONG);
+    assert_int_equal(engine_session_copy(s, 0, 1, LONG - 3), BASE_OK);
+    feed_steps(s, 1, tokens + LONG - 3, 3, got); /* the page that they share is copied */
+    same(got, want + (size_t)(LONG - 3) * VOCAB, 3);
+    engine_session_trim(s, 0, 20);
+    assert_int_equal(engine_session_length(s, 0), 0);
+    feed_steps(s, 0, tokens, LONG, got);
+    same(got, want, LONG);
+    for (uint32_t q = 0; q < 3; q++)
+        engine_session_trim(s, q, 0);
+    for (uint32_t b = 0; b < 2; b++)
+        assert_int_equal(s->kv.banks[b].free_count, s->kv.banks[b].page_count);
+    engine_session_free(s);
+    /* The estimate knows. */
+    struct engine_memory with, without;
+    struct tiny_file file;
+    struct tiny_model plain = windowed;
+    struct engine_model *model;
+    plain.window = 1 << 20;
+    assert_int_equal(
+        engine_model_open_bytes(tiny_model_write(&plain, &file), "mem", NULL, &model, NULL),
+        BASE_OK);
+    with.kv = engine_kv_bytes(&f.model->hp, ENGINE_KV_F16, 4096, 4, 64);
+    without.kv = engine_kv_bytes(&model->hp, ENGINE_KV_F16, 4096, 4, 64);
+    assert_true(with.kv < without.kv * 3 / 5);
+    engine_model_unref(model);
+    tiny_done(&file);
+    fixture_close(&f);
+}
+
 static void test_cpu_names(void **state)
 {
     (void)state;
@@ -392,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_shared_pool),
         cmocka_unit_test(test_bench_measures),
+        cmocka_unit_test(test_windows),
         cmocka_unit_test(test_cpu_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
