@@ -61,7 +61,7 @@ struct client {
     uint64_t id;
     struct buffer text;
     struct soak_parts parts; /* of an answer with a form */
-    uint32_t tokens[2 * SOAK_CONTEXT];
+    uint32_t tokens[SOAK_TOKENS_MAX];
     uint32_t token_count, texts;
     struct engine_markup markup; /* the model may be gone when the answer is looked at */
     bool opened, started, finished, over, cancelled;
@@ -86,7 +86,7 @@ static void on_text(struct client *c, const struct engine_event *event)
     if (event->token_count > 0 && (event->logprobs != NULL) != sampling->logprobs)
         give_up("logprobs", "there and not asked for, or the other way round");
     for (size_t i = 0; i < event->token_count; i++) {
-        if (c->token_count == 2 * SOAK_CONTEXT || event->tokens[i] >= SOAK_VOCAB)
+        if (c->token_count == SOAK_TOKENS_MAX || event->tokens[i] >= SOAK_VOCAB)
             give_up("tokens", "too many, or none of the vocabulary");
         c->tokens[c->token_count++] = event->tokens[i];
         if (event->logprobs && !(event->logprobs[i].chosen.logprob <= 1e-4F))
@@ -249,11 +249,15 @@ static void check_answer(const struct client *c)
     }
     if (req->max_tokens > 0 && c->usage.output_tokens > req->max_tokens)
         give_up("answer", "longer than max_tokens");
-    if (c->usage.prompt_tokens + c->usage.output_tokens > SOAK_CONTEXT + 1)
+    bool may_roll = req->overflow != ENGINE_OVERFLOW_STOP;
+    if (!may_roll && c->usage.prompt_tokens + c->usage.output_tokens > SOAK_CONTEXT + 1)
         give_up("answer", "longer than the context");
+    if (may_roll && req->max_tokens == 0 && c->usage.output_tokens > SOAK_CONTEXT)
+        give_up("answer", "goes on for too long");
     if (c->usage.cached_tokens >= c->usage.prompt_tokens)
         give_up("usage", "all of the prompt is cached");
-    if (c->finish == ENGINE_FINISH_LENGTH && c->usage.output_tokens != req->max_tokens &&
+    uint32_t most = may_roll && req->max_tokens == 0 ? SOAK_CONTEXT : req->max_tokens;
+    if (c->finish == ENGINE_FINISH_LENGTH && c->usage.output_tokens != most &&
         !c->usage.context_full)
         give_up("answer", "ends by length, and is shorter");
     check_stop_texts(c);

@@ -302,6 +302,8 @@ void soak_request_make(struct soak_request *r, uint64_t *random, const struct so
             r->stop[i] = stops[soak_below(random, 5)];
     }
     r->req.overflow = (enum engine_overflow)soak_below(random, ENGINE_OVERFLOW_COUNT);
+    if (r->req.overflow != ENGINE_OVERFLOW_STOP && r->req.max_tokens > SOAK_TOKENS_MAX)
+        r->req.max_tokens = SOAK_TOKENS_MAX; /* it goes on where the context ends */
     r->req.domain = soak_below(random, 3);
     r->req.flow = soak_below(random, 5);
     r->req.priority = once_in(random, 5) ? (int32_t)soak_below(random, 5) - 2 : 0;

@@ -24,7 +24,7 @@ struct soak_target {
     struct engine_adapter *foreign; /* one of another model; NULL = none */
 };
 
-enum { SOAK_MESSAGES_MAX = 14, SOAK_TEXT_MAX = 600, SOAK_CONTEXT = 192 };
+enum { SOAK_MESSAGES_MAX = 14, SOAK_TEXT_MAX = 600, SOAK_CONTEXT = 192, SOAK_TOKENS_MAX = 500 };
 
 struct soak_request {
     struct engine_request req;
