@@ -60,7 +60,8 @@ void api_exchange_stop_work(struct exchange *ex, enum ledger_status why)
 void api_exchange_fail(struct exchange *ex, enum base_err err, const struct base_error *detail,
                        int64_t retry_after_ms)
 {
-    bool head_is_out = ex->state == EXCHANGE_ANSWERING, was_asked = ex->state == EXCHANGE_WAITING;
+    bool head_is_out = ex->state == EXCHANGE_ANSWERING;
+    bool was_asked = head_is_out || ex->state == EXCHANGE_WAITING;
     ex->status = err == BASE_ERR_POLICY_VIOLATION ? LEDGER_STATUS_REFUSED : LEDGER_STATUS_ERROR;
     ex->err = err;
     api_exchange_set_state(ex, EXCHANGE_OVER);
