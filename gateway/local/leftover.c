@@ -117,6 +117,9 @@ static void look_at_messages(struct leftovers *l)
 
 static void look_at_hints(struct leftovers *l)
 {
+    bool is_text = l->chat->format == CHAT_FORMAT_UNSET || l->chat->format == CHAT_FORMAT_TEXT;
+    if (l->chat->dialect == CHAT_DIALECT_COMPLETIONS && !is_text)
+        refuse(l, "response_format"); /* plain text is continued as it comes */
     if (!slice_is_absent(l->chat->user))
         left_out(l, "", l->chat->user_key);
     if (l->chat->metadata && l->chat->metadata->count > 0)

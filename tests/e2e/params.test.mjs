@@ -104,6 +104,9 @@ test('other forms of requests', async () => {
     const plain = await ask({ messages: undefined, prompt: 'Once', max_tokens: 4, tools: [], foo: 1 }, '/completions');
     assert.equal(plain.status, 200, plain.text);
     assert.equal(plain.warnings, 'tools: left out, demo does not take it; foo: left out, demo does not take it');
+    const format = await ask({ messages: undefined, prompt: 'Once', response_format: { type: 'json_object' } }, '/completions');
+    assert.equal(format.status, 400);
+    assert.equal(format.error.param, 'response_format');
     const steps = await ask({ model: 'steps', foo: 1, messages: [{ role: 'system', content: 'Be kind' }, ...hello] });
     assert.equal(steps.status, 200, steps.text);
     assert.equal(steps.warnings, 'messages: a pipeline works on the last one of the user alone; foo: left out, demo does not take it');
