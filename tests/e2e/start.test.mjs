@@ -99,7 +99,7 @@ for (const [name, [bytes, message]] of Object.entries(models))
 
 test('on a terminal a start says how to use it; elsewhere it is log alone', async (t) => {
     const state = path.join(folder(t), 'state');
-    const child = spawn('script', ['-qefc', `'${hearthBin}' serve --listen 127.0.0.1:0 --state '${state}'`, '/dev/null'],
+    const child = spawn('script', ['-qefc', `exec '${hearthBin}' serve --listen 127.0.0.1:0 --state '${state}'`, '/dev/null'],
         { env: { ...bareEnv, HEARTH_DEMO: demoModel } });
     const closed = new Promise((resolve) => child.once('close', resolve));
     t.after(() => child.kill());
