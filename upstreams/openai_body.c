@@ -133,6 +133,7 @@ static void write_image(struct writer *w, const struct chat_part *part)
         policy_body_key(w->body, "detail");
         policy_body_string(w->body, part->u.media.detail);
     }
+    write_extras(w, &part->inner);
     policy_body_close_object(w->body);
 }
 
@@ -148,6 +149,7 @@ static void write_audio(struct writer *w, const struct chat_part *part)
     policy_body_string(w->body, part->u.media.data);
     policy_body_key(w->body, "format");
     policy_body_string(w->body, format);
+    write_extras(w, &part->inner);
     policy_body_close_object(w->body);
 }
 
@@ -173,6 +175,7 @@ static void write_document(struct writer *w, const struct chat_part *part)
         policy_body_key(w->body, "filename");
         policy_body_string(w->body, part->u.media.name);
     }
+    write_extras(w, &part->inner);
     policy_body_close_object(w->body);
 }
 
@@ -298,6 +301,7 @@ static void write_call(struct writer *w, const struct chat_part *part)
     policy_body_string(w->body, part->u.call.name);
     policy_body_key(w->body, "arguments");
     write_arguments(w, part->u.call.arguments);
+    write_extras(w, &part->inner);
     policy_body_close_object(w->body);
     write_extras(w, &part->extras);
     policy_body_close_object(w->body);
@@ -627,7 +631,10 @@ static void write_stream(struct writer *w)
         policy_body_open_object(w->body);
         policy_body_key(w->body, "include_usage");
         policy_body_bool(w->body, true);
+        write_extras(w, &w->req->stream_extras);
         policy_body_close_object(w->body);
+    } else if (w->req->stream_extras.count > 0) {
+        warn(w, "stream_options: left out, %s does not take it", w->kind->name);
     }
     if (w->kind->cost && !has_extra(w, SLICE("usage"))) {
         policy_body_key(w->body, "usage");

@@ -103,6 +103,7 @@ struct chat_part {
     } u;
     const struct json_node *raw; /* the part as it came, when `type` is OTHER */
     struct chat_extras extras;
+    struct chat_extras inner; /* of the object within: `image_url`, `input_audio`, `function`... */
 };
 
 struct chat_message {
@@ -199,6 +200,7 @@ struct chat_request {
     bool stream;
     bool include_usage; /* stream_options.include_usage */
     bool stream_options_given;
+    struct chat_extras stream_extras; /* the rest of stream_options */
 
     struct chat_extras extras; /* everything else at the top level */
 

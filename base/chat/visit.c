@@ -106,7 +106,8 @@ static bool visit_part(struct visit *v, const struct chat_part *part)
     v->place.is_opaque = part->type == CHAT_PART_OTHER;
     go_on = go_on && visit_node(v, "content", part->raw);
     v->place.is_opaque = false;
-    return go_on && visit_typed(v, part) && visit_extras(v, &part->extras);
+    return go_on && visit_typed(v, part) && visit_extras(v, &part->extras) &&
+           visit_extras(v, &part->inner);
 }
 
 static bool visit_message(struct visit *v, const struct chat_message *message)
@@ -183,5 +184,6 @@ bool chat_request_visit(const struct chat_request *req, chat_visit_fn on_bytes, 
            (is_inside(req->schema, req->format_raw) ||
             visit_node(&v, "response_format", req->schema)) &&
            visit_bytes(&v, "user", req->user) && visit_bytes(&v, "key", req->user_key) &&
-           visit_node(&v, "metadata", req->metadata) && visit_extras(&v, &req->extras);
+           visit_node(&v, "metadata", req->metadata) && visit_extras(&v, &req->stream_extras) &&
+           visit_extras(&v, &req->extras);
 }

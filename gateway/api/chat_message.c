@@ -53,7 +53,7 @@ static enum base_err read_image_part(struct reader *r, const struct json_node *n
     if (!err)
         err = reader_optional(r, image, "detail", &part->u.media.detail);
     if (!err)
-        err = reader_only(r, image, known_image);
+        err = reader_extras(r, image, known_image, &part->inner);
     reader_pop(r, at);
     if (err)
         return err;
@@ -73,7 +73,7 @@ static enum base_err read_audio_part(struct reader *r, const struct json_node *n
     if (!err)
         err = reader_string(r, json_get(audio, SLICE("format")), &part->u.media.media_type);
     if (!err)
-        err = reader_only(r, audio, known_audio);
+        err = reader_extras(r, audio, known_audio, &part->inner);
     reader_pop(r, at);
     return err ? err : reader_extras(r, node, known, &part->extras);
 }
@@ -93,7 +93,7 @@ static enum base_err read_file_part(struct reader *r, const struct json_node *no
     if (!err)
         err = reader_optional(r, file, "file_data", &data);
     if (!err)
-        err = reader_only(r, file, known_file);
+        err = reader_extras(r, file, known_file, &part->inner);
     reader_pop(r, at);
     if (err)
         return err;
@@ -188,7 +188,7 @@ static enum base_err read_tool_call(struct reader *r, const struct json_node *no
         err = reader_string(r, json_get(function, SLICE("arguments")), &part->u.call.arguments);
     size_t at = reader_push(r, ".function");
     if (!err)
-        err = reader_only(r, function, known_function);
+        err = reader_extras(r, function, known_function, &part->inner);
     reader_pop(r, at);
     if (err)
         return err;

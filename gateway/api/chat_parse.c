@@ -78,7 +78,7 @@ static enum base_err read_stream_options(struct reader *r, const struct json_nod
     r->req->stream_options_given = true;
     const struct json_node *usage = json_get(node, SLICE("include_usage"));
     enum base_err err = usage ? reader_bool(r, usage, &r->req->include_usage) : BASE_OK;
-    return err ? err : reader_only(r, node, known);
+    return err ? err : reader_extras(r, node, known, &r->req->stream_extras);
 }
 
 static enum base_err read_effort(struct reader *r, const struct json_node *node)

@@ -94,9 +94,13 @@ static void look_at_extras(struct leftovers *l)
 
 static void look_at_inner(struct leftovers *l, const char *where, const struct chat_extras *extras)
 {
-    for (size_t i = 0; i < extras->count; i++)
-        if (!json_is(extras->items[i].value, JSON_NULL))
-            left_out(l, where, extras->items[i].key);
+    for (size_t i = 0; i < extras->count; i++) {
+        bool yes = true;
+        if (json_is(extras->items[i].value, JSON_NULL) ||
+            (json_to_bool(extras->items[i].value, &yes) && !yes))
+            continue;
+        left_out(l, where, extras->items[i].key);
+    }
 }
 
 /* ---- what chats have beside ---- */
@@ -109,6 +113,7 @@ static void look_at_messages(struct leftovers *l)
         for (size_t k = 0; k < message->part_count; k++) {
             const struct chat_part *part = &message->parts[k];
             look_at_inner(l, "messages.content.", &part->extras);
+            look_at_inner(l, "messages.tool_calls.function.", &part->inner);
             if (part->cache != CHAT_CACHE_NONE)
                 left_out(l, "messages.content.", SLICE("cache_control"));
         }
@@ -137,6 +142,7 @@ enum base_err local_leftovers(const struct chat_request *chat, struct slice targ
     if (!l.warnings)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory to convert a request");
     look_at_extras(&l);
+    look_at_inner(&l, "stream_options.", &chat->stream_extras);
     look_at_messages(&l);
     look_at_hints(&l);
     if (l.err)

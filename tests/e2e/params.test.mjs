@@ -47,7 +47,7 @@ const dropped = {
     'a field of a part': [{ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello', cache_control: {} }] }] },
         'messages.content.cache_control'],
     'an option of streams': [{ stream: true, stream_options: { include_obfuscation: true } },
-        'stream_options.include_obfuscation: left out, Hearth does not know it'],
+        'stream_options.include_obfuscation: left out, demo does not take it'],
 };
 for (const [name, [more, beginning]] of Object.entries(dropped))
     test(`left out and said: ${name}`, async () => {
@@ -93,10 +93,11 @@ test('an upstream gets what it knows; the rest is said', async () => {
             { role: 'assistant', content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}', extra: 1 } }] },
             { role: 'tool', tool_call_id: 'c', name: 'f', content: 'done' }] });
     assert.equal(status, 200, text);
-    assert.equal(warnings, 'messages[1].tool_calls[0].function.extra: left out, Hearth does not know it; ' +
-        'stream_options.continuous_usage_stats: left out, Hearth does not know it; top_k: left out, openai does not take it');
+    assert.equal(warnings, 'top_k: left out, openai does not take it');
     const sent = JSON.parse(provider.records.filter((r) => r.event === 'request').at(-1).body);
     assert.equal(sent.foo, 1);
+    assert.deepEqual(sent.stream_options, { include_usage: true, continuous_usage_stats: true });
+    assert.equal(sent.messages[1].tool_calls[0].function.extra, 1);
     assert.equal(sent.messages[2].name, 'f');
 });
 
