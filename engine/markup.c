@@ -16,7 +16,8 @@ static const struct family {
     /* Others use the same marker for arguments that are not JSON. */
     {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<arg_key>", NULL},
     {ENGINE_MARKUP_TOOLS_TAGGED, "<tool_call>", "<function=", "<parameter="},
-    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<function=", NULL},
+    {ENGINE_MARKUP_TOOLS_NONE, "<tool_call>", "<invoke", NULL},
+    {ENGINE_MARKUP_TOOLS_NONE, "<function=", NULL, NULL},
     {ENGINE_MARKUP_TOOLS_HERMES, "<tool_call>", "tools", NULL},
     {ENGINE_MARKUP_TOOLS_LLAMA, "<|python_tag|>", "tools", NULL},
     {ENGINE_MARKUP_TOOLS_LLAMA, "<|start_header_id|>", "\"parameters\"", NULL},

@@ -167,6 +167,10 @@ static void test_detect(void **state)
     struct engine_markup markup;
     engine_markup_detect(SLICE("{{ tools }}<tool_call>f<arg_key>p</arg_key>"), &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* not JSON */
+    engine_markup_detect(SLICE("{{ tools }}<tool_call><invoke name="), &markup);
+    assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE);
+    engine_markup_detect(SLICE("<|start_header_id|><function={{ f }}>{\"parameters\"}"), &markup);
+    assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* not Llama's own form */
     engine_markup_detect(SLICE("<｜tool▁sep｜>"), &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* its prompt would not name any */
     engine_markup_detect(SLICE_NONE, &markup);
