@@ -847,8 +847,9 @@ enum base_err engine_scheduler_new(struct engine_model *model,
 void engine_scheduler_free(struct engine_scheduler *sched);
 
 /*
- * The prompt of a request, rendered and tokenized: the part of submitting that takes time, some
- * 50 microseconds for each KiB. For threads that must not be held up, and for several answers to
+ * The prompt of a request, rendered and tokenized: the part of submitting that takes time, 30
+ * (llama-bpe) to 350 (SPM) microseconds for each KiB; and the breakers of DRY, looked for in every
+ * token, some 45 ms for 32 of them. For threads that must not be held up, and for several answers to
  * one prompt. Any thread; the scheduler must stay meanwhile, but not for free(). Errors as submit.
  */
 struct engine_prompt;

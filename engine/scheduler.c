@@ -247,6 +247,12 @@ static const uint8_t *usual_breaks(struct engine_scheduler *sched)
     return breaks;
 }
 
+/* What engine_job_prompt() fills of a job, and what takes long for a sampler. */
+struct engine_prompt {
+    struct engine_job job;
+    uint8_t *dry_breaks; /* of the request's own breakers; NULL = the usual ones */
+};
+
 static enum base_err sampler_with_dry(struct engine_scheduler *sched,
                                       const struct engine_request *request,
                                       struct engine_sampling *sampling,
@@ -254,9 +260,10 @@ static enum base_err sampler_with_dry(struct engine_scheduler *sched,
                                       struct base_error *reterr)
 {
     uint8_t *own = NULL;
-    if (request->dry_breakers)
-        own = find_breaks(sched, request->dry_breakers, request->dry_breaker_count);
-    sampling->dry_breaks = request->dry_breakers ? own : usual_breaks(sched);
+    const uint8_t *ready = request->ready ? request->ready->dry_breaks : NULL;
+    if (request->dry_breakers && !ready)
+        ready = own = find_breaks(sched, request->dry_breakers, request->dry_breaker_count);
+    sampling->dry_breaks = request->dry_breakers ? ready : usual_breaks(sched);
     enum base_err err = sampling->dry_breaks
                             ? engine_sampler_new(sampling, sched->n_vocab, ret_sampler, reterr)
                             : base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a sampler");
@@ -284,11 +291,6 @@ static enum base_err make_sampler(struct engine_scheduler *sched, struct engine_
     return engine_sampler_new(&sampling, sched->n_vocab, &job->sampler, reterr);
 }
 
-/* What engine_job_prompt() fills of a job. */
-struct engine_prompt {
-    struct engine_job job;
-};
-
 enum base_err engine_prompt_new(struct engine_scheduler *sched,
                                 const struct engine_request *request,
                                 struct engine_prompt **ret_prompt, struct base_error *reterr)
@@ -297,6 +299,14 @@ enum base_err engine_prompt_new(struct engine_scheduler *sched,
     if (!prompt)
         return base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a request");
     enum base_err err = engine_job_prompt(sched, &prompt->job, request, reterr);
+    bool dry = request->sampling.dry_multiplier > 0.0F && !request->sampling.dry_breaks;
+    if (!err && dry && request->dry_breakers) {
+        prompt->dry_breaks = find_breaks(sched, request->dry_breakers, request->dry_breaker_count);
+        if (!prompt->dry_breaks)
+            err = base_error_set(reterr, BASE_ERR_NO_MEMORY, "no memory for a sampler");
+    } else if (!err && dry) {
+        (void)usual_breaks(sched); /* made once */
+    }
     if (err)
         engine_prompt_free(prompt);
     else
@@ -306,8 +316,10 @@ enum base_err engine_prompt_new(struct engine_scheduler *sched,
 
 void engine_prompt_free(struct engine_prompt *prompt)
 {
-    if (prompt)
-        engine_tokens_done(&prompt->job.tokens);
+    if (!prompt)
+        return;
+    engine_tokens_done(&prompt->job.tokens);
+    free(prompt->dry_breaks);
     free(prompt);
 }
 

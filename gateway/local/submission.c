@@ -7,7 +7,7 @@
 
 enum {
     ARENA_MAX = 512 << 20,
-    ON_LOOP_BYTES_MAX = 8 << 10 /* of prompt: half a millisecond */
+    ON_LOOP_BYTES_MAX = 4 << 10 /* of prompt: a millisecond at most */
 };
 
 struct local_guard {
@@ -75,6 +75,12 @@ void local_guard_free(struct local_guard *guard)
 }
 
 /* ---- a request of its own ---- */
+
+/* DRY looks for its breakers in every token of the vocabulary. */
+static bool takes_long(const struct engine_request *request)
+{
+    return request->sampling.dry_multiplier > 0.0F;
+}
 
 static size_t text_bytes(const struct engine_request *request)
 {
@@ -239,9 +245,12 @@ static enum base_err hand_over(struct submission *s, struct local_guard *guard,
 {
     const struct target_work *work = &s->stream->call.work;
     size_t bytes = 0;
-    for (size_t i = 0; i < s->count; i++)
+    bool is_long = false;
+    for (size_t i = 0; i < s->count; i++) {
         bytes += text_bytes(&s->requests[i]);
-    if (!work->submit || bytes <= ON_LOOP_BYTES_MAX)
+        is_long |= takes_long(&s->requests[i]);
+    }
+    if (!work->submit || (bytes <= ON_LOOP_BYTES_MAX && !is_long))
         return BASE_OK;
     for (size_t i = 0; i < s->count; i++)
         if (!keep_request(s->arena, &s->requests[i]))

@@ -106,15 +106,15 @@ static void on_event(void *user, const struct chat_event *event)
         a->error = *event->error;
 }
 
-static void make_request(struct asked *a, size_t words_bytes)
+static void make_request(struct asked *a, size_t words_bytes, const char *more)
 {
     static const char words[] = "The coffee was great and the soup was cold. ";
     *a = (struct asked){.arena = arena_new(64 << 20), .body = malloc(words_bytes + 512)};
     assert_true(a->arena && a->body);
     int len = sprintf(a->body,
-                      "{\"model\":\"demo\",\"n\":%d,\"temperature\":0,\"max_tokens\":12,"
+                      "{\"model\":\"demo\",\"n\":%d,%s\"temperature\":0,\"max_tokens\":12,"
                       "\"stop\":[\"qqq\"],\"messages\":[{\"role\":\"user\",\"content\":\"",
-                      MANY);
+                      MANY, more);
     for (size_t i = 0; i < words_bytes; i++)
         a->body[len++] = words[i % (sizeof(words) - 1)];
     len += sprintf(a->body + len, "\"}]}");
@@ -193,7 +193,7 @@ static void test_short_prompt_at_once(void **state)
 {
     (void)state;
     struct asked a;
-    make_request(&a, 200);
+    make_request(&a, 200, "");
     start(&a, true);
     assert_int_equal(world.work_count, 0);
     wait_end(&a);
@@ -205,12 +205,12 @@ static void test_long_prompt_elsewhere(void **state)
 {
     (void)state;
     struct asked here, there;
-    make_request(&here, LONG);
+    make_request(&here, LONG, "");
     start(&here, false); /* there are no work threads */
     wait_end(&here);
     assert_int_equal(here.finished, MANY);
     assert_true(here.input > 1000);
-    make_request(&there, LONG);
+    make_request(&there, LONG, "");
     start(&there, true);
     assert_int_equal(world.work_count, 1); /* once for both answers */
     assert_int_equal(there.started, 0);
@@ -223,7 +223,7 @@ static void test_long_prompt_elsewhere(void **state)
         assert_memory_equal(there.text[i], here.text[i], here.len[i]);
     }
     end(&there);
-    make_request(&there, LONG);
+    make_request(&there, LONG, "");
     world.full = true;
     start(&there, true); /* then here */
     world.full = false;
@@ -235,11 +235,35 @@ static void test_long_prompt_elsewhere(void **state)
     end(&here);
 }
 
+/* Breakers are looked for in every token. */
+static void test_dry_elsewhere(void **state)
+{
+    (void)state;
+    static const char *const more[] = {
+        "\"dry_multiplier\":1,", "\"dry_multiplier\":1,\"dry_sequence_breakers\":[\"e\",\"o\"],"};
+    for (size_t i = 0; i < 2; i++) {
+        struct asked here, there;
+        make_request(&here, 200, more[i]);
+        start(&here, false);
+        wait_end(&here);
+        make_request(&there, 200, more[i]);
+        start(&there, true);
+        assert_int_equal(world.work_count, 1);
+        do_work(&world.work[0]);
+        wait_end(&there);
+        assert_int_equal(there.finished, MANY);
+        assert_int_equal(there.len[0], here.len[0]);
+        assert_memory_equal(there.text[0], here.text[0], here.len[0]);
+        end(&there);
+        end(&here);
+    }
+}
+
 static void test_too_long_ends_the_stream(void **state)
 {
     (void)state;
     struct asked a;
-    make_request(&a, TOO_LONG);
+    make_request(&a, TOO_LONG, "");
     start(&a, true);
     assert_int_equal(world.work_count, 1);
     do_work(&world.work[0]);
@@ -254,7 +278,7 @@ static void test_released_meanwhile(void **state)
 {
     struct asked a;
     pthread_t thread;
-    make_request(&a, LONG);
+    make_request(&a, LONG, "");
     start(&a, true);
     assert_int_equal(world.work_count, 1);
     spoil(&a);
@@ -273,6 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_short_prompt_at_once),
         cmocka_unit_test(test_long_prompt_elsewhere),
+        cmocka_unit_test(test_dry_elsewhere),
         cmocka_unit_test(test_too_long_ends_the_stream),
         cmocka_unit_test(test_released_meanwhile),
     };
