@@ -849,8 +849,9 @@ void engine_scheduler_free(struct engine_scheduler *sched);
 /*
  * The prompt of a request, rendered and tokenized: the part of submitting that takes time, 30
  * (llama-bpe) to 350 (SPM) microseconds for each KiB; and the breakers of DRY, looked for in every
- * token, some 45 ms for 32 of them. For threads that must not be held up, and for several answers to
- * one prompt. Any thread; the scheduler must stay meanwhile, but not for free(). Errors as submit.
+ * token, some 45 ms for 32 of them. For threads that must not be held up, and for several answers
+ * to one prompt. Any thread; the scheduler must stay meanwhile, but not for free(). Errors as
+ * submit.
  */
 struct engine_prompt;
 enum base_err engine_prompt_new(struct engine_scheduler *sched,
