@@ -14,7 +14,7 @@ struct job {
 
 size_t engine_input_bytes(size_t tokens, size_t cols)
 {
-    return engine_act_bytes(tokens, cols);
+    return engine_act_bytes(false, tokens, cols) + engine_act_bytes(true, tokens, cols);
 }
 
 size_t engine_matmul_scratch(size_t cols)
@@ -33,6 +33,18 @@ static size_t product_at(const struct job *job, size_t chunk)
 
 /* --- inputs --------------------------------------------------------------------------------- */
 
+/* Whether a product wants its input with a scale for 256 columns. */
+static bool is_wide(const struct engine_product *p)
+{
+    return ENGINE_PANEL_IS_WIDE(engine_panel_layout(p->matrix->format->id)->type.scales);
+}
+
+/* An input's two forms stand one behind the other. */
+static char *packed_form(const struct engine_input *in, bool wide)
+{
+    return (char *)in->packed + (wide ? engine_act_bytes(false, in->tokens, in->cols) : 0);
+}
+
 /* Chunk = up to four tokens of one of the inputs that are not ready, in order of the products. */
 static void do_pack(void *user, size_t chunk, uint32_t thread)
 {
@@ -40,15 +52,21 @@ static void do_pack(void *user, size_t chunk, uint32_t thread)
     const struct engine_kernels *k = job->workers->kernels;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     const struct engine_input *in = p->input;
-    size_t first = (chunk - p->first_chunk) * 4, blocks = in->cols / ENGINE_PANEL_BLOCK;
+    const bool wide = is_wide(p);
+    size_t first = (chunk - p->first_chunk) * 4;
+    void *out = packed_form(in, wide) + first / 4 * engine_act_row_bytes(wide, false, in->cols);
     const float *x[4] = {0};
     (void)thread;
     for (size_t t = first; t < first + 4 && t < in->tokens; t++)
         x[t - first] = in->x + (in->rows ? in->rows[t] : t) * in->stride;
-    if (in->tokens == 1)
-        k->pack_one(x[0], in->cols, in->packed);
+    if (in->tokens > 1 && wide)
+        k->pack_wide_four(x, in->cols, out);
+    else if (in->tokens > 1)
+        k->pack_four(x, in->cols, out);
+    else if (wide)
+        k->pack_wide_one(x[0], in->cols, out);
     else
-        k->pack_four(x, in->cols, (struct engine_act4 *)in->packed + first / 4 * blocks);
+        k->pack_one(x[0], in->cols, out);
 }
 
 static void pack_inputs(struct job *job)
@@ -57,9 +75,9 @@ static void pack_inputs(struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         struct engine_product *p = &job->products[i];
         p->first_chunk = chunks;
-        if (p->input->ready || !p->matrix->panels)
+        if (!p->matrix->panels || p->input->ready[is_wide(p)])
             continue;
-        p->input->ready = true;
+        p->input->ready[is_wide(p)] = true;
         chunks += (p->input->tokens + 3) / 4;
     }
     if (chunks > 1) {
@@ -79,7 +97,8 @@ static void compute_panels(const struct engine_product *p, engine_panel_fn run, 
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
     const struct engine_panel_layout *layout = engine_panel_layout(m->format->id);
-    size_t quad = m->cols / ENGINE_PANEL_BLOCK * sizeof(struct engine_act4);
+    const bool wide = is_wide(p);
+    size_t quad = engine_act_row_bytes(wide, false, m->cols);
     size_t tokens = TOKEN_BLOCK_BYTES / quad / TILE_QUADS * TILE_QUADS * 4;
     struct engine_panel_job job = {
         .layout = layout,
@@ -95,7 +114,7 @@ static void compute_panels(const struct engine_product *p, engine_panel_fn run, 
         /* One token left over is computed as the first of four: its inputs have that form. */
         job.tokens = in->tokens - t < tokens ? in->tokens - t : tokens;
         job.quads = in->tokens > 1;
-        job.x = (const char *)in->packed + t / 4 * quad;
+        job.x = packed_form(in, wide) + t / 4 * quad;
         job.y = p->y + t * p->y_stride;
         run(&job, row / ENGINE_PANEL_ROWS, (end + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS);
     }

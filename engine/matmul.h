@@ -49,9 +49,10 @@ struct engine_input {
     size_t stride;        /* floats from one row to the next */
     const uint32_t *rows; /* [tokens]: token t is row rows[t] of x; NULL = row t */
     size_t tokens, cols;
-    void *packed; /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
+    void *packed;  /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
                      is still in use */
-    bool ready;   /* false when given; afterwards `packed` serves further calls */
+    bool ready[2]; /* false when given; afterwards `packed` serves further calls: the form with a
+                      scale for 32 columns, and the one for 256 */
     const struct engine_adapter *const *adapters; /* [tokens], NULL where none; NULL = all none */
 };
 
@@ -76,7 +77,7 @@ void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end);
 void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
                     size_t row, size_t end);
 
-/* Bytes of `packed` for an input. */
+/* Bytes of `packed` for an input, in both forms. */
 size_t engine_input_bytes(size_t tokens, size_t cols);
 /* Floats of scratch that a thread needs. */
 size_t engine_matmul_scratch(size_t cols);

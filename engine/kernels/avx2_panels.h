@@ -4,6 +4,8 @@
  * depends on the bits of a code. Codes of 8 bits are taken as magnitude and sign. `type` is
  * constant once inlined.
  */
+#include "engine/kernels/pack.h"
+
 #define STEP_BYTES 64
 
 /* --- inputs ------------------------------------------------------------------------------- */
@@ -15,59 +17,25 @@ static inline int32_t sum_epi32(__m256i v)
     return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
 }
 
-/* 32 numbers in 8 bits, their scale, and the sums of the first sixteen and of the rest. */
-static inline __m256i pack_block(const float *x, float *d, int32_t *low_sum, int32_t *high_sum)
+static float pack_largest(const float *x)
 {
-    const V sign = v_set(-0.0F);
-    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-    V v[4], most = v_zero();
-    for (size_t i = 0; i < 4; i++) {
-        v[i] = v_load(x + i * 8);
-        most = v_max(most, _mm256_andnot_ps(sign, v[i]));
-    }
-    float largest = v_largest(most);
-    V inverse = v_set(largest > 0 ? 127.0F / largest : 0);
-    __m256i q[4];
+    V most = v_zero();
     for (size_t i = 0; i < 4; i++)
-        q[i] = _mm256_cvtps_epi32(v_mul(v[i], inverse));
-    *d = largest / 127.0F;
-    *low_sum = sum_epi32(_mm256_add_epi32(q[0], q[1]));
-    *high_sum = sum_epi32(_mm256_add_epi32(q[2], q[3]));
-    __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
-    return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
+        most = v_max(most, _mm256_andnot_ps(v_set(-0.0F), v_load(x + i * 8)));
+    return v_largest(most);
 }
 
-static void pack_one(const float *x, size_t n, struct engine_act1 *out)
+static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2])
 {
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        int32_t low, high;
-        __m256i q = pack_block(x + b * ENGINE_PANEL_BLOCK, &out->d, &low, &high);
-        _mm256_store_si256((__m256i *)(void *)out->q, q);
-        out->sum = out->d * (float)(low + high);
-        out->low = -8 * low;
-        out->high = -8 * high;
-        out->shift = out->low + out->high;
-    }
-}
-
-static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
-{
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        for (size_t t = 0; t < 4; t++) {
-            int32_t low = 0, high = 0, steps[ENGINE_PANEL_STEPS];
-            __m256i q = _mm256_setzero_si256();
-            out->d[t] = 0;
-            if (x[t])
-                q = pack_block(x[t] + b * ENGINE_PANEL_BLOCK, &out->d[t], &low, &high);
-            memcpy(steps, &q, sizeof(steps));
-            for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++)
-                memcpy(out->q[i][t], &steps[i], sizeof(steps[i]));
-            out->sum[t] = out->d[t] * (float)(low + high);
-            out->low[t] = -8 * low;
-            out->high[t] = -8 * high;
-            out->shift[t] = out->low[t] + out->high[t];
-        }
-    }
+    __m256i n[4];
+    for (size_t i = 0; i < 4; i++)
+        n[i] = _mm256_cvtps_epi32(v_mul(v_load(x + i * 8), v_set(inverse)));
+    sums[0] = sum_epi32(_mm256_add_epi32(n[0], n[1]));
+    sums[1] = sum_epi32(_mm256_add_epi32(n[2], n[3]));
+    __m256i low = _mm256_packs_epi32(n[0], n[1]), high = _mm256_packs_epi32(n[2], n[3]);
+    __m256i all = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high),
+                                              _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    _mm256_storeu_si256((__m256i *)(void *)q, all);
 }
 
 /* --- weights ------------------------------------------------------------------------------ */
@@ -137,14 +105,14 @@ INLINE __m256i panel_pairs(__m256i w, __m256i x, struct engine_panel_type type)
     return _mm256_maddubs_epi16(w, x);
 }
 
-/* Steps `from` to `end` - 1 of eight rows against `tokens` tokens, added to dots. Token t's step i
- * stands at x + i * step_bytes + t * 4. */
+/* Steps `from` to `end` - 1 of eight rows against `tokens` tokens, times `factor` (16 bits, each
+ * twice), added to dots. Token t's step i stands at x + i * step_bytes + t * 4. */
 INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from, size_t end,
-                       const int8_t *x, size_t step_bytes, size_t tokens, __m256i *dots)
+                       const int8_t *x, size_t step_bytes, size_t tokens, __m256i factor,
+                       __m256i *dots)
 {
     /* most steps whose pairs fit: 2 * 127 * (2^bits - 1) each, 32767 all */
     const size_t fit = panel_signed(type) ? 1 : type.bits == 6 ? 2 : type.bits == 5 ? 4 : 8;
-    const __m256i ones = _mm256_set1_epi16(1);
     for (size_t i = from; i < end; i += fit) {
         __m256i pairs[4] = {_mm256_setzero_si256()};
         for (size_t j = 0; j < fit && i + j < end; j++) {
@@ -155,7 +123,7 @@ INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size
             }
         }
         for (size_t t = 0; t < tokens; t++)
-            dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(pairs[t], ones));
+            dots[t] = _mm256_add_epi32(dots[t], _mm256_madd_epi16(pairs[t], factor));
     }
 }
 
@@ -164,49 +132,10 @@ INLINE V panel_halves(const uint8_t *p)
     return _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)p));
 }
 
-INLINE V panel_bytes(const uint8_t *p, bool is_signed)
+INLINE V panel_scale(const uint8_t *scales, enum engine_panel_scales kind, size_t row)
 {
-    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)p);
-    return _mm256_cvtepi32_ps(is_signed ? _mm256_cvtepi8_epi32(v) : _mm256_cvtepu8_epi32(v));
-}
-
-/* Scales and mins of a block for eight rows, of its first and second sixteen columns; but for K16
- * and K16_MIN the second scale and the first min are those of the whole block. */
-struct panel_scales {
-    V scale[2], min[2];
-};
-
-INLINE struct panel_scales panel_scales(const uint8_t *header, const uint8_t *scales,
-                                        enum engine_panel_scales kind, size_t row)
-{
-    struct panel_scales s;
-    s.scale[0] = s.min[0] = s.min[1] = v_zero();
-    if (kind == ENGINE_PANEL_K32) {
-        s.scale[1] = v_mul(panel_halves(header + row * 2), panel_bytes(scales + row, false));
-        s.min[0] =
-            v_mul(panel_halves(header + 32 + row * 2), panel_bytes(scales + 16 + row, false));
-        s.min[0] = v_sub(v_zero(), s.min[0]);
-    } else if (kind == ENGINE_PANEL_K16) {
-        V d = v_load((const float *)(const void *)header + row);
-        for (size_t h = 0; h < 2; h++)
-            s.scale[h] = v_mul(d, panel_bytes(scales + h * 16 + row, true));
-    } else if (kind == ENGINE_PANEL_K16_MIN) {
-        for (size_t h = 0; h < 2; h++) {
-            __m256i both = _mm256_cvtepu8_epi32(
-                _mm_loadl_epi64((const __m128i *)(const void *)(scales + h * 16 + row)));
-            V scale = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(15)));
-            V min = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 4));
-            s.scale[h] = v_mul(panel_halves(header + row * 2), scale);
-            s.min[h] = v_sub(v_zero(), v_mul(panel_halves(header + 32 + row * 2), min));
-        }
-    } else if (kind == ENGINE_PANEL_BF16) {
-        s.scale[1] = v_load_bf16((const uint16_t *)(const void *)scales + row);
-    } else {
-        s.scale[1] = panel_halves(scales + row * 2);
-        if (kind == ENGINE_PANEL_HALF_MIN)
-            s.min[0] = panel_halves(scales + 32 + row * 2);
-    }
-    return s;
+    return kind == ENGINE_PANEL_BF16 ? v_load_bf16((const uint16_t *)(const void *)scales + row)
+                                     : panel_halves(scales + row * 2);
 }
 
 INLINE __m256i panel_start(int32_t shift, unsigned zero)
@@ -216,47 +145,117 @@ INLINE __m256i panel_start(int32_t shift, unsigned zero)
     return _mm256_set1_epi32(shift / 8 * (int32_t)zero);
 }
 
-INLINE V panel_scaled(V acc, __m256i dots, float d, V scale)
-{
-    return v_fma(v_mul(_mm256_cvtepi32_ps(dots), v_set(d)), scale, acc);
-}
-
-/* What a block of inputs holds beside its bytes. */
-struct panel_sums {
+/* Inputs of one block, of one token or of four. */
+struct panel_in {
+    const int8_t *q;
+    size_t step_bytes;
     const float *d, *sum;
-    const int32_t *shift, *low, *high;
+    const int32_t *shift;
 };
 
 /* One block of eight rows from `row` against `tokens` tokens. */
 INLINE void panel_block(const uint8_t *panel, struct engine_panel_place at, size_t row,
-                        struct engine_panel_type type, const int8_t *q, size_t step_bytes,
-                        struct panel_sums x, size_t tokens, V *acc)
+                        struct engine_panel_type type, struct panel_in x, size_t tokens, V *acc)
 {
-    const uint8_t *codes = panel + at.codes + row * 4;
-    bool halves = type.scales >= ENGINE_PANEL_K16;
+    const uint8_t *scales = panel + at.scales;
+    const V scale = panel_scale(scales, type.scales, row);
     __m256i dots[4];
-    const struct panel_scales s =
-        panel_scales(panel + at.header, panel + at.scales, type.scales, row);
     for (size_t t = 0; t < tokens; t++)
-        dots[t] = panel_start(halves ? x.low[t] : x.shift[t], type.zero);
-    panel_dots(codes, type, 0, halves ? 4 : 8, q, step_bytes, tokens, dots);
-    if (halves) {
-        for (size_t t = 0; t < tokens; t++) {
-            acc[t] = panel_scaled(acc[t], dots[t], x.d[t], s.scale[0]);
-            dots[t] = panel_start(x.high[t], type.zero);
-        }
-        panel_dots(codes, type, 4, 8, q, step_bytes, tokens, dots);
-    }
+        dots[t] = panel_start(x.shift[t], type.zero);
+    panel_dots(panel + at.codes + row * 4, type, 0, 8, x.q, x.step_bytes, tokens,
+               _mm256_set1_epi16(1), dots);
     for (size_t t = 0; t < tokens; t++) {
-        acc[t] = panel_scaled(acc[t], dots[t], x.d[t], s.scale[1]);
-        if (type.scales == ENGINE_PANEL_K16_MIN) {
-            acc[t] = v_fma(s.min[0], v_set(x.d[t] * -0.125F * (float)x.low[t]), acc[t]);
-            acc[t] = v_fma(s.min[1], v_set(x.d[t] * -0.125F * (float)x.high[t]), acc[t]);
-        } else if (type.zero == 0) {
-            acc[t] = v_fma(s.min[0], v_set(x.sum[t]), acc[t]);
+        acc[t] = v_fma(v_mul(_mm256_cvtepi32_ps(dots[t]), v_set(x.d[t])), scale, acc[t]);
+        if (type.zero == 0)
+            acc[t] = v_fma(panel_halves(scales + 32 + row * 2), v_set(x.sum[t]), acc[t]);
+    }
+}
+
+/* --- wide types: whole numbers for 256 columns ---------------------------------------------- */
+
+/* Inputs of 256 columns; token t's sums of both halves of block i stand at halves + i * sums_step +
+ * t * 2. */
+struct wide_in {
+    const int8_t *q;
+    size_t step_bytes, sums_step;
+    const int16_t *halves;
+    const float *d;
+};
+
+/* Eight bytes, as the lower 16 of 32 bits. */
+INLINE __m256i wide_bytes(const uint8_t *p, bool is_signed)
+{
+    __m128i v = _mm_loadl_epi64((const __m128i *)(const void *)p);
+    return is_signed ? _mm256_and_si256(_mm256_cvtepi8_epi32(v), _mm256_set1_epi32(0xFFFF))
+                     : _mm256_cvtepu8_epi32(v);
+}
+
+/* A factor of half h of a block: its scale, or with `min` its min. */
+INLINE __m256i wide_factor(const uint8_t *scales, enum engine_panel_scales kind, size_t h, bool min)
+{
+    if (kind == ENGINE_PANEL_K32)
+        return wide_bytes(scales + (min ? 16 : 0), false);
+    if (kind != ENGINE_PANEL_K16_MIN)
+        return wide_bytes(scales + h * 16, true);
+    __m256i both = wide_bytes(scales + h * 16, false);
+    return min ? _mm256_srli_epi32(both, 4) : _mm256_and_si256(both, _mm256_set1_epi32(15));
+}
+
+/* Both halves of 32 bits from the lower one, which is not below zero. */
+INLINE __m256i wide_twice(__m256i v)
+{
+    return _mm256_or_si256(v, _mm256_slli_epi32(v, 16));
+}
+
+/* One block: what its codes and its mins (or zeros) add up to, times their scales. */
+INLINE void wide_block(const uint8_t *scales, const uint8_t *codes, struct engine_panel_type type,
+                       struct wide_in x, size_t block, size_t tokens, __m256i *sums, __m256i *mins)
+{
+    const bool whole = type.scales == ENGINE_PANEL_K32 || type.scales == ENGINE_PANEL_K32_ZERO;
+    const int8_t *q = x.q + block * ENGINE_PANEL_STEPS * x.step_bytes;
+    for (size_t h = 0; h < (whole ? 1 : 2); h++) {
+        const __m256i scale = wide_factor(scales, type.scales, h, false);
+        __m256i less = type.zero == 0 ? wide_factor(scales, type.scales, h, true) : scale;
+        less = whole ? wide_twice(less) : less;
+        panel_dots(codes, type, h * 4, whole ? 8 : h * 4 + 4, q, x.step_bytes, tokens,
+                   wide_twice(scale), sums);
+        for (size_t t = 0; type.zero < 128 && t < tokens; t++) {
+            const int16_t *two = x.halves + block * x.sums_step + t * 2;
+            __m256i in = whole ? panel_input((const int8_t *)two) : _mm256_set1_epi16(two[h]);
+            mins[t] = _mm256_add_epi32(mins[t], _mm256_madd_epi16(less, in));
         }
     }
 }
+
+/* 256 columns of eight rows. */
+INLINE void wide_group(const uint8_t *panel, size_t group, size_t row,
+                       struct engine_panel_type type, struct wide_in x, size_t tokens, V *acc)
+{
+    const size_t first = group * ENGINE_WIDE_BLOCKS;
+    const uint8_t *header = panel + engine_panel_place(type, first).header;
+    const bool has_min = type.scales == ENGINE_PANEL_K32 || type.scales == ENGINE_PANEL_K16_MIN;
+    __m256i sums[4], mins[4];
+    for (size_t t = 0; t < tokens; t++)
+        sums[t] = mins[t] = _mm256_setzero_si256();
+    for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
+        const struct engine_panel_place at = engine_panel_place(type, first + b);
+        wide_block(panel + at.scales + row, panel + at.codes + row * 4, type, x, b, tokens, sums,
+                   mins);
+    }
+    const V d = has_min ? panel_halves(header + row * 2)
+                        : v_load((const float *)(const void *)header + row);
+    for (size_t t = 0; t < tokens; t++) {
+        if (type.zero > 0 && type.zero < 128)
+            sums[t] = _mm256_sub_epi32(sums[t],
+                                       _mm256_mullo_epi32(mins[t], _mm256_set1_epi32(type.zero)));
+        V v = v_mul(_mm256_cvtepi32_ps(sums[t]), d);
+        if (type.zero == 0)
+            v = v_sub(v, v_mul(_mm256_cvtepi32_ps(mins[t]), panel_halves(header + 32 + row * 2)));
+        acc[t] = v_fma(v, v_set(x.d[t]), acc[t]);
+    }
+}
+
+/* --- tiles -------------------------------------------------------------------------------- */
 
 INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t token, V acc)
 {
@@ -267,38 +266,40 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t t
         v_store_n(y, acc, job->rows - row);
 }
 
-/* One panel against one token, both halves at once: memory is read once, in order. */
-INLINE void panel_single(const struct engine_panel_job *job, size_t panel,
-                         struct engine_panel_type type)
-{
-    const uint8_t *weights = job->panels + panel * job->panel_bytes;
-    const struct engine_act1 *x = job->x;
-    V acc[2] = {v_zero(), v_zero()};
-    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++, x++) {
-        const struct engine_panel_place at = engine_panel_place(type, b);
-        const struct panel_sums sums = {&x->d, &x->sum, &x->shift, &x->low, &x->high};
-        for (size_t h = 0; h < 2; h++)
-            panel_block(weights, at, h * VW, type, x->q, 4, sums, 1, &acc[h]);
-    }
-    panel_store(job, panel * ENGINE_PANEL_ROWS, 0, acc[0]);
-    panel_store(job, panel * ENGINE_PANEL_ROWS + VW, 0, acc[1]);
-}
-
-/* Eight rows of a panel against four tokens. */
+/* Rows from `row` on, `parts` times eight, against one token or the four of `quad`. */
 INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t row, size_t quad,
-                       struct engine_panel_type type)
+                       struct engine_panel_type type, size_t parts, size_t tokens)
 {
-    size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
+    const bool wide = ENGINE_PANEL_IS_WIDE(type.scales);
     const uint8_t *weights = job->panels + panel * job->panel_bytes;
-    const struct engine_act4 *x = (const struct engine_act4 *)job->x + quad * blocks;
-    V acc[4] = {v_zero(), v_zero(), v_zero(), v_zero()};
-    for (size_t b = 0; b < blocks; b++, x++) {
-        const struct engine_panel_place at = engine_panel_place(type, b);
-        const struct panel_sums sums = {x->d, x->sum, x->shift, x->low, x->high};
-        panel_block(weights, at, row, type, x->q[0][0], sizeof(x->q[0]), sums, 4, acc);
+    const char *in =
+        (const char *)job->x + quad * engine_act_row_bytes(wide, tokens == 1, job->cols);
+    const struct engine_wide1 *wide1 = (const struct engine_wide1 *)(const void *)in;
+    const struct engine_wide4 *wide4 = (const struct engine_wide4 *)(const void *)in;
+    const struct engine_act1 *act1 = (const struct engine_act1 *)(const void *)in;
+    const struct engine_act4 *act4 = (const struct engine_act4 *)(const void *)in;
+    V acc[2][4];
+    for (size_t i = 0; i < 8; i++)
+        acc[i / 4][i % 4] = v_zero();
+    for (size_t g = 0; wide && g < job->cols / ENGINE_WIDE; g++) {
+        struct wide_in x = {wide1[g].q, 4, 2, wide1[g].halves, &wide1[g].d};
+        if (tokens == 4)
+            x = (struct wide_in){wide4[g].q[0][0], 16, 8, wide4[g].halves[0][0], wide4[g].d};
+        for (size_t p = 0; p < parts; p++)
+            wide_group(weights, g, row + p * VW, type, x, tokens, acc[p]);
     }
-    for (size_t t = 0; t < 4 && quad * 4 + t < job->tokens; t++)
-        panel_store(job, panel * ENGINE_PANEL_ROWS + row, quad * 4 + t, acc[t]);
+    for (size_t b = 0; !wide && b < job->cols / ENGINE_PANEL_BLOCK; b++) {
+        const struct engine_panel_place at = engine_panel_place(type, b);
+        struct panel_in x = {act1[b].q, 4, &act1[b].d, &act1[b].sum, &act1[b].shift};
+        if (tokens == 4)
+            x = (struct panel_in){act4[b].q[0][0], 16, act4[b].d, act4[b].sum, act4[b].shift};
+        for (size_t p = 0; p < parts; p++)
+            panel_block(weights, at, row + p * VW, type, x, tokens, acc[p]);
+    }
+    for (size_t p = 0; p < parts; p++) {
+        for (size_t t = 0; t < tokens && quad * 4 + t < job->tokens; t++)
+            panel_store(job, panel * ENGINE_PANEL_ROWS + row + p * VW, quad * 4 + t, acc[p][t]);
+    }
 }
 
 PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
@@ -306,12 +307,12 @@ PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, s
 {
     for (; panel < end; panel++) {
         if (!job->quads) {
-            panel_single(job, panel, type);
+            panel_tile(job, panel, 0, 0, type, 2, 1); /* both halves: memory is read in order */
             continue;
         }
         for (size_t quad = 0; quad < (job->tokens + 3) / 4; quad++) {
-            panel_tile(job, panel, 0, quad, type);
-            panel_tile(job, panel, VW, quad, type);
+            panel_tile(job, panel, 0, quad, type, 1, 4);
+            panel_tile(job, panel, VW, quad, type, 1, 4);
         }
     }
 }

@@ -2,57 +2,25 @@
  * Panels with AVX-512 VNNI, included by avx512.c: a vector is one step of sixteen rows, a register
  * tile sixteen rows by up to twelve tokens. `type` and `quads` are constants once inlined.
  */
+#include "engine/kernels/pack.h"
+
 #define STEP_BYTES 64
 #define MAX_QUADS 3
 #define FETCH_AHEAD 6144 /* bytes: some hundred cycles of work */
 
 /* --- inputs ------------------------------------------------------------------------------- */
 
-/* 32 numbers in 8 bits, their scale, and the sums of the first sixteen and of the rest. */
-INLINE __m256i pack_block(const float *x, float *d, int32_t *low_sum, int32_t *high_sum)
+static float pack_largest(const float *x)
 {
-    V low = v_load(x), high = v_load(x + 16);
-    float most = _mm512_reduce_max_ps(v_max(_mm512_abs_ps(low), _mm512_abs_ps(high)));
-    V inverse = v_set(most > 0 ? 127.0F / most : 0);
-    __m512i q0 = _mm512_cvtps_epi32(v_mul(low, inverse));
-    __m512i q1 = _mm512_cvtps_epi32(v_mul(high, inverse));
-    *d = most / 127.0F;
-    *low_sum = _mm512_reduce_add_epi32(q0);
-    *high_sum = _mm512_reduce_add_epi32(q1);
-    return _mm256_set_m128i(_mm512_cvtsepi32_epi8(q1), _mm512_cvtsepi32_epi8(q0));
+    return _mm512_reduce_max_ps(v_max(_mm512_abs_ps(v_load(x)), _mm512_abs_ps(v_load(x + 16))));
 }
 
-static void pack_one(const float *x, size_t n, struct engine_act1 *out)
+static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2])
 {
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        int32_t low, high;
-        __m256i q = pack_block(x + b * ENGINE_PANEL_BLOCK, &out->d, &low, &high);
-        _mm256_store_si256((__m256i *)(void *)out->q, q);
-        out->sum = out->d * (float)(low + high);
-        out->low = -8 * low;
-        out->high = -8 * high;
-        out->shift = out->low + out->high;
-    }
-}
-
-static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
-{
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        for (size_t t = 0; t < 4; t++) {
-            int32_t low = 0, high = 0;
-            __m256i q = _mm256_setzero_si256();
-            out->d[t] = 0;
-            if (x[t])
-                q = pack_block(x[t] + b * ENGINE_PANEL_BLOCK, &out->d[t], &low, &high);
-            int32_t steps[ENGINE_PANEL_STEPS];
-            memcpy(steps, &q, sizeof(steps));
-            for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++)
-                memcpy(out->q[i][t], &steps[i], sizeof(steps[i]));
-            out->sum[t] = out->d[t] * (float)(low + high);
-            out->low[t] = -8 * low;
-            out->high[t] = -8 * high;
-            out->shift[t] = out->low[t] + out->high[t];
-        }
+    for (size_t h = 0; h < 2; h++) {
+        __m512i v = _mm512_cvtps_epi32(v_mul(v_load(x + h * 16), v_set(inverse)));
+        _mm_storeu_si128((__m128i *)(void *)(q + h * 16), _mm512_cvtsepi32_epi8(v));
+        sums[h] = _mm512_reduce_add_epi32(v);
     }
 }
 
@@ -133,12 +101,6 @@ INLINE V panel_halves(const uint8_t *p)
     return _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)p));
 }
 
-INLINE V panel_bytes(const uint8_t *p, bool is_signed)
-{
-    __m128i v = _mm_load_si128((const __m128i *)(const void *)p);
-    return _mm512_cvtepi32_ps(is_signed ? _mm512_cvtepi8_epi32(v) : _mm512_cvtepu8_epi32(v));
-}
-
 /* Where one block's parts stand. */
 struct panel_at {
     const uint8_t *header, *scales, *codes;
@@ -176,44 +138,6 @@ INLINE struct panel_at panel_second(struct panel_at at, struct engine_panel_type
                              at.codes + type.bits * STEP_BYTES};
 }
 
-/* Scales and mins of a block, of its first and second sixteen columns; but for K16 and K16_MIN the
- * second scale and the first min are those of the whole block. */
-struct panel_scales {
-    V scale[2], min[2];
-};
-
-INLINE struct panel_scales panel_scales(struct panel_at at, enum engine_panel_scales kind)
-{
-    struct panel_scales s;
-    s.scale[0] = s.min[0] = s.min[1] = v_zero();
-    if (kind == ENGINE_PANEL_K32) {
-        s.scale[1] = v_mul(panel_halves(at.header), panel_bytes(at.scales, false));
-        s.min[0] = v_sub(v_zero(),
-                         v_mul(panel_halves(at.header + 32), panel_bytes(at.scales + 16, false)));
-    } else if (kind == ENGINE_PANEL_K16) {
-        V d = v_load((const float *)(const void *)at.header);
-        for (size_t h = 0; h < 2; h++)
-            s.scale[h] = v_mul(d, panel_bytes(at.scales + h * 16, true));
-    } else if (kind == ENGINE_PANEL_K16_MIN) {
-        const __m512i low = _mm512_set1_epi32(15);
-        for (size_t h = 0; h < 2; h++) {
-            __m512i both = _mm512_cvtepu8_epi32(
-                _mm_load_si128((const __m128i *)(const void *)(at.scales + h * 16)));
-            V min = _mm512_cvtepi32_ps(_mm512_srli_epi32(both, 4));
-            s.scale[h] =
-                v_mul(panel_halves(at.header), _mm512_cvtepi32_ps(_mm512_and_si512(both, low)));
-            s.min[h] = v_sub(v_zero(), v_mul(panel_halves(at.header + 32), min));
-        }
-    } else if (kind == ENGINE_PANEL_BF16) {
-        s.scale[1] = v_load_bf16((const uint16_t *)(const void *)at.scales);
-    } else {
-        s.scale[1] = panel_halves(at.scales);
-        if (kind == ENGINE_PANEL_HALF_MIN)
-            s.min[0] = panel_halves(at.scales + 32);
-    }
-    return s;
-}
-
 /* -8 times a sum of inputs, times zero / 8: where a dot product of codes starts. */
 INLINE __m512i panel_start(int32_t shift, unsigned zero)
 {
@@ -221,18 +145,16 @@ INLINE __m512i panel_start(int32_t shift, unsigned zero)
         return _mm512_setzero_si512();
     __m512i v = _mm512_set1_epi32(shift);
     switch (zero) {
-    case 4:
-        return _mm512_srai_epi32(v, 1);
     case 8:
         return v;
     case 16:
         return _mm512_slli_epi32(v, 1);
-    case 32:
-        return _mm512_slli_epi32(v, 2);
     default:
         return _mm512_slli_epi32(v, 4);
     }
 }
+
+typedef const int8_t panel_quad[4][4]; /* a step of four tokens */
 
 INLINE int32_t panel_quad_step(const int8_t *q)
 {
@@ -241,11 +163,17 @@ INLINE int32_t panel_quad_step(const int8_t *q)
     return v;
 }
 
-/* A block of `quads` times four tokens; steps from `from`, in the order that shares loads when all
- * eight are asked for. */
+/* Products of a step with four columns of a token, which are read and spread by the instruction
+ * itself: compilers do that with a register and an instruction more, and there are none to spare. */
+INLINE __m512i panel_dot(__m512i dots, __m512i w, const int8_t *q)
+{
+    return _mm512_dpbusd_epi32(dots, w, _mm512_set1_epi32(panel_quad_step(q)));
+}
+
+/* `count` steps from `from` on with `quads` times four tokens, whose inputs are at q; in the order
+ * that shares loads when all eight are asked for. */
 INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from,
-                       size_t count, const struct engine_act4 *const *x, size_t quads,
-                       __m512i *dots)
+                       size_t count, const panel_quad *const *q, size_t quads, __m512i *dots)
 {
     /* Said aloud: a compiler that finds this too long makes a loop of it, at two thirds of the
      * speed. */
@@ -255,8 +183,7 @@ INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size
         __m512i w = panel_step(codes, type, step);
 #pragma GCC unroll 12
         for (size_t t = 0; t < quads * 4; t++)
-            dots[t] = _mm512_dpbusd_epi32(
-                dots[t], w, _mm512_set1_epi32(panel_quad_step(x[t / 4]->q[step][t % 4])));
+            dots[t] = panel_dot(dots[t], w, q[t / 4][step][t % 4]);
     }
 }
 
@@ -265,14 +192,10 @@ INLINE V panel_scaled(V acc, __m512i dots, float d, V scale)
     return v_fma(v_mul(_mm512_cvtepi32_ps(dots), v_set(d)), scale, acc);
 }
 
-/* Mins times the sums of inputs; those of halves are given as -8 times theirs. */
-INLINE V panel_mins(V acc, struct engine_panel_type type, const struct panel_scales *s, float d,
-                    float sum, int32_t low, int32_t high)
+INLINE V panel_scale(struct panel_at at, enum engine_panel_scales kind)
 {
-    if (type.scales != ENGINE_PANEL_K16_MIN)
-        return v_fma(s->min[0], v_set(sum), acc);
-    acc = v_fma(s->min[0], v_set(d * -0.125F * (float)low), acc);
-    return v_fma(s->min[1], v_set(d * -0.125F * (float)high), acc);
+    return kind == ENGINE_PANEL_BF16 ? v_load_bf16((const uint16_t *)(const void *)at.scales)
+                                     : panel_halves(at.scales);
 }
 
 /* One block against up to twelve tokens. */
@@ -280,35 +203,29 @@ INLINE void panel_block(struct panel_at at, struct engine_panel_type type,
                         const struct engine_act4 *in, size_t quad_blocks, size_t quads, V *acc)
 {
     const struct engine_act4 *x[MAX_QUADS];
-    for (size_t i = 0; i < quads; i++)
-        x[i] = in + i * quad_blocks;
-    const bool halves = type.scales >= ENGINE_PANEL_K16;
+    const panel_quad *q[MAX_QUADS];
     __m512i dots[MAX_QUADS * 4];
-    for (size_t t = 0; t < quads * 4; t++)
-        dots[t] = panel_start(halves ? x[t / 4]->low[t % 4] : x[t / 4]->shift[t % 4], type.zero);
-    panel_dots(at.codes, type, 0, halves ? 4 : 8, x, quads, dots);
-    const struct panel_scales s = panel_scales(at, type.scales);
-    if (halves) {
-        for (size_t t = 0; t < quads * 4; t++) {
-            acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], s.scale[0]);
-            dots[t] = panel_start(x[t / 4]->high[t % 4], type.zero);
-        }
-        panel_dots(at.codes, type, 4, 4, x, quads, dots);
+    for (size_t i = 0; i < quads; i++) {
+        x[i] = in + i * quad_blocks;
+        q[i] = x[i]->q;
     }
+    for (size_t t = 0; t < quads * 4; t++)
+        dots[t] = panel_start(x[t / 4]->shift[t % 4], type.zero);
+    panel_dots(at.codes, type, 0, 8, q, quads, dots);
+    const V scale = panel_scale(at, type.scales);
     for (size_t t = 0; t < quads * 4; t++) {
-        acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], s.scale[1]);
+        acc[t] = panel_scaled(acc[t], dots[t], x[t / 4]->d[t % 4], scale);
         if (type.zero == 0)
-            acc[t] = panel_mins(acc[t], type, &s, x[t / 4]->d[t % 4], x[t / 4]->sum[t % 4],
-                                x[t / 4]->low[t % 4], x[t / 4]->high[t % 4]);
+            acc[t] = v_fma(panel_halves(at.scales + 32), v_set(x[t / 4]->sum[t % 4]), acc[t]);
     }
 }
 
 /* One panel against up to twelve tokens. */
 INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel,
-                       struct engine_panel_type type, const struct engine_act4 *in, size_t quads,
-                       V *acc)
+                       struct engine_panel_type type, size_t quad, size_t quads, V *acc)
 {
     size_t blocks = job->cols / ENGINE_PANEL_BLOCK;
+    const struct engine_act4 *in = (const struct engine_act4 *)job->x + quad * blocks;
     struct panel_at at = {0};
     for (size_t t = 0; t < quads * 4; t++)
         acc[t] = v_zero();
@@ -325,23 +242,16 @@ INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel,
 INLINE V panel_block_single(struct panel_at at, struct engine_panel_type type,
                             const struct engine_act1 *x, V acc)
 {
-    const bool halves = type.scales >= ENGINE_PANEL_K16;
-    __m512i low = panel_start(halves ? x->low : x->shift, type.zero);
-    __m512i high = halves ? panel_start(x->high, type.zero) : _mm512_setzero_si512();
+    __m512i low = panel_start(x->shift, type.zero), high = _mm512_setzero_si512();
     for (size_t i = 0; i < 4; i++) {
         low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i),
                                   _mm512_set1_epi32(panel_quad_step(x->q + i * 4)));
         high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4),
                                    _mm512_set1_epi32(panel_quad_step(x->q + 16 + i * 4)));
     }
-    const struct panel_scales s = panel_scales(at, type.scales);
-    if (halves)
-        acc = panel_scaled(acc, low, x->d, s.scale[0]);
-    else
-        high = _mm512_add_epi32(low, high);
-    acc = panel_scaled(acc, high, x->d, s.scale[1]);
+    acc = panel_scaled(acc, _mm512_add_epi32(low, high), x->d, panel_scale(at, type.scales));
     if (type.zero == 0)
-        acc = panel_mins(acc, type, &s, x->d, x->sum, x->low, x->high);
+        acc = v_fma(panel_halves(at.scales + 32), v_set(x->sum), acc);
     return acc;
 }
 
@@ -362,6 +272,15 @@ INLINE V panel_single(const struct engine_panel_job *job, const uint8_t *panel,
     return acc;
 }
 
+/* Asks for where a tile's results will go, a cache line for each token. */
+INLINE void panel_fetch_results(const struct engine_panel_job *job, size_t panel, size_t first,
+                                size_t count)
+{
+    const float *y = job->y + first * job->y_stride + panel * ENGINE_PANEL_ROWS;
+    for (size_t t = 0; t < count && first + t < job->tokens; t++)
+        __builtin_prefetch(y + t * job->y_stride, 1);
+}
+
 /* Tokens from `first` on of sixteen rows, as far as there are rows and tokens. */
 INLINE void panel_store(const struct engine_panel_job *job, size_t panel, size_t first,
                         size_t count, const V *acc)
@@ -373,28 +292,41 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t panel, size_t
         _mm512_mask_storeu_ps(y + t * job->y_stride, mask, acc[t]);
 }
 
+#include "engine/kernels/avx512_wide.h"
+
+/* A tile of up to twelve tokens; one function for each form. */
+INLINE void panel_any_tile(const struct engine_panel_job *job, const uint8_t *panel,
+                           struct engine_panel_type type, size_t quad, size_t quads, V *acc)
+{
+    if (ENGINE_PANEL_IS_WIDE(type.scales))
+        wide_tile(job, panel, type, quad, quads, acc);
+    else
+        panel_tile(job, panel, type, quad, quads, acc);
+}
+
 PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
                              struct engine_panel_type type)
 {
-    size_t blocks = job->cols / ENGINE_PANEL_BLOCK, quads = (job->tokens + 3) / 4;
-    const size_t most = type.bits == 5 ? 2 : MAX_QUADS; /* as registers hold */
+    const size_t quads = (job->tokens + 3) / 4;
+    const size_t most = ENGINE_PANEL_IS_WIDE(type.scales) ? 2 : MAX_QUADS; /* as registers hold */
     V acc[MAX_QUADS * 4];
     for (; panel < end; panel++) {
         const uint8_t *p = job->panels + panel * job->panel_bytes;
         if (!job->quads) {
-            acc[0] = panel_single(job, p, type);
+            acc[0] = ENGINE_PANEL_IS_WIDE(type.scales) ? wide_single(job, p, type)
+                                                       : panel_single(job, p, type);
             panel_store(job, panel, 0, 1, acc);
             continue;
         }
         for (size_t q = 0; q < quads;) {
-            const struct engine_act4 *x = (const struct engine_act4 *)job->x + q * blocks;
             size_t count = quads - q < most ? quads - q : most;
+            panel_fetch_results(job, panel, q * 4, count * 4);
             if (count == 3)
-                panel_tile(job, p, type, x, 3, acc);
+                panel_any_tile(job, p, type, q, 3, acc);
             else if (count == 2)
-                panel_tile(job, p, type, x, 2, acc);
+                panel_any_tile(job, p, type, q, 2, acc);
             else
-                panel_tile(job, p, type, x, 1, acc);
+                panel_any_tile(job, p, type, q, 1, acc);
             panel_store(job, panel, q * 4, count * 4, acc);
             q += count;
         }

@@ -85,9 +85,11 @@ struct engine_kernels {
     engine_matmul_fn matmul_any;
     /* Weights in panels; NULL where engine_panel_layout() is. */
     engine_panel_fn panels[ENGINE_FORMAT_COUNT];
-    /* n a multiple of 32; one token, or up to four (NULL past the last) */
+    /* n a multiple of 32, wide of 256; one token, or up to four (NULL past the last) */
     void (*pack_one)(const float *x, size_t n, struct engine_act1 *out);
     void (*pack_four)(const float *const x[4], size_t n, struct engine_act4 *out);
+    void (*pack_wide_one)(const float *x, size_t n, struct engine_wide1 *out);
+    void (*pack_wide_four)(const float *const x[4], size_t n, struct engine_wide4 *out);
     /* y = x / sqrt(mean(x^2) + eps) * weight; y may be x */
     void (*rms_norm)(const float *x, const float *weight, size_t n, float eps, float *y);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias; y may be x */

@@ -86,15 +86,12 @@ static inline V v_exp2i(V n)
 
 typedef int32x4_t I;
 #define TILE_VECTORS 2
-#define TILE_QUADS(type) 1
-#define MAX_QUADS 1
-#define PANEL_TILE 8
 #define SIGNED_CODES 1
-#define SINGLE_CHAINS 1
 
 #define i_zero() vdupq_n_s32(0)
 #define i_set vdupq_n_s32
-#define i_add vaddq_s32
+#define i_sub vsubq_s32
+#define i_mla vmlaq_s32
 #define i_float vcvtq_f32_s32
 #define i_up vshlq_n_s32
 #define i_down vshrq_n_s32
@@ -141,42 +138,38 @@ INLINE I i_levels(const int8_t *levels, I v)
 
 #include "engine/kernels/panels_simd.h"
 
-INLINE void pack_block(const float *x, int8_t *q, float *d, int32_t *low_sum, int32_t *high_sum)
+static float pack_largest(const float *x)
 {
-    V v[8], most = v_zero();
-    int32x4_t n[8], sums[2];
-    for (size_t i = 0; i < 8; i++) {
-        v[i] = v_load(x + i * 4);
-        most = v_max(most, vabsq_f32(v[i]));
-    }
-    float largest = v_largest(most);
-    V inverse = v_set(largest > 0 ? 127.0F / largest : 0);
+    V most = v_zero();
     for (size_t i = 0; i < 8; i++)
-        n[i] = vcvtnq_s32_f32(v_mul(v[i], inverse));
-    for (size_t h = 0; h < 2; h++) {
-        const int32x4_t *m = n + h * 4;
+        most = v_max(most, vabsq_f32(v_load(x + i * 4)));
+    return v_largest(most);
+}
+
+static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2])
+{
+    for (size_t h = 0; h < 2; h++, x += 16) {
+        int32x4_t m[4];
+        for (size_t i = 0; i < 4; i++)
+            m[i] = vcvtnq_s32_f32(v_mul(v_load(x + i * 4), v_set(inverse)));
         int16x8_t first = vcombine_s16(vqmovn_s32(m[0]), vqmovn_s32(m[1]));
         int16x8_t second = vcombine_s16(vqmovn_s32(m[2]), vqmovn_s32(m[3]));
         vst1q_s8(q + h * 16, vcombine_s8(vqmovn_s16(first), vqmovn_s16(second)));
-        sums[h] = vaddq_s32(vaddq_s32(m[0], m[1]), vaddq_s32(m[2], m[3]));
+        sums[h] = vaddvq_s32(vaddq_s32(vaddq_s32(m[0], m[1]), vaddq_s32(m[2], m[3])));
     }
-    *d = largest / 127.0F;
-    *low_sum = vaddvq_s32(sums[0]);
-    *high_sum = vaddvq_s32(sums[1]);
 }
 
 /* A lane holds the four columns of one token: one load for four tokens. */
 INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from,
-                       size_t count, struct panel_in x, size_t vectors, size_t tokens, I *dots)
+                       size_t count, const int8_t *q, size_t step_bytes, size_t vectors,
+                       size_t tokens, I *dots)
 {
 #pragma GCC unroll 8
     for (size_t i = 0; i < count; i++) {
         size_t step = count == 8 ? i / 2 + i % 2 * 4 : from + i;
-        int8x16_t in = vreinterpretq_s8_s32(i_zero());
-        if (tokens == 1)
-            in = vreinterpretq_s8_s32(vld1q_dup_s32((const void *)panel_in_step(x, 0, step)));
-        else
-            in = vld1q_s8(panel_in_step(x, 0, step));
+        const int8_t *at = q + step * step_bytes;
+        int8x16_t in =
+            tokens == 1 ? vreinterpretq_s8_s32(vld1q_dup_s32((const void *)at)) : vld1q_s8(at);
 #pragma GCC unroll 4
         for (size_t v = 0; v < vectors; v++) {
             int8x16_t w = vreinterpretq_s8_s32(panel_step(codes + v * VW * 4, type, step));

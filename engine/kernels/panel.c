@@ -298,7 +298,7 @@ static void get_codes(unsigned bits, const uint8_t *in, uint32_t *steps)
 INLINE void put_header(enum engine_panel_scales kind, const struct panel_scale *s, uint8_t *header,
                        size_t row)
 {
-    if (kind == ENGINE_PANEL_K16) {
+    if (kind == ENGINE_PANEL_K16 || kind == ENGINE_PANEL_K32_ZERO) {
         float d = engine_half_to_float(s->d);
         memcpy(header + row * 4, &d, sizeof(d));
     } else if (ENGINE_PANEL_HEADER(kind) > 0) {
@@ -407,6 +407,7 @@ static void scales_of(enum engine_panel_scales kind, const uint8_t *header, cons
         *scale = half_at(header, row) * (float)scales[row];
         *min = -half_at(header + ROWS * 2, row) * (float)scales[ROWS + row];
         break;
+    case ENGINE_PANEL_K32_ZERO:
     case ENGINE_PANEL_K16:
         memcpy(scale, header + row * 4, sizeof(*scale));
         *scale *= (float)(int8_t)byte;

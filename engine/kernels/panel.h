@@ -24,8 +24,10 @@
  * speed of memory; two streams reach half of it. Nothing is lost: a panel's weights are the file's,
  * in about the file's size (3 % more for Q4_K, 1 % for Q6_K, none for most).
  *
- * Inputs are given in 8 bits with a scale for each 32, in groups of four tokens, so that a step of
- * all four stands together; a single token has a form of its own.
+ * Inputs are given in 8 bits, in groups of four tokens, so that a step of all four stands together;
+ * a single token has a form of its own. They have a scale for each 32 columns; for a K type, whose
+ * blocks in the file are 256 columns, one for each 256 ("wide"): then all of a block is whole
+ * numbers, sum of (scale * sum of codes), and floats are needed once in 256 columns.
  */
 #ifndef ENGINE_KERNELS_PANEL_H
 #define ENGINE_KERNELS_PANEL_H
@@ -48,6 +50,8 @@ enum engine_panel_scales {
     /* header: d[16], dmin[16] in half precision; of a block: scale[16], min[16] as bytes:
      * d * scale, and dmin * min is subtracted */
     ENGINE_PANEL_K32,
+    /* as K16, but for a block's two scales, which are the same */
+    ENGINE_PANEL_K32_ZERO,
     /* header: d[16] in float32; of a block: scale[16] of its first sixteen columns, scale[16]
      * of the others, signed bytes: d * scale */
     ENGINE_PANEL_K16,
@@ -62,6 +66,8 @@ enum engine_panel_scales {
 #define ENGINE_PANEL_PAIR_SCALES(kind) ((kind) == ENGINE_PANEL_HALF_MIN ? 128U : 64U)
 #define ENGINE_PANEL_PAIR(kind, bits) (ENGINE_PANEL_PAIR_SCALES(kind) + 128U * (bits))
 #define ENGINE_PANEL_GROUP_PAIRS 4U
+
+#define ENGINE_PANEL_IS_WIDE(kind) (ENGINE_PANEL_HEADER(kind) > 0)
 
 /* What kernels know of a format. */
 struct engine_panel_type {
@@ -84,7 +90,7 @@ struct engine_panel_type {
     TYPE(Q2_K, 2, 0, K16_MIN, NULL)                                                                \
     TYPE(Q3_K, 3, 4, K16, NULL)                                                                    \
     TYPE(IQ4_NL, 4, 128, HALF, engine_iq4_levels)                                                  \
-    TYPE(IQ4_XS, 4, 128, K16, engine_iq4_levels)                                                   \
+    TYPE(IQ4_XS, 4, 128, K32_ZERO, engine_iq4_levels)                                              \
     TYPE(MXFP4, 4, 128, BF16, engine_mxfp4_levels)
 
 /* Up to sixteen rows of the file. */
@@ -139,27 +145,57 @@ void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *p
 struct engine_act1 {
     int8_t q[ENGINE_PANEL_BLOCK]; /* -127 to 127 */
     float d;
-    float sum;                /* d times the sum of q */
-    int32_t shift, low, high; /* -8 times the sum of q: of all, of the first 16, of the rest */
-    int32_t unused[3];
+    float sum;     /* d times the sum of q */
+    int32_t shift; /* -8 times the sum of q */
+    int32_t unused[5];
 };
 
 /* 32 columns of four tokens; those that there are not are zero. */
 struct engine_act4 {
     int8_t q[ENGINE_PANEL_STEPS][4][4]; /* step, token, column */
     float d[4], sum[4];
-    int32_t shift[4], low[4], high[4];
+    int32_t shift[4];
 };
-_Static_assert(sizeof(struct engine_act1) == 64 && sizeof(struct engine_act4) == 208,
+_Static_assert(sizeof(struct engine_act1) == 64 && sizeof(struct engine_act4) == 176,
                "no gaps: kernels step by these sizes");
 
-/* Bytes of an input: act1[cols / 32] for one token, else act4[(tokens + 3) / 4][cols / 32]. */
-static inline size_t engine_act_bytes(size_t tokens, size_t cols)
+/* The same for 256 columns, for wide types. */
+#define ENGINE_WIDE 256
+#define ENGINE_WIDE_BLOCKS 8 /* of ENGINE_PANEL_BLOCK */
+struct engine_wide1 {
+    int8_t q[ENGINE_WIDE];
+    int32_t start[16];  /* -32 times the sum of sixteen q */
+    int16_t halves[16]; /* the sum of sixteen */
+    int16_t sums[8];    /* the sum of 32 */
+    float d;
+    int32_t unused[3];
+};
+
+struct engine_wide4 {
+    int8_t q[ENGINE_WIDE_BLOCKS * ENGINE_PANEL_STEPS][4][4];
+    int32_t start[16][4];
+    int16_t halves[8][4][2]; /* two neighbours of each token side by side */
+    int16_t sums[4][4][2];
+    float d[4];
+};
+_Static_assert(sizeof(struct engine_wide1) == 384 && sizeof(struct engine_wide4) == 1488,
+               "no gaps: kernels step by these sizes");
+
+/* Bytes of all columns of four tokens, or with `single` of one. */
+static inline size_t engine_act_row_bytes(bool wide, bool single, size_t cols)
 {
-    size_t blocks = (cols + ENGINE_PANEL_BLOCK - 1) / ENGINE_PANEL_BLOCK;
-    size_t bytes = tokens == 1 ? blocks * sizeof(struct engine_act1)
-                               : (tokens + 3) / 4 * blocks * sizeof(struct engine_act4);
-    return (bytes + 63) / 64 * 64;
+    if (wide)
+        return cols / ENGINE_WIDE *
+               (single ? sizeof(struct engine_wide1) : sizeof(struct engine_wide4));
+    return cols / ENGINE_PANEL_BLOCK *
+           (single ? sizeof(struct engine_act1) : sizeof(struct engine_act4));
+}
+
+/* Bytes of an input: rows for one token, or one for each four. */
+static inline size_t engine_act_bytes(bool wide, size_t tokens, size_t cols)
+{
+    size_t rows = tokens == 1 ? 1 : (tokens + 3) / 4;
+    return (rows * engine_act_row_bytes(wide, tokens == 1, cols) + 63) / 64 * 64;
 }
 
 /* --- products ----------------------------------------------------------------------------- */
@@ -170,7 +206,8 @@ struct engine_panel_job {
     size_t panel_bytes;
     size_t rows; /* of the matrix; the last panel may be partly used */
     size_t cols;
-    const void *x; /* act1[cols / 32], or with `quads` act4[(tokens + 3) / 4][cols / 32] */
+    const void *x; /* act1[cols / 32], or with `quads` act4[(tokens + 3) / 4][cols / 32]; of a wide
+                      type wide1[cols / 256] or wide4[(tokens + 3) / 4][cols / 256] */
     bool quads;
     size_t tokens; /* 1 without `quads` */
     float *y;

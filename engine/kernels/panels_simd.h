@@ -1,88 +1,26 @@
 /*
- * Panels for the vector sets: what they share, written over simd.h and a few operations that the
- * including file defines for a vector of integers, I, as wide as V (VW of 32 bits, or a step's
- * codes of VW rows):
- *     i_load (aligned) i_zero i_set i_add i_float (to V) i_bytes (VW bytes, signed or not, to 32
- *     bits) i_up i_down (32 bits, by a literal) i_below16 (& 15 of 32 bits)
+ * Panels for sets whose vectors hold less than a panel's rows, written over simd.h and a few
+ * operations that the including file defines for a vector of integers, I, as wide as V (VW of 32
+ * bits, or a step's codes of VW rows):
+ *     i_load (aligned) i_zero i_set i_sub i_mla (a + b * c) i_float (to V) i_bytes (VW bytes,
+ *     signed or not, to 32 bits) i_up i_down (32 bits, by a literal) i_below16 (& 15 of 32 bits)
  * of codes, bytes all:
  *     i_field(v, by, mask): v >> by & mask, << -by where by is negative; i_insert(v, h, by, mask):
  *     v | i_field(h, by, mask); i_code8: a code of 8 bits as panel_dots() wants it; i_levels: the
  *     same for one that chooses a level
  * and
- *     pack_block, 32 numbers in 8 bits with their scale and sums; panel_dots, the products of a
- *     block's steps
+ *     pack_largest, pack_codes (pack.h); panel_dots, the products of a block's steps
  * and for its tiles
- *     TILE_VECTORS, vectors of rows at once against TILE_QUADS(type) times four tokens, at most
- *     MAX_QUADS; SIGNED_CODES, whether i_code8 and i_levels give signed numbers; SINGLE_CHAINS,
- *     sums of a single token that do not wait for each other
- * Integers are exact, and the floats of a block are added in one order: a result is the same in
- * every tile, and in every set that this makes. `type` and sizes are constants once inlined.
+ *     TILE_VECTORS, vectors of rows at once against four tokens; SIGNED_CODES, whether i_code8 and
+ *     i_levels give signed numbers
+ * Integers are exact, and floats are added in one order: a result is the same in every tile, and in
+ * every set that this makes. `type` and sizes are constants once inlined.
  */
+#include "engine/kernels/pack.h"
+
 #define STEP_BYTES 64
 #define VECTORS (ENGINE_PANEL_ROWS / VW)
-
-/* --- inputs ------------------------------------------------------------------------------- */
-
-INLINE void pack_block(const float *x, int8_t *q, float *d, int32_t *low_sum, int32_t *high_sum);
-
-static void pack_one(const float *x, size_t n, struct engine_act1 *out)
-{
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        int32_t low, high;
-        pack_block(x + b * ENGINE_PANEL_BLOCK, out->q, &out->d, &low, &high);
-        out->sum = out->d * (float)(low + high);
-        out->low = -8 * low;
-        out->high = -8 * high;
-        out->shift = out->low + out->high;
-    }
-}
-
-static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
-{
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        for (size_t t = 0; t < 4; t++) {
-            int32_t low = 0, high = 0;
-            int8_t q[ENGINE_PANEL_STEPS][4] = {{0}};
-            out->d[t] = 0;
-            if (x[t])
-                pack_block(x[t] + b * ENGINE_PANEL_BLOCK, q[0], &out->d[t], &low, &high);
-            for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++)
-                memcpy(out->q[i][t], q[i], sizeof(q[i]));
-            out->sum[t] = out->d[t] * (float)(low + high);
-            out->low[t] = -8 * low;
-            out->high[t] = -8 * high;
-            out->shift[t] = out->low[t] + out->high[t];
-        }
-    }
-}
-
-/* Inputs of a block: of one token, or of fours of tokens, `blocks` apart. */
-struct panel_in {
-    bool single;
-    const struct engine_act1 *one;
-    const struct engine_act4 *four;
-    size_t blocks;
-};
-
-#define PANEL_IN(x, t, field)                                                                      \
-    ((x).single ? (x).one->field : (x).four[(t) / 4 * (x).blocks].field[(t) % 4])
-
-INLINE struct panel_in panel_in(const struct engine_panel_job *job, size_t first, size_t block,
-                                bool single)
-{
-    struct panel_in x = {.single = single, .blocks = job->cols / ENGINE_PANEL_BLOCK};
-    if (single)
-        x.one = (const struct engine_act1 *)job->x + block;
-    else
-        x.four = (const struct engine_act4 *)job->x + first / 4 * x.blocks + block;
-    return x;
-}
-
-/* Four columns of token t. */
-INLINE const int8_t *panel_in_step(struct panel_in x, size_t t, size_t step)
-{
-    return x.single ? x.one->q + step * 4 : x.four[t / 4 * x.blocks].q[step][t % 4];
-}
+#define PANEL_TILE (TILE_VECTORS * 4 > VECTORS ? TILE_VECTORS * 4 : VECTORS)
 
 /* --- weights ------------------------------------------------------------------------------ */
 
@@ -141,123 +79,115 @@ INLINE V panel_halves(const uint8_t *p, size_t row)
     return v_load_half((const uint16_t *)(const void *)p + row);
 }
 
-INLINE V panel_bytes(const uint8_t *p, bool is_signed)
-{
-    return i_float(i_bytes(p, is_signed));
-}
-
-/* Scales and mins of a block for VW rows, of its first and second sixteen columns; but for K16 and
- * K16_MIN the second scale and the first min are those of the whole block. */
-struct panel_scales {
-    V scale[2], min[2];
-};
-
-INLINE struct panel_scales panel_scales(struct panel_at at, size_t row,
-                                        enum engine_panel_scales kind)
-{
-    struct panel_scales s;
-    const uint8_t *bytes = at.scales + row;
-    s.scale[0] = s.min[0] = s.min[1] = v_zero();
-    if (kind == ENGINE_PANEL_K32) {
-        s.scale[1] = v_mul(panel_halves(at.header, row), panel_bytes(bytes, false));
-        V min = v_mul(panel_halves(at.header + 32, row), panel_bytes(bytes + 16, false));
-        s.min[0] = v_sub(v_zero(), min);
-    } else if (kind == ENGINE_PANEL_K16) {
-        V d = v_load((const float *)(const void *)at.header + row);
-        for (size_t h = 0; h < 2; h++)
-            s.scale[h] = v_mul(d, panel_bytes(bytes + h * 16, true));
-    } else if (kind == ENGINE_PANEL_K16_MIN) {
-        for (size_t h = 0; h < 2; h++) {
-            I both = i_bytes(bytes + h * 16, false);
-            V min = v_mul(panel_halves(at.header + 32, row), i_float(i_down(both, 4)));
-            s.scale[h] = v_mul(panel_halves(at.header, row), i_float(i_below16(both)));
-            s.min[h] = v_sub(v_zero(), min);
-        }
-    } else if (kind == ENGINE_PANEL_BF16) {
-        s.scale[1] = v_load_bf16((const uint16_t *)(const void *)at.scales + row);
-    } else {
-        s.scale[1] = panel_halves(at.scales, row);
-        if (kind == ENGINE_PANEL_HALF_MIN)
-            s.min[0] = panel_halves(at.scales + 32, row);
-    }
-    return s;
-}
-
 /* -8 times a sum of inputs, times zero / 8: where a dot product of codes starts. */
 INLINE I panel_start(int32_t shift, struct engine_panel_type type)
 {
     if (type.zero == 0 || (SIGNED_CODES && type.zero == 128))
         return i_zero();
     I v = i_set(shift);
-    switch (type.zero) {
-    case 4:
-        return i_down(v, 1);
-    case 8:
-        return v;
-    case 16:
-        return i_up(v, 1);
-    case 32:
-        return i_up(v, 2);
-    default:
-        return i_up(v, 4);
-    }
+    return type.zero == 8 ? v : type.zero == 16 ? i_up(v, 1) : i_up(v, 4);
 }
 
 /* --- products ----------------------------------------------------------------------------- */
 
 /* Adds the products of `count` steps from `from` on of `vectors` times VW rows, from where `codes`
- * points, with `tokens` tokens to dots[vector][token]. */
+ * points, with `tokens` tokens to dots[vector][token]. Four columns of token t stand at q + step *
+ * step_bytes + t * 4. */
 INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size_t from,
-                       size_t count, struct panel_in x, size_t vectors, size_t tokens, I *dots);
+                       size_t count, const int8_t *q, size_t step_bytes, size_t vectors,
+                       size_t tokens, I *dots);
 
-INLINE V panel_scaled(V acc, I dots, float d, V scale)
-{
-    return v_fma(v_mul(i_float(dots), v_set(d)), scale, acc);
-}
+/* Inputs of one block, of one token or of four. */
+struct panel_in {
+    const int8_t *q;
+    size_t step_bytes;
+    const float *d, *sum;
+    const int32_t *shift;
+};
 
-/* Mins times the sums of inputs; those of halves are given as -8 times theirs. */
-INLINE V panel_mins(V acc, struct engine_panel_type type, const struct panel_scales *s,
-                    struct panel_in x, size_t t)
-{
-    if (type.scales != ENGINE_PANEL_K16_MIN)
-        return v_fma(s->min[0], v_set(PANEL_IN(x, t, sum)), acc);
-    float d = PANEL_IN(x, t, d) * -0.125F;
-    acc = v_fma(s->min[0], v_set(d * (float)PANEL_IN(x, t, low)), acc);
-    return v_fma(s->min[1], v_set(d * (float)PANEL_IN(x, t, high)), acc);
-}
-
-/* One block of a tile; at.codes and `row` are those of its first row. */
+/* One block of a tile, whose first row is `row`. */
 INLINE void panel_block(struct panel_at at, size_t row, struct engine_panel_type type,
                         struct panel_in x, size_t vectors, size_t tokens, V *acc)
 {
-    const bool halves = type.scales >= ENGINE_PANEL_K16;
-    const bool apart = halves || (x.single && SINGLE_CHAINS == 2);
-    const uint8_t *codes = at.codes + row * 4;
-    struct panel_scales s[VECTORS];
-    I dots[PANEL_TILE], more[PANEL_TILE];
+    I dots[PANEL_TILE];
+    for (size_t i = 0; i < vectors * tokens; i++)
+        dots[i] = panel_start(x.shift[i % tokens], type);
+    panel_dots(at.codes + row * 4, type, 0, 8, x.q, x.step_bytes, vectors, tokens, dots);
     for (size_t i = 0; i < vectors * tokens; i++) {
-        size_t t = i % tokens;
-        dots[i] = panel_start(halves ? PANEL_IN(x, t, low) : PANEL_IN(x, t, shift), type);
-    }
-    panel_dots(codes, type, 0, apart ? 4 : 8, x, vectors, tokens, dots);
-    for (size_t v = 0; v < vectors; v++)
-        s[v] = panel_scales(at, row + v * VW, type.scales);
-    for (size_t i = 0; apart && i < vectors * tokens; i++) {
-        size_t t = i % tokens;
-        more[i] = halves ? panel_start(PANEL_IN(x, t, high), type) : i_zero();
-        if (halves)
-            acc[i] = panel_scaled(acc[i], dots[i], PANEL_IN(x, t, d), s[i / tokens].scale[0]);
-    }
-    if (apart)
-        panel_dots(codes, type, 4, 4, x, vectors, tokens, more);
-    for (size_t i = 0; i < vectors * tokens; i++) {
-        I sum = halves ? more[i] : apart ? i_add(dots[i], more[i]) : dots[i];
-        const struct panel_scales *at_row = &s[i / tokens];
-        acc[i] = panel_scaled(acc[i], sum, PANEL_IN(x, i % tokens, d), at_row->scale[1]);
+        size_t t = i % tokens, first = row + i / tokens * VW;
+        V scale = type.scales == ENGINE_PANEL_BF16
+                      ? v_load_bf16((const uint16_t *)(const void *)at.scales + first)
+                      : panel_halves(at.scales, first);
+        acc[i] = v_fma(v_mul(i_float(dots[i]), v_set(x.d[t])), scale, acc[i]);
         if (type.zero == 0)
-            acc[i] = panel_mins(acc[i], type, at_row, x, i % tokens);
+            acc[i] = v_fma(panel_halves(at.scales + 32, first), v_set(x.sum[t]), acc[i]);
     }
 }
+
+/* --- wide types: whole numbers for 256 columns ---------------------------------------------- */
+
+/* Inputs of 256 columns; token t's sums of both halves of block i stand at halves + i * sums_step +
+ * t * 2. */
+struct wide_in {
+    const int8_t *q;
+    size_t step_bytes, sums_step;
+    const int16_t *halves;
+    const float *d;
+};
+
+/* A factor of half h of a block: its scale, or with `min` its min. */
+INLINE I wide_factor(const uint8_t *scales, enum engine_panel_scales kind, size_t h, bool min)
+{
+    if (kind == ENGINE_PANEL_K32)
+        return i_bytes(scales + (min ? 16 : 0), false);
+    if (kind != ENGINE_PANEL_K16_MIN)
+        return i_bytes(scales + h * 16, true);
+    I both = i_bytes(scales + h * 16, false);
+    return min ? i_down(both, 4) : i_below16(both);
+}
+
+/* One block: what its codes and its mins (or zeros) add up to, times their scales. */
+INLINE void wide_block(struct panel_at at, size_t row, size_t block, struct engine_panel_type type,
+                       struct wide_in x, size_t vectors, size_t tokens, I *sums, I *mins)
+{
+    const bool whole = type.scales == ENGINE_PANEL_K32 || type.scales == ENGINE_PANEL_K32_ZERO;
+    const bool has_less = type.zero == 0 || !(SIGNED_CODES && type.zero == 128);
+    const int8_t *q = x.q + block * ENGINE_PANEL_STEPS * x.step_bytes;
+    const int16_t *halves = x.halves + block * x.sums_step;
+    for (size_t h = 0; h < (whole ? 1 : 2); h++) {
+        I dots[PANEL_TILE];
+        for (size_t i = 0; i < vectors * tokens; i++)
+            dots[i] = i_zero();
+        panel_dots(at.codes + row * 4, type, h * 4, whole ? 8 : 4, q, x.step_bytes, vectors, tokens,
+                   dots);
+        for (size_t i = 0; i < vectors * tokens; i++) {
+            const uint8_t *scales = at.scales + row + i / tokens * VW;
+            const int16_t *two = halves + i % tokens * 2;
+            I scale = wide_factor(scales, type.scales, h, false);
+            sums[i] = i_mla(sums[i], dots[i], scale);
+            if (has_less)
+                mins[i] = i_mla(mins[i],
+                                type.zero == 0 ? wide_factor(scales, type.scales, h, true) : scale,
+                                i_set(whole ? two[0] + two[1] : two[h]));
+        }
+    }
+}
+
+/* The end of 256 columns. */
+INLINE V wide_add(V acc, I sum, I mins, struct engine_panel_type type, const uint8_t *header,
+                  size_t row, float d)
+{
+    const bool has_min = type.scales == ENGINE_PANEL_K32 || type.scales == ENGINE_PANEL_K16_MIN;
+    if (type.zero > 0 && !(SIGNED_CODES && type.zero == 128))
+        sum = i_sub(sum, type.zero == 4 ? i_up(mins, 2) : i_up(mins, 5));
+    V v = v_mul(i_float(sum), has_min ? panel_halves(header, row)
+                                      : v_load((const float *)(const void *)header + row));
+    if (has_min)
+        v = v_sub(v, v_mul(i_float(mins), panel_halves(header + 32, row)));
+    return v_fma(v, v_set(d), acc);
+}
+
+/* --- tiles -------------------------------------------------------------------------------- */
 
 /* The tokens of one tile of a panel, as far as there are rows and tokens. */
 INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t first,
@@ -279,47 +209,80 @@ INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t f
     }
 }
 
-/* Rows from `row` on of a panel against tokens from `first` on. No prefetching: the hardware does
- * it better. */
+/* Rows from `row` on of a panel against one token, or the four from `first` on. No prefetching: the
+ * hardware does it better. */
 INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t row,
-                       struct engine_panel_type type, size_t first, size_t vectors, size_t quads)
+                       struct engine_panel_type type, size_t first, size_t vectors, size_t tokens)
 {
-    const size_t tokens = quads ? quads * 4 : 1, blocks = job->cols / ENGINE_PANEL_BLOCK;
     const uint8_t *p = job->panels + panel * job->panel_bytes;
+    const struct engine_act1 *one = job->x;
+    const struct engine_act4 *four =
+        (const struct engine_act4 *)job->x + first / 4 * (job->cols / ENGINE_PANEL_BLOCK);
     struct panel_at at = {0};
     V acc[PANEL_TILE];
     for (size_t i = 0; i < vectors * tokens; i++)
         acc[i] = v_zero();
-    for (size_t b = 0; b < blocks; b += 2) {
-        at = panel_first(&p, b, type, at.header);
-        panel_block(at, row, type, panel_in(job, first, b, quads == 0), vectors, tokens, acc);
-        if (b + 1 < blocks)
-            panel_block(panel_second(at, type), row, type, panel_in(job, first, b + 1, quads == 0),
-                        vectors, tokens, acc);
+    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++) {
+        struct panel_in x = {one[b].q, 4, &one[b].d, &one[b].sum, &one[b].shift};
+        if (tokens == 4)
+            x = (struct panel_in){four[b].q[0][0], 16, four[b].d, four[b].sum, four[b].shift};
+        at = b % 2 == 0 ? panel_first(&p, b, type, at.header) : panel_second(at, type);
+        panel_block(at, row, type, x, vectors, tokens, acc);
     }
     panel_store(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
+}
+
+/* The same for a wide type. */
+INLINE void wide_tile(const struct engine_panel_job *job, size_t panel, size_t row,
+                      struct engine_panel_type type, size_t first, size_t vectors, size_t tokens)
+{
+    const uint8_t *p = job->panels + panel * job->panel_bytes;
+    const size_t groups = job->cols / ENGINE_WIDE;
+    const struct engine_wide1 *one = job->x;
+    const struct engine_wide4 *four = (const struct engine_wide4 *)job->x + first / 4 * groups;
+    struct panel_at at = {0};
+    V acc[PANEL_TILE];
+    for (size_t i = 0; i < vectors * tokens; i++)
+        acc[i] = v_zero();
+    for (size_t g = 0; g < groups; g++) {
+        struct wide_in x = {one[g].q, 4, 2, one[g].halves, &one[g].d};
+        I sums[PANEL_TILE], mins[PANEL_TILE];
+        if (tokens == 4)
+            x = (struct wide_in){four[g].q[0][0], 16, 8, four[g].halves[0][0], four[g].d};
+        for (size_t i = 0; i < vectors * tokens; i++)
+            sums[i] = mins[i] = i_zero();
+        for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
+            at = b % 2 == 0 ? panel_first(&p, b, type, at.header) : panel_second(at, type);
+            wide_block(at, row, b, type, x, vectors, tokens, sums, mins);
+        }
+        for (size_t i = 0; i < vectors * tokens; i++)
+            acc[i] = wide_add(acc[i], sums[i], mins[i], type, at.header, row + i / tokens * VW,
+                              x.d[i % tokens]);
+    }
+    panel_store(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
+}
+
+INLINE void panel_any_tile(const struct engine_panel_job *job, size_t panel, size_t row,
+                           struct engine_panel_type type, size_t first, size_t vectors,
+                           size_t tokens)
+{
+    if (ENGINE_PANEL_IS_WIDE(type.scales))
+        wide_tile(job, panel, row, type, first, vectors, tokens);
+    else
+        panel_tile(job, panel, row, type, first, vectors, tokens);
 }
 
 PER_FORMAT void panel_matmul(const struct engine_panel_job *job, size_t panel, size_t end,
                              struct engine_panel_type type)
 {
-    const size_t most = TILE_QUADS(type), step = (size_t)TILE_VECTORS * VW;
     for (; panel < end; panel++) {
         if (!job->quads) {
-            panel_tile(job, panel, 0, type, 0, VECTORS, 0);
+            panel_any_tile(job, panel, 0, type, 0, VECTORS, 1);
             continue;
         }
-        for (size_t t = 0, count; t < job->tokens; t += count * 4) {
-            count = (job->tokens - t + 3) / 4;
-            count = count < most ? count : most;
-            for (size_t row = 0; row < ENGINE_PANEL_ROWS; row += step) {
-                if (MAX_QUADS >= 3 && count == 3)
-                    panel_tile(job, panel, row, type, t, TILE_VECTORS, 3);
-                else if (MAX_QUADS >= 2 && count == 2)
-                    panel_tile(job, panel, row, type, t, TILE_VECTORS, 2);
-                else
-                    panel_tile(job, panel, row, type, t, TILE_VECTORS, 1);
-            }
+        for (size_t t = 0; t < job->tokens; t += 4) {
+            for (size_t row = 0; row < ENGINE_PANEL_ROWS; row += (size_t)TILE_VECTORS * VW)
+                panel_any_tile(job, panel, row, type, t, TILE_VECTORS, 4);
         }
     }
 }

@@ -3,48 +3,23 @@
  * layout, straight from its description.
  */
 
-static void pack_block(const float *x, int8_t *q, float *d, int32_t *low, int32_t *high)
+#include "engine/kernels/pack.h"
+
+static float pack_largest(const float *x)
 {
     float most = 0;
-    for (size_t i = 0; i < 32; i++)
+    for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++)
         most = fmaxf(most, fabsf(x[i]));
-    float inverse = most > 0 ? 127.0F / most : 0;
-    *d = most / 127.0F;
-    *low = *high = 0;
-    for (size_t i = 0; i < 32; i++) {
+    return most;
+}
+
+static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2])
+{
+    sums[0] = sums[1] = 0;
+    for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++) {
         int v = (int)lrintf(x[i] * inverse);
         q[i] = (int8_t)v;
-        *(i < 16 ? low : high) += v;
-    }
-}
-
-static void pack_one(const float *x, size_t n, struct engine_act1 *out)
-{
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        int32_t low, high;
-        pack_block(x + b * ENGINE_PANEL_BLOCK, out->q, &out->d, &low, &high);
-        out->sum = out->d * (float)(low + high);
-        out->low = -8 * low;
-        out->high = -8 * high;
-        out->shift = out->low + out->high;
-    }
-}
-
-static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
-{
-    memset(out, 0, n / ENGINE_PANEL_BLOCK * sizeof(*out));
-    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
-        for (size_t t = 0; t < 4 && x[t]; t++) {
-            int8_t q[ENGINE_PANEL_BLOCK];
-            int32_t low, high;
-            pack_block(x[t] + b * ENGINE_PANEL_BLOCK, q, &out->d[t], &low, &high);
-            for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++)
-                memcpy(out->q[i][t], q + i * 4, 4);
-            out->sum[t] = out->d[t] * (float)(low + high);
-            out->low[t] = -8 * low;
-            out->high[t] = -8 * high;
-            out->shift[t] = out->low[t] + out->high[t];
-        }
+        sums[i / 16] += v;
     }
 }
 
@@ -52,27 +27,37 @@ static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out
 struct block_view {
     const int8_t *q; /* step i at i * step */
     size_t step;
-    float d, sum;
-    int32_t low, high;
+    float d; /* of the block, or of the 256 columns it belongs to */
 };
 
 static struct block_view block_of(const struct engine_panel_job *job, size_t token, size_t b)
 {
-    if (!job->quads) {
-        const struct engine_act1 *x = (const struct engine_act1 *)job->x + b;
-        return (struct block_view){x->q, 4, x->d, x->sum, x->low, x->high};
+    const bool wide = ENGINE_PANEL_IS_WIDE(job->layout->type.scales);
+    const char *row =
+        (const char *)job->x + token / 4 * engine_act_row_bytes(wide, !job->quads, job->cols);
+    const size_t t = token % 4, g = b / ENGINE_WIDE_BLOCKS, i = b % ENGINE_WIDE_BLOCKS;
+    if (wide && job->quads) {
+        const struct engine_wide4 *x = (const struct engine_wide4 *)(const void *)row + g;
+        return (struct block_view){x->q[i * ENGINE_PANEL_STEPS][t], sizeof(x->q[0]), x->d[t]};
     }
-    const struct engine_act4 *x =
-        (const struct engine_act4 *)job->x + token / 4 * (job->cols / ENGINE_PANEL_BLOCK) + b;
-    size_t t = token % 4;
-    return (struct block_view){x->q[0][t], sizeof(x->q[0]), x->d[t],
-                               x->sum[t],  x->low[t],       x->high[t]};
+    if (wide) {
+        const struct engine_wide1 *x = (const struct engine_wide1 *)(const void *)row + g;
+        return (struct block_view){x->q + i * ENGINE_PANEL_BLOCK, 4, x->d};
+    }
+    if (job->quads) {
+        const struct engine_act4 *x = (const struct engine_act4 *)(const void *)row + b;
+        return (struct block_view){x->q[0][t], sizeof(x->q[0]), x->d[t]};
+    }
+    const struct engine_act1 *x = (const struct engine_act1 *)(const void *)row + b;
+    return (struct block_view){x->q, 4, x->d};
 }
 
-/* A block of a panel with everything spelt out. */
+/* A block of a panel with everything spelt out: weights are d * scale * (code - zero) + m * min,
+ * of the first sixteen columns and of the others. */
 struct panel_block {
     uint8_t codes[ENGINE_PANEL_STEPS][ENGINE_PANEL_ROWS][4];
-    float scales[2][ENGINE_PANEL_ROWS], mins[2][ENGINE_PANEL_ROWS];
+    float d[ENGINE_PANEL_ROWS], m[ENGINE_PANEL_ROWS];
+    int32_t scales[2][ENGINE_PANEL_ROWS], mins[2][ENGINE_PANEL_ROWS];
 };
 
 /* Codes of a plane's vectors: `bits` of each, at `low` of the whole code. */
@@ -116,57 +101,64 @@ static void read_scales(enum engine_panel_scales kind, const uint8_t *header, co
 {
     const size_t rows = ENGINE_PANEL_ROWS;
     for (size_t r = 0; r < rows; r++) {
-        float first, second, min = 0, second_min = 0;
-        if (kind == ENGINE_PANEL_K32) {
-            first = second = half_of(header, r) * (float)scales[r];
-            min = -half_of(header + rows * 2, r) * (float)scales[rows + r];
-        } else if (kind == ENGINE_PANEL_K16) {
-            memcpy(&first, header + r * 4, sizeof(first));
-            second = first * (float)(int8_t)scales[rows + r];
-            first *= (float)(int8_t)scales[r];
-        } else if (kind == ENGINE_PANEL_K16_MIN) {
-            first = half_of(header, r) * (float)(scales[r] & 15);
-            second = half_of(header, r) * (float)(scales[rows + r] & 15);
-            min = -half_of(header + rows * 2, r) * (float)(scales[r] >> 4);
-            second_min = -half_of(header + rows * 2, r) * (float)(scales[rows + r] >> 4);
-        } else if (kind == ENGINE_PANEL_BF16) {
-            uint32_t bits = (uint32_t)scales[2 * r] << 16 | (uint32_t)scales[2 * r + 1] << 24;
-            memcpy(&first, &bits, sizeof(first));
-            second = first;
-        } else {
-            first = second = half_of(scales, r);
-            if (kind == ENGINE_PANEL_HALF_MIN)
-                min = half_of(scales + rows * 2, r);
+        uint32_t bits = (uint32_t)scales[2 * r] << 16 | (uint32_t)scales[2 * r + 1] << 24;
+        out->m[r] = 0;
+        for (size_t h = 0; h < 2; h++) {
+            const uint8_t byte = scales[h * rows + r];
+            out->scales[h][r] = out->mins[h][r] = 1;
+            if (kind == ENGINE_PANEL_K32) {
+                out->scales[h][r] = scales[r];
+                out->mins[h][r] = scales[rows + r];
+            } else if (kind == ENGINE_PANEL_K16_MIN) {
+                out->scales[h][r] = byte & 15;
+                out->mins[h][r] = byte >> 4;
+            } else if (ENGINE_PANEL_IS_WIDE(kind)) {
+                out->scales[h][r] = (int8_t)byte;
+            }
         }
-        out->scales[0][r] = first;
-        out->scales[1][r] = second;
-        out->mins[0][r] = min;
-        out->mins[1][r] = second_min;
+        if (kind == ENGINE_PANEL_K32 || kind == ENGINE_PANEL_K16_MIN) {
+            out->d[r] = half_of(header, r);
+            out->m[r] = -half_of(header + rows * 2, r);
+        } else if (ENGINE_PANEL_IS_WIDE(kind)) {
+            memcpy(&out->d[r], header + r * 4, sizeof(out->d[r]));
+        } else if (kind == ENGINE_PANEL_BF16) {
+            memcpy(&out->d[r], &bits, sizeof(out->d[r]));
+        } else {
+            out->d[r] = half_of(scales, r);
+            if (kind == ENGINE_PANEL_HALF_MIN)
+                out->m[r] = half_of(scales + rows * 2, r);
+        }
     }
 }
 
-/* One block of sixteen rows with one token: exact integers, then a float for each scale. */
+/* What has been added up of one row and token. */
+struct panel_sum {
+    int32_t codes, mins; /* of this group of columns, with its scales */
+    float sum;
+};
+
+/* One block of sixteen rows with one token, in whole numbers. */
 static void add_block(const struct panel_block *p, struct engine_panel_type type,
-                      const struct block_view *x, float *acc)
+                      const struct block_view *x, struct panel_sum *sums)
 {
-    bool halves = type.scales >= ENGINE_PANEL_K16;
     for (size_t r = 0; r < ENGINE_PANEL_ROWS; r++) {
-        int32_t sums[2] = {x->low / 8 * type.zero, x->high / 8 * type.zero};
         for (size_t i = 0; i < ENGINE_PANEL_STEPS; i++) {
-            for (size_t c = 0; c < 4; c++)
-                sums[i / 4] += p->codes[i][r][c] * x->q[i * x->step + c];
+            for (size_t c = 0; c < 4; c++) {
+                int32_t q = x->q[i * x->step + c];
+                sums[r].codes += (p->codes[i][r][c] - type.zero) * q * p->scales[i / 4][r];
+                sums[r].mins += q * p->mins[i / 4][r];
+            }
         }
-        if (halves)
-            acc[r] += (float)sums[0] * x->d * p->scales[0][r];
-        else
-            sums[1] += sums[0];
-        acc[r] += (float)sums[1] * x->d * p->scales[1][r];
-        if (type.scales == ENGINE_PANEL_K16_MIN) {
-            acc[r] += p->mins[0][r] * (x->d * -0.125F * (float)x->low);
-            acc[r] += p->mins[1][r] * (x->d * -0.125F * (float)x->high);
-        } else {
-            acc[r] += p->mins[0][r] * x->sum;
-        }
+    }
+}
+
+/* The end of a group: floats. */
+static void end_group(const struct panel_block *p, float d, struct panel_sum *sums)
+{
+    for (size_t r = 0; r < ENGINE_PANEL_ROWS; r++) {
+        float codes = (float)sums[r].codes * p->d[r], mins = (float)sums[r].mins * p->m[r];
+        sums[r].sum += (codes + mins) * d;
+        sums[r].codes = sums[r].mins = 0;
     }
 }
 
@@ -179,31 +171,41 @@ static void read_levels(const int8_t *levels, uint8_t *codes)
 
 #define PANEL_TOKENS 16 /* at a time, for one reading of the weights */
 
-static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
+/* One panel with up to PANEL_TOKENS tokens from `first` on. */
+static void panel_tokens(const struct engine_panel_job *job, size_t panel, size_t first,
+                         size_t count)
 {
     const struct engine_panel_type type = job->layout->type;
+    const uint8_t *p = job->panels + panel * job->panel_bytes;
+    const size_t group = ENGINE_PANEL_IS_WIDE(type.scales) ? ENGINE_WIDE_BLOCKS : 1;
+    const size_t left = job->rows - panel * ENGINE_PANEL_ROWS;
+    struct panel_sum sums[PANEL_TOKENS][ENGINE_PANEL_ROWS] = {{{0}}};
     struct panel_block block;
-    for (; panel < end; panel++) {
-        const uint8_t *p = job->panels + panel * job->panel_bytes;
-        size_t left = job->rows - panel * ENGINE_PANEL_ROWS;
-        size_t rows = left < ENGINE_PANEL_ROWS ? left : ENGINE_PANEL_ROWS;
-        for (size_t t = 0; t < job->tokens; t += PANEL_TOKENS) {
-            size_t count = job->tokens - t < PANEL_TOKENS ? job->tokens - t : PANEL_TOKENS;
-            float acc[PANEL_TOKENS][ENGINE_PANEL_ROWS] = {{0}};
-            for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++) {
-                const struct engine_panel_place at = engine_panel_place(type, b);
-                read_codes(p + at.codes, type.bits, block.codes[0][0]);
-                read_levels(type.levels, block.codes[0][0]);
-                read_scales(type.scales, p + at.header, p + at.scales, &block);
-                for (size_t i = 0; i < count; i++) {
-                    struct block_view x = block_of(job, t + i, b);
-                    add_block(&block, type, &x, acc[i]);
-                }
-            }
-            for (size_t i = 0; i < count; i++)
-                memcpy(job->y + (t + i) * job->y_stride + panel * ENGINE_PANEL_ROWS, acc[i],
-                       rows * sizeof(float));
+    for (size_t b = 0; b < job->cols / ENGINE_PANEL_BLOCK; b++) {
+        const struct engine_panel_place at = engine_panel_place(type, b);
+        read_codes(p + at.codes, type.bits, block.codes[0][0]);
+        read_levels(type.levels, block.codes[0][0]);
+        read_scales(type.scales, p + at.header, p + at.scales, &block);
+        for (size_t t = 0; t < count; t++) {
+            struct block_view x = block_of(job, first + t, b);
+            add_block(&block, type, &x, sums[t]);
+            if (b % group == group - 1)
+                end_group(&block, x.d, sums[t]);
         }
+    }
+    for (size_t t = 0; t < count; t++) {
+        float *y = job->y + (first + t) * job->y_stride + panel * ENGINE_PANEL_ROWS;
+        for (size_t r = 0; r < ENGINE_PANEL_ROWS && r < left; r++)
+            y[r] = sums[t][r].sum;
+    }
+}
+
+static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
+{
+    for (; panel < end; panel++) {
+        for (size_t t = 0; t < job->tokens; t += PANEL_TOKENS)
+            panel_tokens(job, panel, t,
+                         job->tokens - t < PANEL_TOKENS ? job->tokens - t : PANEL_TOKENS);
     }
 }
 

@@ -490,6 +490,8 @@ static void attn_add(const struct engine_attn *a, const float *p, const float *v
         .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},                                              \
         .pack_one = pack_one,                                                                      \
         .pack_four = pack_four,                                                                    \
+        .pack_wide_one = pack_wide_one,                                                            \
+        .pack_wide_four = pack_wide_four,                                                          \
         .rms_norm = rms_norm,                                                                      \
         .layer_norm = layer_norm,                                                                  \
         .activate = {silu, gelu, clamped},                                                         \

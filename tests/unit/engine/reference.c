@@ -97,14 +97,14 @@ static const double *in_layer(struct shape *m, size_t il, const char *suffix)
     return tensor(m, name);
 }
 
-/* Numbers as a quantised matrix gets them: in 8 bits, a scale for each 32. */
-static void round_to_8_bits(const double *x, size_t n, double *out)
+/* Numbers as a quantised matrix gets them: in 8 bits, a scale for each block of it. */
+static void round_to_8_bits(const double *x, size_t n, size_t block, double *out)
 {
-    for (size_t b = 0; b < n; b += 32) {
+    for (size_t b = 0; b < n; b += block) {
         double most = 0;
-        for (size_t i = b; i < b + 32; i++)
+        for (size_t i = b; i < b + block; i++)
             most = fmax(most, fabs(x[i]));
-        for (size_t i = b; i < b + 32; i++)
+        for (size_t i = b; i < b + block; i++)
             out[i] = most > 0 ? rint(x[i] * 127 / most) * most / 127 : 0;
     }
 }
@@ -114,9 +114,10 @@ static void linear(const struct shape *m, const char *name, const double *w, con
                    const double *x, size_t cols, size_t rows, double *y)
 {
     double *rounded = NULL;
-    if (m->in_8_bits && gguf_tensor(m->file, name)->format->block > 1) {
+    const size_t block = gguf_tensor(m->file, name)->format->block;
+    if (m->in_8_bits && block > 1) {
         rounded = numbers(cols);
-        round_to_8_bits(x, cols, rounded);
+        round_to_8_bits(x, cols, block, rounded);
         x = rounded;
     }
     for (size_t r = 0; r < rows; r++) {

@@ -11,8 +11,8 @@
 #include "base/core/slice.h"
 
 double *reference_logits(struct slice model, const uint32_t *tokens, size_t count);
-/* The same with the inputs of quantised matrices in 8 bits, a scale for each 32 (kernels/panel.h);
- * of float matrices as above. */
+/* The same with the inputs of quantised matrices in 8 bits, a scale for each 32 or 256, as the
+ * matrix has blocks (kernels/panel.h); of float matrices as above. */
 double *reference_logits_in_8_bits(struct slice model, const uint32_t *tokens, size_t count);
 /* The last hidden states, [count][n_embd]; of every architecture, encoders too. */
 double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count);

@@ -166,17 +166,15 @@ static void test_nothing_is_lost(void **state)
 static void check_one(const struct engine_act1 *in, const float *x, size_t blocks)
 {
     for (size_t b = 0; b < blocks; b++) {
-        int low = 0, high = 0;
+        int sum = 0;
         for (size_t i = 0; i < 32; i++) {
             double error = fabs((double)in[b].d * in[b].q[i] - (double)x[b * 32 + i]);
             assert_true(error <= 0.501 * (double)in[b].d);
             assert_true(in[b].q[i] >= -127);
-            *(i < 16 ? &low : &high) += in[b].q[i];
+            sum += in[b].q[i];
         }
-        assert_int_equal(in[b].low, -8 * low);
-        assert_int_equal(in[b].high, -8 * high);
-        assert_int_equal(in[b].shift, -8 * (low + high));
-        assert_true(fabs((double)in[b].sum - (double)in[b].d * (low + high)) <=
+        assert_int_equal(in[b].shift, -8 * sum);
+        assert_true(fabs((double)in[b].sum - (double)in[b].d * sum) <=
                     1e-6 * fabs((double)in[b].sum));
     }
 }
@@ -204,8 +202,6 @@ static void check_inputs(const struct engine_kernels *k)
                 assert_int_equal(four[b].q[i / 4][t][i % 4], one[b].q[i]);
             assert_true(four[b].d[t] == one[b].d && four[b].sum[t] == one[b].sum);
             assert_int_equal(four[b].shift[t], one[b].shift);
-            assert_int_equal(four[b].low[t], one[b].low);
-            assert_int_equal(four[b].high[t], one[b].high);
         }
     }
     k->pack_one(x, COLS, one);
@@ -215,27 +211,105 @@ static void check_inputs(const struct engine_kernels *k)
     free(four);
 }
 
+/* 256 columns with one scale. */
+static void check_wide_one(const struct engine_wide1 *in, const float *x)
+{
+    double most = 0;
+    for (size_t i = 0; i < ENGINE_WIDE; i++)
+        most = fmax(most, fabs((double)x[i]));
+    assert_true(fabs((double)in->d * 127 - most) <= 1e-6 * most);
+    for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
+        int sums[2] = {0};
+        for (size_t i = 0; i < 32; i++) {
+            double error = fabs((double)in->d * in->q[b * 32 + i] - (double)x[b * 32 + i]);
+            assert_true(error <= 0.501 * (double)in->d);
+            assert_true(in->q[b * 32 + i] >= -127);
+            sums[i / 16] += in->q[b * 32 + i];
+        }
+        for (size_t h = 0; h < 2; h++) {
+            assert_int_equal(in->start[b * 2 + h], -32 * sums[h]);
+            assert_int_equal(in->halves[b * 2 + h], sums[h]);
+        }
+        assert_int_equal(in->sums[b], sums[0] + sums[1]);
+    }
+}
+
+static void check_wide_four(const struct engine_wide4 *four, size_t t,
+                            const struct engine_wide1 *one)
+{
+    for (size_t i = 0; i < ENGINE_WIDE; i++)
+        assert_int_equal(four->q[i / 4][t][i % 4], one->q[i]);
+    for (size_t i = 0; i < 16; i++) {
+        assert_int_equal(four->start[i][t], one->start[i]);
+        assert_int_equal(four->halves[i / 2][t][i % 2], one->halves[i]);
+    }
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(four->sums[i / 2][t][i % 2], one->sums[i]);
+    assert_true(four->d[t] == one->d);
+}
+
+static void check_wide_inputs(const struct engine_kernels *k)
+{
+    enum { GROUPS = 3, COLS = GROUPS * ENGINE_WIDE, TOKENS = 3 };
+    float *x = aligned(TOKENS * COLS * sizeof(*x));
+    struct engine_wide1 *one = aligned(GROUPS * sizeof(*one));
+    struct engine_wide4 *four = aligned(GROUPS * sizeof(*four));
+    randoms(x, TOKENS * COLS);
+    memset(x + 2 * ENGINE_WIDE, 0, ENGINE_WIDE * sizeof(*x));
+    for (size_t i = 0; i < ENGINE_WIDE; i++) /* the largest sums there are */
+        x[COLS + i] = i % 64 < 32 ? 3 : -3;
+    x[5] = -9;
+    memset(four, 0xA5, GROUPS * sizeof(*four));
+    k->pack_wide_four((const float *const[4]){x, x + COLS, x + 2 * (size_t)COLS}, COLS, four);
+    for (size_t t = 0; t < 4; t++) {
+        memset(one, 0, GROUPS * sizeof(*one));
+        if (t < TOKENS)
+            k->pack_wide_one(x + t * COLS, COLS, one);
+        for (size_t g = 0; g < GROUPS; g++) {
+            if (t < TOKENS)
+                check_wide_one(&one[g], x + t * COLS + g * ENGINE_WIDE);
+            check_wide_four(&four[g], t, &one[g]);
+        }
+    }
+    free(x);
+    free(one);
+    free(four);
+}
+
 static void test_inputs(void **state)
 {
     (void)state;
     each_set(check_inputs);
+    each_set(check_wide_inputs);
 }
 
 /* --- products --------------------------------------------------------------------------------- */
 
-static void *packed_inputs(const struct engine_kernels *k, const float *x, size_t tokens,
-                           size_t cols, bool quads)
+static bool is_wide(const struct matrix *m)
 {
-    struct engine_act4 *in = aligned(engine_act_bytes(quads ? tokens + 1 : 1, cols));
-    if (!quads) {
-        k->pack_one(x, cols, (struct engine_act1 *)in);
+    return ENGINE_PANEL_IS_WIDE(m->layout->type.scales);
+}
+
+static void *packed_inputs(const struct engine_kernels *k, const struct matrix *m, const float *x,
+                           size_t tokens, bool quads)
+{
+    const size_t cols = m->cols;
+    char *in = aligned(engine_act_bytes(is_wide(m), quads ? tokens + 1 : 1, cols));
+    if (!quads && is_wide(m))
+        k->pack_wide_one(x, cols, (struct engine_wide1 *)(void *)in);
+    else if (!quads)
+        k->pack_one(x, cols, (struct engine_act1 *)(void *)in);
+    if (!quads)
         return in;
-    }
     for (size_t t = 0; t < tokens; t += 4) {
         const float *four[4] = {0};
         for (size_t i = 0; i < 4 && t + i < tokens; i++)
             four[i] = x + (t + i) * cols;
-        k->pack_four(four, cols, in + t / 4 * (cols / 32));
+        void *row = in + t / 4 * engine_act_row_bytes(is_wide(m), false, cols);
+        if (is_wide(m))
+            k->pack_wide_four(four, cols, row);
+        else
+            k->pack_four(four, cols, row);
     }
     return in;
 }
@@ -259,17 +333,24 @@ static void product(const struct engine_kernels *k, const struct matrix *m, cons
     k->panels[m->format->id](&job, m->panels / 2, m->panels);
 }
 
+/* Column c of one token, in 8 bits. */
+static double input_at(const struct matrix *m, const void *in, size_t c)
+{
+    const struct engine_wide1 *wide = (const struct engine_wide1 *)in + c / ENGINE_WIDE;
+    const struct engine_act1 *act = (const struct engine_act1 *)in + c / 32;
+    return is_wide(m) ? (double)wide->d * wide->q[c % ENGINE_WIDE]
+                      : (double)act->d * act->q[c % 32];
+}
+
 /* Exact product with inputs as they are in 8 bits. */
-static void check_sums(const struct matrix *m, const struct engine_act1 *in, const float *y,
-                       const char *set)
+static void check_sums(const struct matrix *m, const void *in, const float *y, const char *set)
 {
     float *w = aligned(m->cols * sizeof(float));
     for (size_t r = 0; r < m->rows; r++) {
         double sum = 0, magnitude = 0;
         m->format->dequantise(m->file + r * m->row_bytes, w, m->cols);
         for (size_t c = 0; c < m->cols; c++) {
-            const struct engine_act1 *x = &in[c / 32];
-            double q = (double)x->d * x->q[c % 32];
+            double q = input_at(m, in, c);
             sum += (double)w[c] * q;
             /* codes are not below zero: what is summed can be larger than what is meant */
             magnitude += fabs((double)w[c] * q) + 1e-3 * fabs(q);
@@ -287,13 +368,13 @@ static void check_product(const struct engine_kernels *k, const struct matrix *m
     float *y = aligned((tokens * m->rows + 1) * sizeof(float));
     float *alone = aligned(m->rows * sizeof(float));
     randoms(x, tokens * m->cols);
-    void *in = packed_inputs(k, x, tokens, m->cols, true);
+    void *in = packed_inputs(k, m, x, tokens, true);
     y[tokens * m->rows] = 42;
     product(k, m, in, tokens, true, y);
     assert_true(y[tokens * m->rows] == 42);
     free(in);
     for (size_t t = 0; t < tokens; t++) {
-        in = packed_inputs(k, x + t * m->cols, 1, m->cols, false);
+        in = packed_inputs(k, m, x + t * m->cols, 1, false);
         product(k, m, in, 1, false, alone);
         check_sums(m, in, alone, k->name);
         /* To the last bit: a token's result does not depend on its company. */
@@ -346,7 +427,7 @@ static void check_extremes_of(const struct engine_kernels *k, enum engine_format
         engine_panel_pack(m.layout, m.file, m.row_bytes, 16, m.cols, m.packed);
         for (size_t c = 0; c < m.cols; c++)
             x[c] = inputs[i % 2];
-        struct engine_act1 *in = packed_inputs(k, x, 1, m.cols, false);
+        void *in = packed_inputs(k, &m, x, 1, false);
         product(k, &m, in, 1, false, y);
         check_sums(&m, in, y, k->name);
         free(in);

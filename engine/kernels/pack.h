@@ -1,0 +1,105 @@
+/*
+ * Inputs in 8 bits (panel.h), for every set that includes this; written over two functions of its:
+ *     pack_largest(x)                   the largest magnitude of 32 numbers
+ *     pack_codes(x, inverse, q, sums)   32 numbers times `inverse`, rounded to the nearest, and what
+ *                                       the first sixteen and the others add up to
+ */
+#ifndef ENGINE_KERNELS_PACK_H
+#define ENGINE_KERNELS_PACK_H
+
+#include <string.h>
+
+#include "engine/kernels/panel.h"
+
+static float pack_largest(const float *x);
+static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2]);
+
+static inline float pack_inverse(float largest)
+{
+    return largest > 0 ? 127.0F / largest : 0;
+}
+
+static inline void pack_block(const float *x, struct engine_act1 *out)
+{
+    int32_t sums[2];
+    float largest = pack_largest(x);
+    pack_codes(x, pack_inverse(largest), out->q, sums);
+    out->d = largest / 127.0F;
+    out->sum = out->d * (float)(sums[0] + sums[1]);
+    out->shift = -8 * (sums[0] + sums[1]);
+}
+
+static void pack_one(const float *x, size_t n, struct engine_act1 *out)
+{
+    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++)
+        pack_block(x + b * ENGINE_PANEL_BLOCK, &out[b]);
+}
+
+/* Steps of token t among those of its four. */
+static inline void pack_steps(const int8_t *q, size_t steps, size_t t, int8_t (*out)[4][4])
+{
+    for (size_t i = 0; i < steps; i++)
+        memcpy(out[i][t], q + i * 4, 4);
+}
+
+static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out)
+{
+    for (size_t b = 0; b < n / ENGINE_PANEL_BLOCK; b++, out++) {
+        for (size_t t = 0; t < 4; t++) {
+            struct engine_act1 one = {0};
+            if (x[t])
+                pack_block(x[t] + b * ENGINE_PANEL_BLOCK, &one);
+            pack_steps(one.q, ENGINE_PANEL_STEPS, t, out->q);
+            out->d[t] = one.d;
+            out->sum[t] = one.sum;
+            out->shift[t] = one.shift;
+        }
+    }
+}
+
+static inline void pack_wide(const float *x, struct engine_wide1 *out)
+{
+    float largest = 0;
+    for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
+        float most = pack_largest(x + b * ENGINE_PANEL_BLOCK);
+        largest = most > largest ? most : largest;
+    }
+    for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
+        int32_t sums[2];
+        size_t at = b * ENGINE_PANEL_BLOCK;
+        pack_codes(x + at, pack_inverse(largest), out->q + at, sums);
+        for (size_t h = 0; h < 2; h++) {
+            out->start[b * 2 + h] = -32 * sums[h];
+            out->halves[b * 2 + h] = (int16_t)sums[h];
+        }
+        out->sums[b] = (int16_t)(sums[0] + sums[1]);
+    }
+    out->d = largest / 127.0F;
+}
+
+static void pack_wide_one(const float *x, size_t n, struct engine_wide1 *out)
+{
+    for (size_t g = 0; g < n / ENGINE_WIDE; g++)
+        pack_wide(x + g * ENGINE_WIDE, &out[g]);
+}
+
+static void pack_wide_four(const float *const x[4], size_t n, struct engine_wide4 *out)
+{
+    for (size_t g = 0; g < n / ENGINE_WIDE; g++, out++) {
+        for (size_t t = 0; t < 4; t++) {
+            struct engine_wide1 one = {0};
+            if (x[t])
+                pack_wide(x[t] + g * ENGINE_WIDE, &one);
+            pack_steps(one.q, ENGINE_WIDE / 4, t, out->q);
+            for (size_t i = 0; i < 16; i++)
+                out->start[i][t] = one.start[i];
+            for (size_t i = 0; i < 8; i++)
+                memcpy(out->halves[i][t], &one.halves[i * 2], sizeof(out->halves[i][t]));
+            for (size_t i = 0; i < 4; i++)
+                memcpy(out->sums[i][t], &one.sums[i * 2], sizeof(out->sums[i][t]));
+            out->d[t] = one.d;
+        }
+    }
+}
+
+#endif
