@@ -17,11 +17,11 @@ static inline int32_t sum_epi32(__m256i v)
     return _mm_cvtsi128_si32(two) + _mm_extract_epi32(two, 1);
 }
 
-static float pack_largest(const float *x)
+static float pack_largest(const float *x, size_t n)
 {
     V most = v_zero();
-    for (size_t i = 0; i < 4; i++)
-        most = v_max(most, _mm256_andnot_ps(v_set(-0.0F), v_load(x + i * 8)));
+    for (size_t i = 0; i < n; i += 8)
+        most = v_max(most, _mm256_andnot_ps(v_set(-0.0F), v_load(x + i)));
     return v_largest(most);
 }
 

@@ -138,11 +138,11 @@ INLINE I i_levels(const int8_t *levels, I v)
 
 #include "engine/kernels/panels_simd.h"
 
-static float pack_largest(const float *x)
+static float pack_largest(const float *x, size_t n)
 {
     V most = v_zero();
-    for (size_t i = 0; i < 8; i++)
-        most = v_max(most, vabsq_f32(v_load(x + i * 4)));
+    for (size_t i = 0; i < n; i += 4)
+        most = v_max(most, vabsq_f32(v_load(x + i)));
     return v_largest(most);
 }
 

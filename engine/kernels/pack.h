@@ -1,8 +1,8 @@
 /*
  * Inputs in 8 bits (panel.h), for every set that includes this; written over two functions of its:
- *     pack_largest(x)                   the largest magnitude of 32 numbers
- *     pack_codes(x, inverse, q, sums)   32 numbers times `inverse`, rounded to the nearest, and what
- *                                       the first sixteen and the others add up to
+ *     pack_largest(x, n): the largest magnitude of n numbers, n a multiple of 32
+ *     pack_codes(x, inverse, q, sums): 32 numbers times `inverse`, rounded to the nearest, and what
+ *     the first sixteen and the others add up to
  */
 #ifndef ENGINE_KERNELS_PACK_H
 #define ENGINE_KERNELS_PACK_H
@@ -11,7 +11,7 @@
 
 #include "engine/kernels/panel.h"
 
-static float pack_largest(const float *x);
+static float pack_largest(const float *x, size_t n);
 static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2]);
 
 static inline float pack_inverse(float largest)
@@ -22,7 +22,7 @@ static inline float pack_inverse(float largest)
 static inline void pack_block(const float *x, struct engine_act1 *out)
 {
     int32_t sums[2];
-    float largest = pack_largest(x);
+    float largest = pack_largest(x, ENGINE_PANEL_BLOCK);
     pack_codes(x, pack_inverse(largest), out->q, sums);
     out->d = largest / 127.0F;
     out->sum = out->d * (float)(sums[0] + sums[1]);
@@ -59,11 +59,7 @@ static void pack_four(const float *const x[4], size_t n, struct engine_act4 *out
 
 static inline void pack_wide(const float *x, struct engine_wide1 *out)
 {
-    float largest = 0;
-    for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
-        float most = pack_largest(x + b * ENGINE_PANEL_BLOCK);
-        largest = most > largest ? most : largest;
-    }
+    float largest = pack_largest(x, ENGINE_WIDE);
     for (size_t b = 0; b < ENGINE_WIDE_BLOCKS; b++) {
         int32_t sums[2];
         size_t at = b * ENGINE_PANEL_BLOCK;

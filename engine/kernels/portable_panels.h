@@ -5,10 +5,10 @@
 
 #include "engine/kernels/pack.h"
 
-static float pack_largest(const float *x)
+static float pack_largest(const float *x, size_t n)
 {
     float most = 0;
-    for (size_t i = 0; i < ENGINE_PANEL_BLOCK; i++)
+    for (size_t i = 0; i < n; i++)
         most = fmaxf(most, fabsf(x[i]));
     return most;
 }
