@@ -401,7 +401,7 @@ static float attn_softmax(float *scores, size_t from, size_t n, float *largest, 
         most = v_max(most, v_load(scores + j));
     float factor = 1.0F, page_most = v_largest(most);
     if (page_most > *largest) {
-        factor = expf(*largest - page_most);
+        factor = *largest == -INFINITY ? 0 : expf(*largest - page_most); /* slow for infinity */
         *sum *= factor;
         *largest = page_most;
     }
