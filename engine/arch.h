@@ -98,7 +98,7 @@ struct engine_hparams {
     uint32_t n_expert_used, n_ff_expert;
     uint32_t window;
     uint32_t n_layer_window; /* layers that have it */
-    uint32_t pooling; /* as in the file: 0 not said, 1 mean, 2 first token, 3 last */
+    uint32_t pooling;        /* as in the file: 0 not said, 1 mean, 2 first token, 3 last */
     float norm_eps;
     float attn_scale, attn_cap, final_cap, embd_scale; /* caps: 0 = none */
     float temperature;                                 /* 0 = none */

@@ -162,9 +162,9 @@ bool engine_model_is_changed(const struct engine_model *model);
 
 /*
  * Reading a mapped file that was cut short, or whose disk fails, raises SIGBUS, which ends the
- * process. After this call it does not: steps of that model fail with BAD_FILE from then on, those of
- * others go on. For the whole process, once, by the program; faults elsewhere go where they would
- * have gone.
+ * process. After this call it does not: steps of that model fail with BAD_FILE from then on, those
+ * of others go on. For the whole process, once, by the program; faults elsewhere go where they
+ * would have gone.
  */
 void engine_catch_lost_pages(void);
 

@@ -19,9 +19,9 @@
  * keys are those of the first, its tensors those of all. A part that is missing or of another model
  * is an error that names it; a later part is refused with the name of the first.
  *
- * The files must not change while they are mapped: numbers of weights would, and a file that becomes
- * shorter, or a disk that fails, raises SIGBUS where the lost page is read, long after every check
- * here. gguf_watch_catch() makes zeros of that, gguf_is_lost() and gguf_is_changed() tell. Replace a
+ * The files must not change while they are mapped: weights would, and a file that becomes shorter,
+ * or a disk that fails, raises SIGBUS where the lost page is read, long after every check here.
+ * gguf_watch_catch() makes zeros of that, gguf_is_lost() and gguf_is_changed() tell. Replace a
  * model by renaming a new file over it.
  *
  * Layout: magic "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the tensor infos,
@@ -84,8 +84,8 @@ enum base_err gguf_parse(struct slice bytes, const char *name, struct gguf **ret
                          struct base_error *reterr);
 void gguf_close(struct gguf *file); /* NULL allowed */
 
-/* Whether a page could not be read since it was opened (gguf_watch.h): what was read since then may be
- * zeros. A few loads. */
+/* Whether a page could not be read since it was opened (gguf_watch.h): what was read since then may
+ * be zeros. A few loads. */
 bool gguf_is_lost(const struct gguf *file);
 /* Whether the files are no longer what was opened: lost, or of another size or time. A system call
  * for each part. A path that leads to another file by now changes nothing. */

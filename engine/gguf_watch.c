@@ -57,7 +57,7 @@ bool gguf_watch_is_lost(const struct gguf_watch *watch)
     return watch && atomic_load_explicit(&watch->lost, memory_order_relaxed);
 }
 
-/* Zeros from the page of `at` to the end of the mapping it lies in; false when that is none of ours.
+/* Zeros from the page of `at` to the end of the mapping it lies in; false when that is not ours.
  * The mark is set first: whoever reads a zero can see it. */
 static bool replace(uintptr_t at)
 {

@@ -1,7 +1,7 @@
 /*
- * Mapped files that change while they are used: cut short or overwritten by somebody, on a disk that
- * fails. Reading a page that is gone raises SIGBUS; with gguf_watch_catch() the rest of that mapping
- * becomes zeros instead, and the file counts as lost from then on.
+ * Mapped files that change while they are used: cut short or overwritten by somebody, on a disk
+ * that fails. Reading a page that is gone raises SIGBUS; with gguf_watch_catch() the rest of that
+ * mapping becomes zeros instead, and the file counts as lost from then on.
  *
  *     gguf_watch_catch();                                     // once, by the program
  *     err = gguf_watch_add(mapped, size, &watch, &detail);    // before the first byte is read
@@ -28,8 +28,8 @@ void gguf_watch_remove(struct gguf_watch *watch); /* NULL allowed */
 /* Whether a page could not be read. NULL: never. */
 bool gguf_watch_is_lost(const struct gguf_watch *watch);
 
-/* Handles SIGBUS for this process; again only where somebody else has taken over since. A fault elsewhere goes where it would
- * have gone. */
+/* Handles SIGBUS for this process; again only where somebody else has taken over since. A fault
+ * elsewhere goes where it would have gone. */
 void gguf_watch_catch(void);
 
 #endif

@@ -66,7 +66,7 @@ struct engine_job {
     uint32_t prompt_count, max_tokens, context;
     enum engine_overflow overflow;
     uint32_t head_tokens; /* tokens at the beginning that stay when the context is full */
-    uint32_t slot;       /* when RUNNING */
+    uint32_t slot;        /* when RUNNING */
     struct engine_sampler *sampler;
     struct engine_textstream *stream;
     struct engine_answer *thought; /* for the stop texts: where its reasoning is; or NULL */

@@ -74,7 +74,7 @@ struct detect {
     const struct detect_token *tokens; /* by `from` */
     size_t token_count;
     bool alone; /* the text is short: hardly more than one value */
-    /* Of each rule, so that no byte of a text is read again for every token that begins before it. */
+    /* Of each rule, so that no byte is read again for every token that begins before it. */
     struct detect_seen {
         size_t done;             /* tokens that begin before it lie in one that was found */
         size_t row_from, row_to; /* characters that a token may go on with, as far as they go */

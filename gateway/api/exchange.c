@@ -268,7 +268,7 @@ static struct slice bearer_of(const struct http_exchange *http)
 
 /* A page in a browser on this machine reaches a Hearth without keys as well as its user does. It
  * cannot read the answer, but what it asks is computed, sent and paid for. Browsers say whose page
- * it is; what is no page (a program, an extension, an editor) says nothing or has another scheme. */
+ * it is; what is none (a program, an extension, an editor) says nothing or has another scheme. */
 static bool is_foreign_page(struct slice origin)
 {
     size_t scheme = slice_find(origin, SLICE("://"));
@@ -362,8 +362,8 @@ static enum base_err unknown_wish(struct exchange *ex, struct slice name)
                           near.len ? "?" : "");
 }
 
-/* A misspelt wish to keep something private must not pass for none; of two of the others nobody knows
- * which is meant. */
+/* A misspelt wish to keep something private must not pass for none; of two of the others nobody
+ * knows which is meant. */
 static enum base_err check_wishes(struct exchange *ex)
 {
     const struct http_head *head = http_exchange_head(ex->http);

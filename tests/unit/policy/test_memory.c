@@ -294,7 +294,7 @@ static void test_full(void **state)
     policy_memory_free(memory);
 }
 
-/* A tenant that sends very many messages of the highest level takes its own place, not another's. */
+/* A tenant that sends many messages of the highest level takes its own place, not another's. */
 static void test_flood(void **state)
 {
     (void)state;
