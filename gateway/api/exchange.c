@@ -292,20 +292,21 @@ enum base_err api_authenticate(struct http_exchange *http, const struct config *
                                struct base_error *reterr)
 {
     struct app *app = http_exchange_app(http);
+    const bool has_keys = app->keys && !keys_is_empty(app->keys);
+    const char *refusal = NULL;
     *ret_owner = (struct keys_owner){.id = ""};
-    if (!app->keys || keys_is_empty(app->keys)) {
-        if (!config->auth_none &&
-            is_foreign_page(http_head_get(http_exchange_head(http), SLICE("origin")))) {
-            metrics_count(app->metrics, METRIC_AUTH_FAILURES, 1);
-            return base_error_set(reterr, BASE_ERR_UNAUTHENTICATED,
-                                  "pages of other sites need a key, and there are none yet; see "
-                                  "`hearth keys add`, or `auth: none`");
-        }
+    if (!has_keys || !keys_find(app->keys, bearer_of(http), ret_owner)) {
         (void)snprintf(ret_owner->tenant, sizeof(ret_owner->tenant), "default");
-    } else if (!keys_find(app->keys, bearer_of(http), ret_owner)) {
+        if (!config->auth_none && has_keys)
+            refusal = "missing or unknown key; send it as `authorization: Bearer hk-...`";
+        else if (!config->auth_none &&
+                 is_foreign_page(http_head_get(http_exchange_head(http), SLICE("origin"))))
+            refusal = "pages of other sites need a key, and there are none yet; see `hearth keys "
+                      "add`, or `auth: none`";
+    }
+    if (refusal) {
         metrics_count(app->metrics, METRIC_AUTH_FAILURES, 1);
-        return base_error_set(reterr, BASE_ERR_UNAUTHENTICATED,
-                              "missing or unknown key; send it as `authorization: Bearer hk-...`");
+        return base_error_set(reterr, BASE_ERR_UNAUTHENTICATED, "%s", refusal);
     }
     *ret_who = (struct plan_who){.tenant = slice_from_str(ret_owner->tenant)};
     if (ret_owner->id[0])

@@ -686,7 +686,7 @@ static const struct doc_type unknown = {.kind = DOC_KIND_OBJECT,
 
 static const struct doc_word auth_words[] = {
     {"keys", 0, "keys are demanded once there are any; without any, only loopback is served"},
-    {"none", 1, "nobody needs a key"},
+    {"none", 1, "nobody needs a key; who sends one that is known is its tenant"},
     {0}};
 static const struct doc_type auth = {
     .kind = DOC_KIND_ENUM, .size = sizeof(int), .name = "auth", .words = auth_words};

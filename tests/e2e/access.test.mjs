@@ -285,6 +285,9 @@ test('without keys, pages of other sites are refused', async (t) => {
         assert.equal((await askRaw(hearth, { origin })).status, 200, origin);
     const open = await startHearth({ t, config: targets() + '\nauth: none' });
     assert.equal((await askRaw(open, { origin: 'https://ours.example' })).status, 200);
+    await open.run('keys', 'add', 'somebody');
+    for (const authorization of ['', 'Bearer not-needed'])
+        assert.equal((await askRaw(open, { authorization })).status, 200, 'nor once there are keys');
     const { stdout } = await hearth.run('keys', 'add', 'pages', '--json');
     const authorization = `Bearer ${JSON.parse(stdout).key}`;
     assert.equal((await askRaw(hearth, { origin: 'https://ours.example', authorization })).status, 200);
