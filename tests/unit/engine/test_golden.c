@@ -54,6 +54,8 @@ static const struct tiny_model models[] = {
     {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 14, .seed = 21},
     {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 10, .seed = 22},
     {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 11, .seed = 23},
+    /* One input in both its forms, for Q4_K and for Q8_0. */
+    {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 12, .more_type = 8, .seed = 63},
     {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 20, .seed = 24},
     {.arch = "llama", WIDE, .n_head = 4, .n_head_kv = 2, .type = 23, .seed = 25},
     {.arch = "llama", EVEN, .n_head = 3, .n_head_kv = 1, .type = 39, .seed = 26},
