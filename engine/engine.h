@@ -7,14 +7,16 @@
  *
  * The layers, each usable without the next:
  *
- *     model      a GGUF file, mapped: facts, vocabulary, weights          gguf.c, model.c
- *     adapter    a small file that changes a model, chosen per token      adapter.c, lora.c
- *     session    a KV cache, scratch memory and threads: tokens in,       session.c, graph.c,  
- *                logits out, several sequences in one step                kernels/
- *     tokenizer  text <-> tokens;  template: messages -> prompt text      tokenizer.c, template.c
- *     sampler    logits -> token                                          sampler.c
- *     grammar    GBNF or JSON Schema -> which tokens may come next        grammar*.c
- *     scheduler  a thread that owns one session and serves many           scheduler.c
+ *     model      a GGUF file, mapped: facts, vocabulary, weights          gguf/, model/
+ *     adapter    a small file that changes a model, chosen per token      compute/
+ *     session    a KV cache, scratch memory and threads: tokens in,       compute/, kernels/
+ *                logits out, several sequences in one step
+ *     tokenizer  text <-> tokens                                          tokenizer/, unicode/
+ *     template   messages -> prompt text                                  template/
+ *     answer     text -> what is said, thought and called                 answer/
+ *     sampler    logits -> token                                          sampler/
+ *     grammar    GBNF or JSON Schema -> which tokens may come next        grammar/
+ *     scheduler  a thread that owns one session and serves many           scheduler/
  *                generations at once, from a bounded fair queue
  *
  * Whole, in the order of calls:
@@ -535,8 +537,8 @@ struct engine_template_input {
  * NULL), for engine_tokenize_rendered(). Content that is absent is none; arguments of tool calls
  * are given as the map they are. BAD_REQUEST with the template's own words when it calls
  * raise_exception(). BAD_VALUE: vars_json is no object, or sets what the messages are given as.
- * LIMIT bounds time and size. The language is described in engine/jinja.h, which renders any other
- * template too. */
+ * LIMIT bounds time and size. The language is described in engine/template/jinja.h, which renders
+ * any other template too. */
 enum base_err engine_template_render(const struct engine_template *template,
                                      const struct engine_template_input *input, struct buffer *out,
                                      struct engine_runs *runs, struct base_error *reterr);
@@ -570,7 +572,7 @@ struct engine_mask {
  * drawn from: top_k, typical_p, top_p, min_p, each on what the one before left; or, instead of all
  * cuts, mirostat 2 (Basu et al. 2021): only tokens of at most mu bits, where mu begins at 2 tau and
  * is corrected by eta (surprise - tau) after each. One draw with xoshiro256++, seeded through
- * splitmix64. DRY (sampler_dry.h) belongs to the penalties.
+ * splitmix64. DRY (sampler/dry.h) belongs to the penalties.
  */
 struct engine_sampling {
     float temperature;              /* 0 .. 100; 0 = greedy */

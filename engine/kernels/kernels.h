@@ -17,7 +17,7 @@
 #ifndef ENGINE_KERNELS_KERNELS_H
 #define ENGINE_KERNELS_KERNELS_H
 
-#include "engine/format.h"
+#include "engine/gguf/format.h"
 #include "engine/kernels/panel.h"
 
 /* Between the two halves of a feed-forward block. */

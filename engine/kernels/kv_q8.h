@@ -1,6 +1,6 @@
 /*
- * Pages of a KV cache in 8 bits, as floats; see engine/kv.h for how they lie. Plain C: each set
- * that includes this gets a copy for its own instructions. The result is the same in all.
+ * Pages of a KV cache in 8 bits, as floats; see engine/compute/kv.h for how they lie. Plain C: each
+ * set that includes this gets a copy for its own instructions. The result is the same in all.
  */
 #ifndef ENGINE_KERNELS_KV_Q8_H
 #define ENGINE_KERNELS_KV_Q8_H

@@ -28,7 +28,7 @@ struct panel_scale {
     uint8_t s[2];
 };
 
-/* --- codes, format by format (layouts: engine/format.h) ------------------------------------- */
+/* --- codes, format by format (layouts: engine/gguf/format.h) -------------------------------- */
 
 /* Four bits to four bytes. */
 INLINE uint32_t spread(uint32_t bits)

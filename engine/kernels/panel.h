@@ -34,7 +34,7 @@
 
 #include <stdbool.h>
 
-#include "engine/format.h"
+#include "engine/gguf/format.h"
 
 #define ENGINE_PANEL_ROWS 16
 #define ENGINE_PANEL_BLOCK 32

@@ -6,7 +6,7 @@
 #define GATEWAY_LOCAL_CONVERT_H
 
 #include "base/chat/chat.h"
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 /* Everything in *ret_request is borrowed from `chat` or lives in `arena`; the grammar is not in it.
  * UNSUPPORTED names a part that a text model cannot read. */

@@ -19,7 +19,7 @@
 
 #include "base/chat/chat.h"
 #include "base/core/loop.h"
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 struct local_forms;
 struct local_form;

@@ -15,7 +15,7 @@
 #define GATEWAY_LOCAL_STREAM_H
 
 #include "base/chat/target.h"
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

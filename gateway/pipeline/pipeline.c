@@ -1,6 +1,6 @@
 #include "gateway/pipeline/pipeline.h"
 
-#include "engine/jinja.h"
+#include "engine/template/jinja.h"
 
 #include <stdlib.h>
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 static void add_half(struct tiny_file *f, struct slice stem, const char *suffix, uint64_t cols,

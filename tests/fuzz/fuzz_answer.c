@@ -2,7 +2,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

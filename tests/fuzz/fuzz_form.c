@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "engine/grammar.h"
-#include "engine/markup.h"
+#include "engine/grammar/grammar.h"
+#include "engine/template/markup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

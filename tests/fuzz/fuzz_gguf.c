@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/engine.h"
-#include "engine/gguf_file.h"
+#include "engine/gguf/file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

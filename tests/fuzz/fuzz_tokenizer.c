@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/tokenizer.h"
-#include "engine/unicode.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "engine/unicode/unicode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

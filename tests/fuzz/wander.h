@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "engine/grammar.h"
+#include "engine/grammar/grammar.h"
 
 /* Any way through the automaton: what it accepts in the end must be accepted from the start. */
 static inline void wander(struct engine_grammar *grammar)

@@ -12,7 +12,7 @@
 #ifndef TESTS_LONG_SOAK_FORM_H
 #define TESTS_LONG_SOAK_FORM_H
 
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 enum { SOAK_CALLS_MAX = 8 };
 

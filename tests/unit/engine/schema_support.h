@@ -15,9 +15,9 @@
 #include <cmocka.h>
 
 #include "base/json/json.h"
-#include "engine/grammar.h"
-#include "engine/tokenizer.h"
-#include "engine/unicode.h"
+#include "engine/grammar/grammar.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "engine/unicode/unicode.h"
 
 enum { TOKENS_MAX = 1200, EOS = 256 };
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/adapter.h"
+#include "engine/compute/adapter.h"
 #include "tests/unit/engine/reference.h"
 #include "tests/unit/engine/tiny_gguf.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 /* Pieces put together: "R(...)" reasoning, "T(...)" text, "C<n>(name)" and "A<n>(...)" calls; what
  * follows of the same kind is one. */

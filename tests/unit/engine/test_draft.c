@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/scheduler.h"
+#include "engine/scheduler/scheduler.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 enum { N_VOCAB = 264, CONTEXT = 256, ANSWER = 60, PROMPTS = 6, KINDS = 7 };

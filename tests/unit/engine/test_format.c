@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "engine/format.h"
+#include "engine/gguf/format.h"
 
 enum { HALF_ONE = 0x3C00, HALF_TWO = 0x4000 };
 

@@ -5,7 +5,7 @@
  */
 #include "tests/unit/engine/schema_support.h"
 
-#include "engine/markup.h"
+#include "engine/template/markup.h"
 
 enum { TOOLS_MAX = 3, STEPS_MAX = 500, HURRY_AFTER = 20 };
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "engine/gguf.h"
+#include "engine/gguf/gguf.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 static const float numbers[64];

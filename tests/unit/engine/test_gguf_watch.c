@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
-#include "engine/gguf_watch.h"
+#include "engine/gguf/watch.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 /* float32 weights are read where they are mapped, on many pages. */

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "engine/engine.h"
-#include "engine/format.h"
+#include "engine/gguf/format.h"
 #include "tests/unit/engine/reference.h"
 #include "tests/unit/engine/tiny_gguf.h"
 

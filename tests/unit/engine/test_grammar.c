@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "engine/grammar.h"
+#include "engine/grammar/grammar.h"
 
 /* `yes` and `no`: texts, the last one NULL. */
 struct sample {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "engine/jinja.h"
+#include "engine/template/jinja.h"
 
 static const char *golden_path;
 static const struct engine_jinja_limits limits = {.now_ns = 1768471200000000000};

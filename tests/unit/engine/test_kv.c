@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "engine/kv.h"
+#include "engine/compute/kv.h"
 #include "tests/unit/engine/reference.h"
 #include "tests/unit/engine/tiny_gguf.h"
 

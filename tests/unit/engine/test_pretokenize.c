@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engine/pretokenize.h"
-#include "engine/unicode.h"
+#include "engine/tokenizer/pretokenize.h"
+#include "engine/unicode/unicode.h"
 
 static const char *golden_path;
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "engine/pretokenize.h"
-#include "engine/unicode.h"
+#include "engine/tokenizer/pretokenize.h"
+#include "engine/unicode/unicode.h"
 
 static size_t looks;
 
@@ -19,9 +19,9 @@ static struct engine_unicode_char counted_at(struct slice text, size_t at)
 
 #define engine_unicode_at counted_at
 /* NOLINTBEGIN(bugprone-suspicious-include): the code under test, with its reading counted */
-#include "engine/pretokenize.c"
-#include "engine/pretokenize_stage.c"
-#include "engine/pretokenize_word.c"
+#include "engine/tokenizer/pretokenize.c"
+#include "engine/tokenizer/pretokenize_stage.c"
+#include "engine/tokenizer/pretokenize_word.c"
 /* NOLINTEND(bugprone-suspicious-include) */
 
 enum { SIZE = 3000, LOOKS_PER_BYTE = 24 };

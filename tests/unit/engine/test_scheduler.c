@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/core/buffer.h"
-#include "engine/scheduler.h"
-#include "engine/tokenizer.h"
+#include "engine/scheduler/scheduler.h"
+#include "engine/tokenizer/tokenizer.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 enum { N_VOCAB = 264, CONTEXT = 256, CLIENTS_MAX = 48 };

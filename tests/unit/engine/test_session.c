@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "engine/session.h"
+#include "engine/compute/session.h"
 #include "tests/unit/engine/tiny_gguf.h"
 
 #define VOCAB 61

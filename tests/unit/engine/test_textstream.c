@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "base/core/buffer.h"
-#include "engine/textstream.h"
+#include "engine/tokenizer/textstream.h"
 
 static struct engine_textstream *make(const struct slice *stops, size_t count, uint64_t max)
 {

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engine/tokenizer.h"
-#include "engine/unicode.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "engine/unicode/unicode.h"
 
 enum { TOKENS_MAX = 400 };
 

@@ -1,0 +1,143 @@
+/*
+ * Attention over the paged cache with a running softmax (Milakov and Gimelshein, "Online normalizer
+ * calculation for softmax", 2018): one pass over the pages, nothing stored per key.
+ */
+#include <math.h>
+
+#include "engine/compute/session.h"
+
+struct attention {
+    struct engine_session *s;
+    const struct engine_layer *layer;
+    uint32_t il;
+};
+
+/* A thread's part of the scratch: one page of keys and values as floats, and for each token and
+ * head of the unit the scores of a page, the largest score and the sum so far. */
+struct scratch {
+    float *keys, *values, *scores, *largest, *sums;
+};
+
+size_t engine_attention_floats(const struct engine_hparams *hp)
+{
+    size_t rows = (size_t)ENGINE_RUN_TOKENS * hp->n_group;
+    return 2 * (size_t)ENGINE_PAGE * hp->head_dim + rows * (ENGINE_PAGE + 2);
+}
+
+static struct scratch scratch_of(const struct engine_session *s, uint32_t thread)
+{
+    size_t page = (size_t)ENGINE_PAGE * s->kv.head_dim;
+    size_t rows = (size_t)ENGINE_RUN_TOKENS * s->model->hp.n_group;
+    struct scratch sc;
+    sc.keys = s->thread_scratch + thread * s->thread_floats;
+    sc.values = sc.keys + page;
+    sc.scores = sc.values + page;
+    sc.largest = sc.scores + rows * ENGINE_PAGE;
+    sc.sums = sc.largest + rows;
+    return sc;
+}
+
+/* The first key that a token at `position` may look at. */
+static uint32_t first_key(const struct engine_layer *layer, uint32_t position)
+{
+    uint32_t window = layer->shape.window;
+    return window > 0 && position >= window ? position - window + 1 : 0;
+}
+
+/* And the first that it may not. */
+static uint32_t end_key(const struct engine_session *s, const struct engine_slot *slot)
+{
+    return s->model->arch->encoder ? s->kv.sequences[slot->sequence].length : slot->position + 1;
+}
+
+/* A running softmax over nothing; a sink is a score whose value is zero. */
+static void begin(const struct engine_layer *layer, uint32_t head, float *largest, float *sum)
+{
+    *largest = layer->sinks ? layer->sinks[head] : -INFINITY;
+    *sum = layer->sinks ? 1.0F : 0.0F;
+}
+
+/* A run of tokens with one head of keys and values, and the heads of queries that share it. */
+struct unit {
+    struct engine_session *s;
+    const struct engine_layer *layer;
+    const struct engine_slot *slots;
+    struct engine_attn rows; /* of the whole run */
+    const float *q;
+    float *acc;
+    struct scratch sc;
+};
+
+/* One page: the scores of all rows, then each row's softmax, then all rows' values. */
+static void add_page(const struct unit *u, uint32_t page, const float *keys, const float *values)
+{
+    const struct engine_kernels *k = u->s->kernels;
+    const struct engine_hparams *hp = &u->s->model->hp;
+    struct engine_attn rows = u->rows;
+    uint32_t start = page * ENGINE_PAGE;
+    size_t first = 0, end = rows.tokens, group = rows.group, most = 0;
+    /* Later tokens see later keys: those that see none of this page come first, or last. */
+    while (first < end && end_key(u->s, &u->slots[first]) <= start)
+        first++;
+    while (end > first && first_key(u->layer, u->slots[end - 1].position) >= start + ENGINE_PAGE)
+        end--;
+    rows.tokens = end - first;
+    k->attn_scores(&rows, u->q + first * rows.stride, keys, hp->attn_scale, u->sc.scores);
+    if (hp->attn_cap != 0.0F)
+        k->soft_cap(u->sc.scores, rows.tokens * group * ENGINE_PAGE, hp->attn_cap);
+    for (size_t r = 0; r < rows.tokens * group; r++) {
+        size_t t = first + r / group, at = t * group + r % group;
+        uint32_t from = first_key(u->layer, u->slots[t].position);
+        uint32_t n = end_key(u->s, &u->slots[t]) - start;
+        n = n < ENGINE_PAGE ? n : ENGINE_PAGE;
+        most = n > most ? n : most;
+        float factor =
+            k->attn_softmax(u->sc.scores + r * ENGINE_PAGE, from > start ? from - start : 0, n,
+                            &u->sc.largest[at], &u->sc.sums[at]);
+        if (factor != 1.0F)
+            k->scale(u->acc + t * rows.stride + r % group * rows.head_dim, factor, rows.head_dim);
+    }
+    k->attn_add(&rows, u->sc.scores, values, most, u->acc + first * rows.stride);
+}
+
+static void compute_unit(const struct attention *a, const struct engine_token_run *run,
+                         uint32_t kv_head, uint32_t thread)
+{
+    struct engine_session *s = a->s;
+    size_t head_dim = s->kv.head_dim, group = a->layer->shape.n_head / a->layer->shape.n_head_kv;
+    size_t stride = (size_t)a->layer->shape.n_head * head_dim;
+    size_t at = run->first * stride + kv_head * group * head_dim;
+    const struct unit u = {
+        s,         a->layer,    s->slots + run->first, {run->count, group, stride, head_dim},
+        s->q + at, s->att + at, scratch_of(s, thread)};
+    for (size_t i = 0; i < run->count * group; i++)
+        begin(a->layer, (uint32_t)(kv_head * group + i % group), &u.sc.largest[i], &u.sc.sums[i]);
+    for (size_t t = 0; t < run->count; t++)
+        memset(u.acc + t * stride, 0, group * head_dim * sizeof(float));
+    uint32_t last = end_key(s, &u.slots[run->count - 1]) - 1;
+    for (uint32_t p = first_key(a->layer, u.slots->position) / ENGINE_PAGE; p <= last / ENGINE_PAGE;
+         p++) {
+        uint32_t page = engine_kv_page(&s->kv, u.slots->sequence, a->il, p);
+        const float *keys = s->kv.type->keys(
+            s->kernels, engine_kv_keys(&s->kv, page, a->il, kv_head), head_dim, u.sc.keys);
+        const float *values = s->kv.type->values(
+            s->kernels, engine_kv_values(&s->kv, page, a->il, kv_head), head_dim, u.sc.values);
+        add_page(&u, p, keys, values);
+    }
+    for (size_t i = 0; i < run->count * group; i++)
+        s->kernels->scale(u.acc + i / group * stride + i % group * head_dim, 1.0F / u.sc.sums[i],
+                          head_dim);
+}
+
+static void do_chunk(void *job, size_t chunk, uint32_t thread)
+{
+    struct attention *a = job;
+    uint32_t heads = a->layer->shape.n_head_kv;
+    compute_unit(a, &a->s->runs[chunk / heads], (uint32_t)(chunk % heads), thread);
+}
+
+void engine_attention(struct engine_session *s, uint32_t il)
+{
+    struct attention a = {s, &s->model->weights.layers[il], il};
+    engine_pool_run(s->pool, do_chunk, &a, (size_t)s->run_count * a.layer->shape.n_head_kv);
+}

@@ -1,0 +1,116 @@
+/*
+ * Adapters in the matrix function. Before the products of a call: one region that takes each token
+ * with an adapter through its first narrow matrix. Behind each chunk of rows of a product, while
+ * the results are still in the cache: the second one.
+ */
+#include "engine/compute/adapter.h"
+#include "engine/compute/matmul.h"
+
+#define TOKENS_WORTH_SHARING 4
+#define CACHE_LINE 64
+
+struct down {
+    const struct engine_workers *workers;
+    struct engine_product *products;
+    size_t count;
+};
+
+static float *narrow_of(const struct engine_product *p, size_t t)
+{
+    return p->narrow + t * ENGINE_LORA_RANK_MAX;
+}
+
+static const struct engine_lora *lora_of(const struct engine_product *p, size_t t)
+{
+    return engine_adapter_find(p->input->adapters[t], p->matrix);
+}
+
+/* Asks for memory that is soon read: an adapter's parts are too small for hardware to notice in
+ * time. */
+static void fetch(const void *p, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += CACHE_LINE)
+        __builtin_prefetch((const char *)p + i, 0, 2);
+}
+
+static size_t number_bytes(const struct engine_lora *l)
+{
+    return l->half ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* The second matrix's part for rows `row` to `end` - 1. */
+static void fetch_up(const struct engine_lora *l, size_t row, size_t end)
+{
+    size_t tile = (size_t)l->rank * ENGINE_LORA_TILE * number_bytes(l);
+    size_t from = row / ENGINE_LORA_TILE, to = (end + ENGINE_LORA_TILE - 1) / ENGINE_LORA_TILE;
+    fetch((const char *)l->b + from * tile, (to - from) * tile);
+}
+
+/* Chunk = one token, all products. */
+static void do_down(void *user, size_t chunk, uint32_t thread)
+{
+    const struct down *d = user;
+    (void)thread;
+    for (size_t i = 0; i < d->count; i++) {
+        const struct engine_product *p = &d->products[i];
+        const struct engine_input *in = p->input;
+        const struct engine_lora *l = p->narrow && chunk < in->tokens ? lora_of(p, chunk) : NULL;
+        if (l)
+            d->workers->kernels->lora_down(
+                l, in->x + (in->rows ? in->rows[chunk] : chunk) * in->stride, narrow_of(p, chunk));
+    }
+}
+
+static bool is_adapted(const struct engine_product *p)
+{
+    for (size_t t = 0; p->input->adapters && t < p->input->tokens; t++) {
+        if (lora_of(p, t))
+            return true;
+    }
+    return false;
+}
+
+void engine_lora_down(const struct engine_workers *workers, struct engine_product *products,
+                      size_t count)
+{
+    struct down d = {workers, products, count};
+    size_t tokens = 0, used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct engine_product *p = &products[i];
+        p->narrow = NULL;
+        if (!is_adapted(p))
+            continue;
+        p->narrow = workers->narrow + used++ * workers->narrow_floats;
+        tokens = p->input->tokens > tokens ? p->input->tokens : tokens;
+    }
+    if (tokens >= TOKENS_WORTH_SHARING) {
+        engine_pool_run(workers->pool, do_down, &d, tokens);
+        return;
+    }
+    for (size_t t = 0; t < tokens; t++)
+        do_down(&d, t, 0);
+}
+
+void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end)
+{
+    size_t first = p->matrix->first_row, tokens = p->narrow ? p->input->tokens : 0;
+    const struct engine_lora *before = NULL;
+    for (size_t t = 0; t < tokens; t++) {
+        const struct engine_lora *l = lora_of(p, t);
+        if (l && l != before)
+            fetch_up(l, first + row, first + end);
+        before = l;
+    }
+}
+
+void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
+                    size_t row, size_t end)
+{
+    size_t first = p->matrix->first_row;
+    for (size_t t = 0; p->narrow && t < p->input->tokens; t++) {
+        const struct engine_lora *l = lora_of(p, t);
+        if (l)
+            workers->kernels->lora_up(l, narrow_of(p, t), first + row, first + end,
+                                      p->y + t * p->y_stride + row);
+    }
+}
