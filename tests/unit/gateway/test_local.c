@@ -6,7 +6,6 @@
 #include "gateway/local/local.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,17 +110,24 @@ static void make_request(struct asked *a, size_t words_bytes, const char *more)
     static const char words[] = "The coffee was great and the soup was cold. ";
     *a = (struct asked){.arena = arena_new(64 << 20), .body = malloc(words_bytes + 512)};
     assert_true(a->arena && a->body);
-    int len = sprintf(a->body,
-                      "{\"model\":\"demo\",\"n\":%d,%s\"temperature\":0,\"max_tokens\":12,"
-                      "\"stop\":[\"qqq\"],\"messages\":[{\"role\":\"user\",\"content\":\"",
-                      MANY, more);
+    struct buffer body;
+    buffer_init(&body, words_bytes + 512);
+    buffer_addf(&body,
+                "{\"model\":\"demo\",\"n\":%d,%s\"temperature\":0,\"max_tokens\":12,"
+                "\"stop\":[\"qqq\"],\"messages\":[{\"role\":\"user\",\"content\":\"",
+                MANY, more);
     for (size_t i = 0; i < words_bytes; i++)
-        a->body[len++] = words[i % (sizeof(words) - 1)];
-    len += sprintf(a->body + len, "\"}]}");
+        buffer_add_char(&body, words[i % (sizeof(words) - 1)]);
+    buffer_add_str(&body, "\"}]}");
+    assert_int_equal(body.err, BASE_OK);
+    size_t len = buffer_len(&body);
+    memcpy(a->body, buffer_slice(&body).ptr, len);
+    a->body[len] = '\0';
+    buffer_done(&body);
     const struct json_node *root;
     struct base_error detail;
     assert_int_equal(
-        json_parse(slice_of(a->body, (size_t)len), &json_limits_request, a->arena, &root, &detail),
+        json_parse(slice_of(a->body, len), &json_limits_request, a->arena, &root, &detail),
         BASE_OK);
     if (api_chat_parse(root, a->arena, &a->request, &detail))
         fail_msg("%s", detail.message);
