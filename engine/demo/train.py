@@ -222,6 +222,7 @@ def arguments():
     p.add_argument("--decay", type=float, default=0.35, help="the part of the schedule in which the learning rate falls")
     p.add_argument("--drills", type=float, default=0.15, help="the part of the rows that only teach copying and comparing; falls with the rate")
     p.add_argument("--embd-times", type=float, default=2, help="how many times as fast the embedding learns as the rest")
+    p.add_argument("--start", metavar="GGUF", help="begin with the weights and the tokenizer of this file")
     p.add_argument("--plant", action=argparse.BooleanOptionalAction, default=True, help="begin with a copying circuit")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--f16-file", action="store_true", help="write F16 instead of Q8_0")
@@ -231,21 +232,36 @@ def arguments():
     return p.parse_args()
 
 
+@torch.no_grad()
+def begin_with(model, tensors):
+    """Weights of a file. If the model has more layers, the new ones stand before the file's last one, and add nothing at first."""
+    last = max(int(name.split(".")[1]) for name in tensors if name.startswith("blk."))
+    new = model.shape.layers - 1 - last
+    moved = {name.replace(f"blk.{last}.", f"blk.{last + new}."): torch.tensor(a) for name, a in tensors.items()}
+    model.load_state_dict(moved, strict=not new)
+    for block in model.blk[last:last + new]:
+        block.attn_output.weight.zero_()
+        block.ffn_down.weight.zero_()
+
+
 class Run:
     """A model in training: weights, their running mean, optimizers, how far it is."""
 
     def __init__(self, args, device):
         self.args, self.device = args, device
-        self.tokenizer = get_tokenizer(args.out, args.vocab)
+        start = gguf.Reader(args.start) if args.start else None
+        self.tokenizer = start.tokenizer() if start else get_tokenizer(args.out, args.vocab)
         shape = Shape(args.vocab, args.dim, args.layers, args.heads, args.kv_heads, args.ffn)
         self.model = Llama(shape).to(device)
-        if args.plant:
+        if start:
+            begin_with(self.model, start.tensors)
+        elif args.plant:
             plant(self.model)
         self.fast = Fast(self.model, args.out) if device == "cpu" else None
         self.average = Average(self.model)
         self.optimizers = optimizers_for(self.model, args.lr, args.embd_times)
         self.step, self.seconds, self.seen = 0, 0.0, 0
-        self.end, self.decay = args.ids, args.decay * args.ids
+        self.end, self.decay, self.top = args.ids, args.decay * args.ids, args.lr
         self.checkpoint = os.path.join(args.out, "checkpoint.pt")
 
     def load(self):
@@ -271,18 +287,18 @@ class Run:
                self.args.without)
 
     def look_for_finish(self):
-        """OUT/finish holds a number of ids: the learning rate falls from now on, over so many."""
+        """OUT/finish holds a number of ids: the learning rate falls from what it is now, over so many."""
         path = os.path.join(self.args.out, "finish")
         if os.path.exists(path):
             with open(path, encoding="utf-8") as f:
-                self.decay = float(f.read())
+                self.top, self.decay = self.rate(), float(f.read())
             self.end = self.seen + self.decay
             os.remove(path)
 
     def rate(self):
         """Learning rate: a short warm-up, a plateau, then down in a straight line."""
         left = max(0.0, self.end - self.seen) / self.decay
-        return self.args.lr * min(1, (self.step + 1) / 60, left + 0.01)
+        return self.top * min(1, (self.step + 1) / 60, left + 0.01)
 
     def train_step(self, batch):
         """One step; returns the loss and which ids were guessed right."""
