@@ -10,7 +10,7 @@ slot became in gen.values.
 """
 import re
 
-from split import Pool, made
+from split import MORE, Pool, made
 
 FIRST = """Anna Ben Clara David Elena Farid Grace Henrik Ines Jonas Katrin Luis Maria Nadia Oliver Priya
 Quentin Rosa Samuel Tomas Ulrike Victor Wanda Xavier Yusuf Zoe Amir Bianca Carlos Dilara Emil Fatima
@@ -71,12 +71,16 @@ def amount(rng):
     number = str(whole)
     if whole >= 1000 and rng.random() < 0.4:
         number = number[:-3] + "," + number[-3:]
-    return rng.choice(["${}", "${}", "{} euros", "{} EUR", "€{}", "£{}", "{} dollars", "USD {}"]).format(number + cents)
+    forms = ["${}", "${}", "{} euros", "{} EUR", "€{}", "£{}", "{} dollars", "USD {}"]
+    return rng.choice(MORE["form_amount"] if rng.random() < 0.15 else forms).format(number + cents)
 
 
 def date(rng):
     day, month, year = rng.randint(1, 28), rng.choice(MONTH), rng.randint(2019, 2027)
     nth = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
+    if rng.random() < 0.2:
+        return rng.choice(MORE["form_date"]).format(day=day, month=month, year=year, m=MONTH.index(month) + 1, nth=f"{day}{nth}",
+                                                    weekday=rng.choice(WEEKDAY))
     return rng.choice([
         f"{day} {month}", f"{day} {month} {year}", f"{month} {day}", f"{month} {day}, {year}",
         f"{year}-{MONTH.index(month) + 1:02d}-{day:02d}", f"{day}/{MONTH.index(month) + 1}/{year}",
@@ -99,6 +103,7 @@ def nonsense(rng, low=1, high=4):
 POOLS = {
     "first": Pool("first", FIRST), "last": Pool("last", LAST), "city": Pool("city", CITY),
     "product": Pool("product", PRODUCT), "brand": Pool("brand", BRAND), "domain": Pool("domain", DOMAIN),
+    "org": Pool("org", []), "place": Pool("place", []),
 }
 
 
@@ -129,6 +134,10 @@ def _email(gen):
     user = gen.rng.choice([f"{first}.{last}", first, f"{first[0]}.{last}", f"{first}{last}", f"{first}_{last}",
                            f"{last}{gen.rng.randint(1, 99)}", f"{first}{gen.rng.randint(1, 99)}",
                            gen.rng.choice(["info", "sales", "billing", "office", "team", "hello"])])
+    if gen.rng.random() < 0.3:
+        user = gen.rng.choice(MORE["form_email"]).format(first=first, last=last, f=first[0], l=last[0], d=gen.rng.randint(1, 9),
+                                                         d2=gen.rng.randint(0, 9), year=gen.rng.randint(1950, 2009),
+                                                         word=gen.rng.choice(WORDS))
     return user + "@" + domain
 
 
