@@ -1,6 +1,7 @@
 """Extraction: names, dates, amounts, e-mail addresses and products, as JSON with the given keys."""
 import json
 
+import grammar
 from split import Pool
 
 KEYS = {  # what a field may be called in the request
@@ -108,9 +109,23 @@ def keys_text(rng, keys):
     return ", ".join(quoted[:-1]) + joint + quoted[-1]
 
 
+ALLOWED = grammar.Allowed(TEXT)
+ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
+
+
+def instruction(gen):
+    """An instruction with {keys} and {text}; in training, sometimes one put together from parts."""
+    if gen.pieces and gen.rng.random() < 0.35:
+        return grammar.extract_instruction(gen, ALLOWED_INSTRUCT)
+    return gen.template(INSTRUCT)
+
+
 def example(gen, noise):
     """(text, keys as written, answer): entities are copied as they stand in the text."""
-    template = gen.template(TEXT)
+    if gen.pieces and gen.rng.random() < 0.5:
+        template = gen.choose(grammar.extraction(gen, ALLOWED)).replace("\\n", "\n")
+    else:
+        template = gen.template(TEXT)
     fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template]
     pieces, values = [], {}
     lower = gen.rng.random() < 0.15
@@ -129,8 +144,8 @@ def example(gen, noise):
         text = text[:1].upper() + text[1:]
     if gen.rng.random() < 0.4 and text[-1] not in ".?!":
         text += "."
-    asked = gen.rng.sample(fields, gen.rng.randint(1, len(fields)))
-    if gen.rng.random() < 0.2:
+    asked = gen.rng.sample(fields, gen.rng.randint(min(1, len(fields)), len(fields)))
+    if not asked or gen.rng.random() < 0.2:
         absent = [f for f in SLOT_OF if f not in fields]
         if absent:
             asked.insert(gen.rng.randint(0, len(asked)), gen.rng.choice(absent))

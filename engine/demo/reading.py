@@ -1,4 +1,7 @@
 """Reading a short text: yes/no questions about it, and picking one of given options."""
+import re
+
+import grammar
 from fillers import add_pool
 from split import Pool
 
@@ -223,13 +226,27 @@ def _with_values(question, values):
     return question
 
 
-def _wrong(gen, question, values):
+def _listed(text, values, one, other):
+    """True if nothing but a list stands between two values: what is said of one of them is said of both."""
+    start, end = sorted((text.find(one), text.find(other)))
+    between = text[start:end][len(one if text.startswith(one, start) else other):]
+    for value in values:
+        between = between.replace(value, " ")
+    return not set(re.findall(r"[^\s,]+", between)) - {"a", "an", "the", "and", "or", "s", "&"}
+
+
+def _wrong(gen, text, question, values):
     """`question` with one slot of another value, if possible one from the text itself."""
     key = gen.rng.choice([k for k in values if "{" + k + "}" in question])
     kind = key.split(":")[0]
-    rivals = [v for k, v in values.items() if k.split(":")[0] == kind and "{" + k + "}" not in question]
+    rivals = [v for k, v in values.items() if k.split(":")[0] == kind and "{" + k + "}" not in question
+              and not _listed(text, values.values(), values[key], v)]
     other = gen.rng.choice(rivals) if rivals and gen.rng.random() < 0.6 else _another(gen, kind, values)
     return _with_values(question.replace("{" + key + "}", other), values)
+
+
+ALLOWED = grammar.Allowed(FACT, NEGATED, PLAIN)
+ALLOWED_MENTION = grammar.Allowed(MENTION)
 
 
 def _fact(gen, line):
@@ -240,22 +257,28 @@ def _fact(gen, line):
 
 def yesno(gen, facts=0):
     """(text, [(question, answer)...]): yes and no equally often. With `facts` of them together, there are more questions."""
+    made = gen.pieces and gen.rng.random() < 0.5
     kind = gen.rng.random()
+    if kind < 0.2 and made:
+        text, question, answer = grammar.negated(gen, ALLOWED)
+        return text, [(question, answer)]
     if kind < 0.2:
         pool, answer = (NEGATED, "no") if kind < 0.1 else (PLAIN, "yes")
         text, question = gen.fill(gen.shared_choices(pool.pick(gen.rng, gen.templates))).split(" | ")
         return text, [(question, answer)]
-    if not facts:
+    if made:
+        found = [grammar.facts(gen, ALLOWED)]
+    elif not facts:
         found = [_fact(gen, FACT.pick(gen.rng, gen.templates))]
     else:
         found = [_fact(gen, line) for line in gen.rng.sample(SAME_TEXT[gen.templates], facts)]
-    right = [(question, values) for _, values, questions in found for question in questions]
+    right = [(text, question, values) for text, values, questions in found for question in questions]
     asked = []
-    for question, values in gen.rng.sample(right, gen.rng.randint(1, len(right))):
+    for text, question, values in gen.rng.sample(right, gen.rng.randint(1, len(right))):
         if gen.rng.random() < 0.5:
             asked.append((_with_values(question, values), "yes"))
         else:
-            asked.append((_wrong(gen, question, values), "no"))
+            asked.append((_wrong(gen, text, question, values), "no"))
     return " ".join(text for text, _, _ in found), asked
 
 
@@ -270,7 +293,10 @@ def pick(gen):
         template = gen.template(PICK_TOPIC)
         prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, topics))
         return prompt, answer
-    text, question, kind = gen.shared_choices(MENTION.pick(gen.rng, gen.templates)).split(" | ")
+    if gen.pieces and gen.rng.random() < 0.5:
+        text, question, kind = grammar.mention(gen, ALLOWED_MENTION)
+    else:
+        text, question, kind = gen.shared_choices(MENTION.pick(gen.rng, gen.templates)).split(" | ")
     filled = gen.fill(text)
     values = dict(gen.values)
     answer = values[kind]

@@ -1,4 +1,5 @@
 """Sentiment: a text, an instruction, and one of positive, negative, neutral."""
+import grammar
 from fillers import add_pool
 from split import Pool
 
@@ -249,8 +250,16 @@ Tell me how the writer feels: positive, negative or neutral.
 """)
 
 
+ALLOWED = grammar.Allowed(INSTRUCT)
+
+
 def text(gen, label=None):
-    """A text and its label."""
+    """A text and its label; in training, sometimes with other words around it."""
+    out, label = _text(gen, label)
+    return grammar.padded(gen, out) if gen.pieces and gen.rng.random() < 0.3 else out, label
+
+
+def _text(gen, label):
     label = label or gen.rng.choice(["positive", "negative", "neutral"])
     if label == "neutral":
         return gen.fill(gen.template(NEUTRAL).replace("{op", "{neu")), label

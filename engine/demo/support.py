@@ -1,4 +1,5 @@
 """Support messages: sorted into billing, bug, feature, other, or into a given part of these."""
+import grammar
 from fillers import add_pool
 from split import Pool
 
@@ -273,6 +274,7 @@ help desk router: billing | bug | feature | other
 Decide which queue a ticket goes to: billing, bug, feature or other. One word.
 """)
 
+ALLOWED = grammar.Allowed(INSTRUCT)
 POOL_OF = {"billing": BILLING, "bug": BUG, "feature": FEATURE, "other": OTHER}
 LABELS = list(POOL_OF)
 OPENER = ["Hi, ", "Hello, ", "Hi team, ", "Hello there. ", "Good morning, ", "Dear support, ", "hey ", "Hi! ", "Quick question: ",
