@@ -109,6 +109,7 @@ def keys_text(rng, keys):
     return ", ".join(quoted[:-1]) + joint + quoted[-1]
 
 
+AGAIN = ["And {keys}?", "Now {keys}.", "{keys}", "{keys} as JSON", "The same with {keys}", "JSON with {keys}, please", "and now {keys} as JSON"]
 ALLOWED = grammar.Allowed(TEXT)
 ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
 
@@ -122,6 +123,21 @@ def instruction(gen):
 
 def example(gen, noise):
     """(text, keys as written, answer): entities are copied as they stand in the text."""
+    text, fields, values = _text(gen, noise)
+    return text, *_asked(gen, fields, values)
+
+
+def conversation(gen, noise):
+    """(text, [(keys as written, answer)...]): in training, sometimes several requests about the same text, for few ids."""
+    text, fields, values = _text(gen, noise)
+    requests = [_asked(gen, fields, values)]
+    while gen.pieces and len(requests) < 4 and gen.rng.random() < 0.4:
+        requests.append(_asked(gen, fields, values))
+    return text, requests
+
+
+def _text(gen, noise):
+    """(text, fields that it holds, value of each slot)"""
     if gen.pieces and gen.rng.random() < 0.5:
         template = gen.choose(grammar.extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
@@ -144,6 +160,10 @@ def example(gen, noise):
         text = text[:1].upper() + text[1:]
     if gen.rng.random() < 0.4 and text[-1] not in ".?!":
         text += "."
+    return text, fields, values
+
+
+def _asked(gen, fields, values):
     asked = gen.rng.sample(fields, gen.rng.randint(min(1, len(fields)), len(fields)))
     if not asked or gen.rng.random() < 0.2:
         absent = [f for f in SLOT_OF if f not in fields]
@@ -153,4 +173,4 @@ def example(gen, noise):
     for field in asked:
         names.append(gen.rng.choice(KEYS[field]))
         answer[names[-1]] = values.get(SLOT_OF[field])
-    return text, keys_text(gen.rng, names), json.dumps(answer, ensure_ascii=False)
+    return keys_text(gen.rng, names), json.dumps(answer, ensure_ascii=False)

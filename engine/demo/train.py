@@ -59,7 +59,7 @@ def row_of(rng, tokenizer, messages, context):
     """(ids, weights, gap) of a conversation, or None if it is too long. An answer counts as the square root of its
     length; that a short one ends is soon known."""
     ids, learn = tokenizer.conversation(messages)
-    if messages[-1]["content"] in LONG_FIXED and rng.random() < 0.85:
+    if messages[-1]["content"] in LONG_FIXED and rng.random() < 0.7:
         # how a fixed sentence goes on is soon known; which one it is stands in its beginning
         start = len(learn) - 1 - learn[-2::-1].index(False)
         ids, learn = ids[:start + 6], learn[:start + 6]
