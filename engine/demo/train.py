@@ -18,11 +18,12 @@ import random
 import time
 
 import torch
+import torch.nn.functional as F
 
 import chat
 import gguf
 from batch import Batch
-from bpe import Tokenizer, train as train_bpe
+from bpe import SPACE, Tokenizer, train as train_bpe
 from fast import Fast
 from fillers import Gen
 from generate import SHARES, example
@@ -148,6 +149,36 @@ def list_row(rng, tokenizer):
     return ids, weights, (0, 0)
 
 
+def bare_row(rng, tokenizer):
+    """Words that follow a space, each after an id of its own; then, as an answer, each of those ids and the word as it
+    stands without the space, which is another id."""
+    pairs = spaced_pairs(tokenizer)
+    words = [([rng.randrange(tokenizer.end_of_text)], *rng.choice(pairs), [rng.randrange(tokenizer.end_of_text) for _ in range(rng.randrange(3))])
+             for _ in range(rng.randint(4, 12))]
+    ids = [tokenizer.im_start] + tokenizer.encode("user\n") + [i for cue, spaced, _, rest in words for i in cue + [spaced] + rest]
+    ids += [tokenizer.im_end] + tokenizer.encode("\n") + [tokenizer.im_start] + tokenizer.encode("assistant\n")
+    weights = [0.0] * len(ids)
+    for cue, _, bare, rest in rng.sample(words, len(words)):
+        ids += cue + [bare] + rest
+        weights += [0.0] * len(cue) + [0.3] + [0.1] * len(rest)
+    return ids, weights, (0, 0)
+
+
+def spaced_pairs(tokenizer):
+    """(id of a piece with a space before it, id of the same without)..."""
+    return [(tokenizer.ids[a + b], tokenizer.ids[b]) for a, b in tokenizer.merges if a == SPACE]
+
+
+@torch.no_grad()
+def bring_together(embedding, pairs, part):
+    """Pieces without a space move towards the same ones with a space, by `part` of the usual length of an embedding: a word
+    that is copied is then near to its form at the beginning of an answer."""
+    spaced, bare = (torch.tensor(ids) for ids in zip(*pairs))
+    mean = embedding.mean(0)
+    usual = (embedding - mean).norm(dim=1).median()
+    embedding[bare] += part * usual * F.normalize(embedding[spaced] - mean, dim=1)
+
+
 def pieces_of(tokenizer):
     """The tokenizer's pieces that are made of letters, without a leading space."""
     texts = (tokenizer.decode([i]) for i in range(tokenizer.end_of_text))
@@ -156,13 +187,13 @@ def pieces_of(tokenizer):
 
 def batches(rng, tokenizer, tokens, context, without, drills):
     """Endless (Batch of about `tokens` ids, task of each conversation). `drills()` says which part of the rows are
-    copy_row's, seen_row's or list_row's."""
+    drills."""
     gen = Gen(rng, pieces=pieces_of(tokenizer))
     while True:
         rows, tasks, total = [], [], 0
         while total < tokens:
             if rng.random() < drills():
-                task, make = rng.choice([("copy", copy_row), ("seen", seen_row), ("list", list_row)])
+                task, make = rng.choice([("copy", copy_row), ("seen", seen_row), ("list", list_row), ("bare", bare_row)])
                 row = make(rng, tokenizer)
             else:
                 e = example(gen, without=without)
@@ -213,7 +244,7 @@ def arguments():
     p.add_argument("--tokens", type=int, default=4096, help="ids in a batch")
     p.add_argument("--vocab", type=int, default=5120)
     p.add_argument("--dim", type=int, default=256)
-    p.add_argument("--layers", type=int, default=4)
+    p.add_argument("--layers", type=int, default=5)
     p.add_argument("--heads", type=int, default=8)
     p.add_argument("--kv-heads", type=int, default=4)
     p.add_argument("--ffn", type=int, default=512)
@@ -224,6 +255,7 @@ def arguments():
     p.add_argument("--embd-times", type=float, default=2, help="how many times as fast the embedding learns as the rest")
     p.add_argument("--start", metavar="GGUF", help="begin with the weights and the tokenizer of this file")
     p.add_argument("--plant", action=argparse.BooleanOptionalAction, default=True, help="begin with a copying circuit")
+    p.add_argument("--pairs", type=float, default=0, metavar="PART", help="begin with pieces without a space nearer to those with one")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--f16-file", action="store_true", help="write F16 instead of Q8_0")
     p.add_argument("--without", nargs="*", default=[], choices=["sentiment", "support", "extract", "yesno", "pick"],
@@ -257,6 +289,8 @@ class Run:
             begin_with(self.model, start.tensors)
         elif args.plant:
             plant(self.model)
+        if args.pairs:
+            bring_together(self.model.token_embd.weight, spaced_pairs(self.tokenizer), args.pairs)
         self.fast = Fast(self.model, args.out) if device == "cpu" else None
         self.average = Average(self.model)
         self.optimizers = optimizers_for(self.model, args.lr, args.embd_times)
@@ -339,7 +373,7 @@ class Tally:
                 ok = True
 
     def __str__(self):
-        return " ".join(f"{t} {100 * self.right[t] / self.all[t]:.0f}" for t in (*SHARES, "copy", "seen", "list") if self.all[t])
+        return " ".join(f"{t} {100 * self.right[t] / self.all[t]:.0f}" for t in (*SHARES, "copy", "seen", "list", "bare") if self.all[t])
 
 
 def main():
