@@ -110,9 +110,9 @@ def score(model, sets, nearest, show, answered):
 
 
 def capabilities(hearth, answered, enough=0.8, least=20, step=0.05):
-    """Prints what the default configuration says of the model: for each task that Hearth's scorer finds, the complexity up to
-    which in every step of 0.05 `enough` of these prompts are right. A step with fewer than `least` says nothing, and nothing
-    is said beyond the last one with that many. The fixed reply is never right here."""
+    """Prints what the default configuration says of the model: for each task that Hearth's scorer finds, the highest
+    complexity (in steps of 0.05) up to which `enough` of the prompts are right; nothing beyond the last step that holds
+    `least` of them. The fixed reply is never right here."""
     lines = [json.dumps({"id": str(i), "text": "\n".join(m["content"] for m in talk[:-1])}) for i, (talk, _) in enumerate(answered)]
     said = subprocess.run([hearth, "score", "--jsonl", "-"], input="\n".join(lines), capture_output=True, text=True, check=True).stdout
     tasks = collections.defaultdict(lambda: collections.defaultdict(list))
@@ -121,11 +121,11 @@ def capabilities(hearth, answered, enough=0.8, least=20, step=0.05):
         if not e["unknown"]:  # the others get the complexity that the configuration names
             tasks[e["task"]][min(int(e["score"] / step), 19)].append(right and talk[-1]["content"] != chat.FIXED)
     for task, steps in sorted(tasks.items()):
-        best = 0
+        best, so_far = 0, []
         for i in sorted(steps):
-            if len(steps[i]) >= least and sum(steps[i]) < enough * len(steps[i]):
-                break
-            best = i + 1 if len(steps[i]) >= least else best
+            so_far += steps[i]
+            if len(steps[i]) >= least and sum(so_far) >= enough * len(so_far):
+                best = i + 1
         right = [r for rows in steps.values() for r in rows]
         print(f"{task:16} {len(right):5} prompts, {100 * sum(right) / len(right):5.1f} % right, capability {best * step:.2f}   by step: "
               + " ".join(f"{sum(steps[i])}/{len(steps[i])}" for i in range(max(steps) + 1)))

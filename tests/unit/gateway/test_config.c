@@ -215,6 +215,11 @@ static void test_default_config(void **state)
     buffer_init(&errors.text, 4096);
     assert_int_equal(config_default("deploy/demo.gguf", &c, &errors), BASE_OK);
     assert_slice(c->engine_models[0].path, "deploy/demo.gguf");
+    /* as measured: docs/demo-model.md, Capability */
+    const double *by_task = c->engine_models[0].capability.by_task;
+    assert_true(by_task[ROUTER_TASK_CLASSIFICATION] > 0.39);
+    assert_true(by_task[ROUTER_TASK_CLASSIFICATION] < 0.41);
+    assert_true(by_task[ROUTER_TASK_CHAT] < 0.01);
     assert_int_equal(c->model_count, 4);
     config_free(c);
     assert_int_equal(config_default("a\"b", &c, &errors), BASE_ERR_BAD_CONFIG);
