@@ -4,7 +4,6 @@ A few hundred lines teach a small model the lines. Here every clause has other w
 what is left to learn is how to find and compare them. A sentence that is a held-out template (or one for choices
 on the way) is never made: `allowed` knows them all.
 """
-import itertools
 import re
 
 from fillers import CHOICE, WORDS
@@ -57,14 +56,19 @@ CLOSERS = """thanks|thank you|thanks!|please check|please confirm|can you check 
 it is urgent|ok?|see you soon|see you|call me|bye|talk soon|more later|as always|what a day|I am not sure about the rest|the rest is fine|
 nothing else happened|we had rain all day|the office was closed|the line was busy|nobody else was there|there were {n} of us|
 it took {n} minutes|we waited {n} hours|the reference is {order}|my number is {big}|it was in {city}|everybody was there|
-the door was open|the lights were off|I will write again|no reply needed|sorry for the long mail|sent from my phone|hope this helps""".replace("\n", "").split("|")
+the door was open|the lights were off|I will write again|no reply needed|sorry for the long mail|sent from my phone|hope this helps""".replace("\n",
+    "").split("|")
 DETERMINER = "a|the|the|my|our|this|one|another|that|his|her|their|your|a new|an old|the last|the second|the first|some".split("|")
 PLACE = ["in {city}", "in {city}", "near {city}", "at the station", "at home", "at work", "in the shop", "in the garden", "in the office", "at the market",
-         "on the second floor", "in the kitchen", "behind the house", "next door", "in the cellar", "on the stairs", "at the hotel", "at the airport", "in room {n}"]
+         "on the second floor", "in the kitchen", "behind the house", "next door", "in the cellar", "on the stairs", "at the hotel", "at the airport",
+             "in room {n}"]
 AMOUNT_WORDS = ["for {amount}", "for {amount}", "for only {amount}", "and paid {amount}", "worth {amount}", "({amount})", "at {amount}", "for about {amount}",
-                "and got {amount}", "which cost {amount}", "at a price of {amount}", "- {amount} -", "and owes {amount}", "and spent {amount}", "for less than {amount}"]
-DATE_WORDS = ["on {date}", "on {date}", "on {date}", "since {date}", "before {date}", "by {date}", "until {date}", "after {date}", "({date})", "around {date}", "from {date}", "as of {date}"]
-MAIL_WORDS = ["({email})", "<{email}>", ", {email},", "at {email}", "- {email} -", "(mail: {email})", "using {email}", "under {email}", "with {email}", "via {email}"]
+                "and got {amount}", "which cost {amount}", "at a price of {amount}", "- {amount} -", "and owes {amount}", "and spent {amount}",
+                    "for less than {amount}"]
+DATE_WORDS = ["on {date}", "on {date}", "on {date}", "since {date}", "before {date}", "by {date}", "until {date}", "after {date}", "({date})",
+    "around {date}", "from {date}", "as of {date}"]
+MAIL_WORDS = ["({email})", "<{email}>", ", {email},", "at {email}", "- {email} -", "(mail: {email})", "using {email}", "under {email}", "with {email}",
+    "via {email}"]
 LABELS = {
     "name": "name|customer|client|buyer|guest|contact|person|user|member|seller|patient|tenant|driver|owner|sender|recipient|who|signed|approved by|sold to|agent|author|booked by|attention".split("|"),
     "date": "date|when|day|due|deadline|delivered|arrival|start|on|since|expires|received|issued|until|paid on|departure|valid from|next visit".split("|"),
@@ -139,8 +143,10 @@ def extraction(gen, allowed):
 
 def _details(rng):
     parts = [rng.choice(AMOUNT_WORDS)] * (rng.random() < 0.4) + [rng.choice(DATE_WORDS)] * (rng.random() < 0.4)
-    parts += [rng.choice(PLACE)] * (rng.random() < 0.3) + [_maybe(rng, 0.5, ["because of the " + _word(rng), "with {n} others", "by " + _word(rng), "without a word",
-                                                                        "on {weekday}", "at {n} o'clock", "again", "for the " + _word(rng), "as agreed", "too"])]
+    parts += [rng.choice(PLACE)] * (rng.random() < 0.3) + [_maybe(rng, 0.5,
+        ["because of the " + _word(rng), "with {n} others", "by " + _word(rng), "without a word",
+                                                                        "on {weekday}", "at {n} o'clock", "again", "for the " + _word(rng), "as agreed",
+                                                                            "too"])]
     rng.shuffle(parts)
     return _join(*parts)
 
@@ -153,9 +159,10 @@ def _deed(rng):
         did = rng.choice([verb[2], verb[2], verb[1], "will " + verb[0], "wants to " + verb[0], "did not " + verb[0], "had to " + verb[0], "can " + verb[0]])
         return _framed(rng, _join("{name}", mail, did, tail))
     verb = rng.choice(VERBS)
-    did = rng.choice([verb[2], verb[2], verb[2], verb[1], "will " + verb[0], "wants to " + verb[0], "did not " + verb[0], "has to " + verb[0], "tried to " + verb[0],
-                      "just " + verb[2], "never " + verb[2], "almost " + verb[2], "and I " + verb[2], "often " + verb[1]])
-    who = rng.choice(["{name}"] * 6 + ["I", "we", "they", "somebody", "my sister", "the shop", "the customer", "our {job} {name}", "my friend {name}", "a man called {name}", "Mr {last}"])
+    did = rng.choice([verb[2], verb[2], verb[2], verb[1], "will " + verb[0], "wants to " + verb[0], "did not " + verb[0], "has to " + verb[0],
+                      "tried to " + verb[0], "just " + verb[2], "never " + verb[2], "almost " + verb[2], "and I " + verb[2], "often " + verb[1]])
+    who = rng.choice(["{name}"] * 6 + ["I", "we", "they", "somebody", "my sister", "the shop", "the customer", "our {job} {name}", "my friend {name}",
+        "a man called {name}", "Mr {last}"])
     who = who.replace("Mr {last}", "{name}")
     if who in ("I", "we", "they"):
         did = did.replace(verb[1], verb[0]).replace("wants", "want").replace("has to", "have to")
@@ -171,7 +178,8 @@ def _deed(rng):
 
 
 def _said(rng):
-    claim = rng.choice(["the {branded} " + rng.choice(["is", "was", "would be", "will be", "costs", "cost", "went for"]) + " {amount}", "it was {amount}", "it is {date}",
+    claim = rng.choice(["the {branded} " + rng.choice(["is", "was", "would be", "will be", "costs", "cost", "went for"]) + " {amount}", "it was {amount}",
+        "it is {date}",
                         "the {branded} " + rng.choice(THING_END), "the " + _word(rng) + " is on {date}", "we owe {amount}", "the address is {email}",
                         "a {branded} is enough", "the " + _word(rng) + " was " + _word(rng)])
     return _framed(rng, _join(rng.choice(["{name}", "{name}", "{name}", "our {job} {name}", "somebody"]), rng.choice(SAYS), rng.choice(["", "that"]), claim))
@@ -186,22 +194,28 @@ def _thing(rng):
 
 
 def _passive(rng):
-    verb = rng.choice(["bought", "ordered", "sold", "returned", "delivered", "repaired", "found", "stolen", "cleaned", "shipped", "paid", "booked", "reserved", "tested",
+    verb = rng.choice(["bought", "ordered", "sold", "returned", "delivered", "repaired", "found", "stolen", "cleaned", "shipped", "paid", "booked",
+        "reserved", "tested",
                        "collected", "reviewed", "replaced", "opened", "inspected", "requested", "approved", "signed for", "picked up", "thrown away"])
     what = rng.choice(["the {branded}", "a {branded}", "the " + _word(rng), "our {branded}", "order {order}", "{amount}"])
     by = rng.choice(["by {name}", "by {email}", "by {name} ({email})", "for {name}", "to {name}", "at {email}", "by us", ""])
-    return _framed(rng, _join(what, rng.choice(["was", "was", "has been", "will be", "is", "should be", "could not be"]), verb, by, _details(rng).replace("{amount}" if "{amount}" in what else "\0", "it")))
+    return _framed(rng, _join(what, rng.choice(["was", "was", "has been", "will be", "is", "should be", "could not be"]), verb, by,
+        _details(rng).replace("{amount}" if "{amount}" in what else "\0", "it")))
 
 
 def _letter(rng):
-    hello = rng.choice(["Dear {name},", "Hi {name},", "Hello {name}!", "To {name}:", "From: {email}.", "From: {name}.", "This is {name}.", "I am {name}.", "{name} here.", "My name is {name}."])
-    middle = rng.choice(["your {branded} " + rng.choice(THING_END), "we got your " + _word(rng), "please pay {amount}", "your {branded} comes on {date}", "we sent you {amount}",
-                         "about the {branded}: it " + rng.choice(["is", "was"]) + " {amount}", "I want to " + rng.choice(VERBS)[0] + " the {branded}", "can you meet me on {date}?",
+    hello = rng.choice(["Dear {name},", "Hi {name},", "Hello {name}!", "To {name}:", "From: {email}.", "From: {name}.", "This is {name}.", "I am {name}.",
+        "{name} here.", "My name is {name}."])
+    middle = rng.choice(["your {branded} " + rng.choice(THING_END), "we got your " + _word(rng), "please pay {amount}", "your {branded} comes on {date}",
+        "we sent you {amount}",
+                         "about the {branded}: it " + rng.choice(["is", "was"]) + " {amount}", "I want to " + rng.choice(VERBS)[0] + " the {branded}",
+                             "can you meet me on {date}?",
                          "I need a {branded} before {date}", "the " + _word(rng) + " is {amount}", "call me on {date}"])
     end = rng.choice(["", "", "write to {email}", "my mail is {email}", "thanks", "see you", "regards", "you find us in {city}", "it is about {order}"])
     if "{email}" in hello and "{email}" in end:
         end = ""
-    return _join(hello, middle.capitalize() if not middle.startswith("{") and rng.random() < 0.5 else middle, end and rng.choice([". ", ", ", "! ", "\\n"]).strip(" ") + " " + end)
+    return _join(hello, middle.capitalize() if not middle.startswith("{") and rng.random() < 0.5 else middle,
+        end and rng.choice([". ", ", ", "! ", "\\n"]).strip(" ") + " " + end)
 
 
 def _record(rng):
@@ -215,7 +229,8 @@ def _record(rng):
         value = rng.choice(["", "a ", "the ", ""]) + "{branded}" if field == "branded" and rng.random() < 0.3 else "{" + field + "}"
         parts.append((label.capitalize() if rng.random() < 0.3 else label) + colon + value if rng.random() < (1 if labelled < 0.5 else 0.15) else value)
         if rng.random() < 0.15:
-            parts.append(rng.choice(["{order}", "{n} pieces", "table {n}", "{city}", "{weekday}", "paid", "open", "new", _word(rng), "{n}:30", "room {n}", "urgent", _word(rng) + ": " + _word(rng)]))
+            parts.append(rng.choice(["{order}", "{n} pieces", "table {n}", "{city}", "{weekday}", "paid", "open", "new", _word(rng), "{n}:30", "room {n}",
+                "urgent", _word(rng) + ": " + _word(rng)]))
     text = between.join(parts)
     return rng.choice(OPENERS) + " " + text if rng.random() < 0.25 else text
 
@@ -242,7 +257,8 @@ def _facts(rng):
         ask = "Did" if past else "Does"
         questions = [f"{ask} {who} {verb[0]} {det}{what}?"]
         if extra:
-            questions.append(rng.choice([f"{ask} {who} {verb[0]} it{extra}?", f"~Was it{extra}?", f"~{ask} that happen{extra}?"] if past else [f"{ask} {who} {verb[0]} it{extra}?"]))
+            questions.append(rng.choice([f"{ask} {who} {verb[0]} it{extra}?", f"~Was it{extra}?",
+                f"~{ask} that happen{extra}?"] if past else [f"{ask} {who} {verb[0]} it{extra}?"]))
         return text, questions, None
     if kind == 3:
         act = rng.choice(ACTS)
@@ -260,7 +276,8 @@ def _facts(rng):
         value = rng.choice(["on {weekday}", "in {city}", "in {month}", "on {date}", "at {n}", "with {first}", "{amount}"])
         more = rng.choice(["", "", " in {city}", " with {first}"]) if "{city}" not in value and "{first}" not in value else ""
         verb = rng.choice(["is", "was", "will be"]) if value != "{amount}" else "costs"
-        ask = {"is": f"Is the {event} {value}?", "was": f"Was the {event} {value}?", "will be": f"Will the {event} be {value}?", "costs": f"Does the {event} cost {value}?"}[verb]
+        ask = {"is": f"Is the {event} {value}?", "was": f"Was the {event} {value}?", "will be": f"Will the {event} be {value}?",
+            "costs": f"Does the {event} cost {value}?"}[verb]
         return f"the {event} {verb} {value}{more}", [ask] + ([f"~Is it{more}?"] if more and verb == "is" else []), event
     if kind == 6:
         who = rng.choice(["{first}", "{name}", "my sister {first}", "our neighbour {first}"])
@@ -269,7 +286,8 @@ def _facts(rng):
         return f"{who} is {value}", [f"Is {short} {value}?"], None
     if kind == 7:
         who = rng.choice(["{first}", "the {job}"])
-        value = rng.choice(["a {animal}", "a {product}", "{n} children", "a {colour} " + rng.choice(NOUNS), "a house in {city}", "a meeting on {weekday}", "a {animal} and a {product}"])
+        value = rng.choice(["a {animal}", "a {product}", "{n} children", "a {colour} " + rng.choice(NOUNS), "a house in {city}", "a meeting on {weekday}",
+            "a {animal} and a {product}"])
         ask = value.split(" and ")[0]
         return f"{who} has {value}", [f"Does {who} have {ask}?"], None
     a = rng.choice(["office", "warehouse", "shop", "factory", "museum", "library", "school", "station", "hotel", "bank", "cinema", "gym"])
@@ -326,7 +344,8 @@ def negated(gen, allowed):
         elif kind == 2:
             said, asked = (f"{who} {do} not {verb[0]} {what}" if no else f"{who} {verb[0] if plural else verb[1]} {what}"), f"{do.capitalize()} {who} {verb[0]} {what}?"
         elif kind == 3:
-            noun, value = rng.choice(NOUNS), rng.choice(["{colour}", "open", "closed", "ready", "broken", "new", "empty", "full", "for sale", "available", "clean", "locked", "on time", "free"])
+            noun, value = rng.choice(NOUNS), rng.choice(["{colour}", "open", "closed", "ready", "broken", "new", "empty", "full", "for sale", "available",
+                "clean", "locked", "on time", "free"])
             tense = rng.choice([("is", "Is"), ("was", "Was")])
             said, asked = f"the {noun} {tense[0]} {'not ' if no else rng.choice(['', 'really ', 'now '])}{value}", f"{tense[1]} the {noun} {value}?"
         elif kind == 4:
@@ -366,8 +385,10 @@ def mention(gen, allowed):
             question = rng.choice(_ASK_ANY + _ASK.get(kind, []))
         else:
             noun = rng.choice(NOUNS + EVENTS)
-            text = rng.choice([f"the {noun} is called {slot}.", f"{slot}: that is the {noun}.", f"our {noun}: {slot}", f"I mean {slot}.", f"take {slot}", f"Hello from {slot}!", f"It must be {slot}.",
-                               f"the {noun} goes to {slot}.", f"you can have {slot} for the {noun}.", f"the answer was {slot}.", f"we decided on {slot}.", f"not sure, maybe {slot}"])
+            text = rng.choice([f"the {noun} is called {slot}.", f"{slot}: that is the {noun}.", f"our {noun}: {slot}", f"I mean {slot}.", f"take {slot}",
+                f"Hello from {slot}!", f"It must be {slot}.",
+                               f"the {noun} goes to {slot}.", f"you can have {slot} for the {noun}.", f"the answer was {slot}.", f"we decided on {slot}.",
+                                   f"not sure, maybe {slot}"])
             question = rng.choice(_ASK_ANY + _ASK.get(kind, []) + [f"What about the {noun}?", f"Which {noun} is it?", f"What is the {noun}?"])
         for one in ("word", "noun"):
             question = question.replace("{" + one + "}", rng.choice(WORDS if one == "word" else NOUNS))
@@ -377,13 +398,17 @@ def mention(gen, allowed):
         if "{" + kind + "}" in text and allowed(f"{text} | {question} | {kind}"):
             return text, question, kind
 
-_ASK_ANY = ["Which one is it?", "Which one?", "What is meant?", "Which is mentioned?", "What does it say?", "Which option is right?", "What is right?", "Which one is in the text?", "What was it?",
-            "What did they {word}?", "Which {word} is it?", "What is the {word}?", "Who or what is it?", "What is it about?", "Which of these?", "What can you find in the text?", "What is the {noun}?",
+_ASK_ANY = ["Which one is it?", "Which one?", "What is meant?", "Which is mentioned?", "What does it say?", "Which option is right?", "What is right?",
+    "Which one is in the text?", "What was it?",
+            "What did they {word}?", "Which {word} is it?", "What is the {word}?", "Who or what is it?", "What is it about?", "Which of these?",
+                "What can you find in the text?", "What is the {noun}?",
             "Which {noun} is it?", "What happened to the {noun}?", "What should we {word}?", "Which fits?", "What do they want?", "What do I need?"]
 _ASK = {
-    "first": ["Who is it?", "Who?", "Who was it?", "Whose {noun} is it?", "Who did it?", "Who is meant?", "Which person is named?", "Who has the {noun}?", "Who will {word}?"],
+    "first": ["Who is it?", "Who?", "Who was it?", "Whose {noun} is it?", "Who did it?", "Who is meant?", "Which person is named?", "Who has the {noun}?",
+        "Who will {word}?"],
     "name": ["Who is it?", "Who?", "Who wrote this?", "Who is named?", "Whose {noun} is it?", "Who did that?"],
-    "city": ["Where is it?", "Where?", "Where was it?", "Where is the {noun}?", "Which city?", "Which place is named?", "Where did it happen?", "Where should it go?", "Where are we?", "Where does the {noun} go?"],
+    "city": ["Where is it?", "Where?", "Where was it?", "Where is the {noun}?", "Which city?", "Which place is named?", "Where did it happen?",
+        "Where should it go?", "Where are we?", "Where does the {noun} go?"],
     "product": ["What is it?", "Which product?", "Which thing is it?", "What did they have?", "What is in the {noun}?", "What was bought?"],
     "colour": ["Which colour?", "What colour is it?", "Which colour is the {noun}?", "What is the colour?"],
     "animal": ["Which animal?", "What animal is it?", "Who is in the {noun}?", "Which animal was there?"],
@@ -405,7 +430,6 @@ _OBJECT = """text|review|comment|statement|sentence|message|feedback|remark|post
 _TICKET = """ticket|message|support message|request|support request|mail|e-mail|customer message|customer mail|support ticket|issue|report|inquiry|enquiry|case|complaint|letter|contact form""".replace("\n", "").split("|")
 _FEELING = "sentiment|tone|mood|polarity|feeling|attitude|overall sentiment|emotion".split("|")
 _CATEGORY = "category|label|class|type|kind|queue|topic|tag|bucket|group|department|right category".split("|")
-_OPTIONS = ["{a}, {b} or {c}", "{a}, {b}, {c}", "{a}/{b}/{c}", "{a}, {b}, or {c}", "{a} | {b} | {c}", "({a}, {b}, {c})", "[{a}, {b}, {c}]"]
 
 
 def _options(rng, labels):
@@ -425,15 +449,22 @@ def instruction(gen, task, allowed):
         what = rng.choice(_FEELING if task == "sentiment" else _CATEGORY)
         this = rng.choice(["this ", "the following ", "the ", "the ", "this "]) + thing
         verb = rng.choice(_VERB)
-        as_ = rng.choice([f" as {options}", f" ({options})", f": {options}", f". Options: {options}", f". Choose from {options}", f" using {options}", f" with one of {options}"] + [""] * (5 if task == "sentiment" else 2))
+        as_ = rng.choice([f" as {options}", f" ({options})", f": {options}", f". Options: {options}", f". Choose from {options}", f" using {options}",
+            f" with one of {options}"] + [""] * (5 if task == "sentiment" else 2))
         head = rng.choice([
-            f"{verb} the {what} of {this}{as_}", f"{verb} the {what}{as_}", f"Is {this} {options}?", f"What is the {what} of {this}{as_}?", f"Which {what} does {this} have{as_}?",
-            f"{rng.choice(['Classify', 'Sort', 'Label', 'Categorize', 'Tag', 'File', 'Group', 'Mark'])} {this}{as_ or ' as ' + options}", f"{options}?", f"{what.capitalize()} ({options})",
-            f"Answer with {options}", f"Reply with one word: {options}", f"{rng.choice(['Say', 'Decide', 'Tell me', 'Determine', 'Check'])} {rng.choice(['whether', 'if'])} {this} is {options}",
-            f"Put {this} into one of {options}", f"Choose one of {options} for {this}", f"{what} of {this}{as_}", f"Your options: {options}", f"I have {rng.choice(['a', 'one'])} {thing}. {rng.choice(['Is it', 'Would you say'])} {options}?"])
-        end = rng.choice(["", "", "", "Answer with one word.", "Only the label.", "One word.", "Reply with the label only.", "No explanation.", "Thanks.", "Just the word."])
+            f"{verb} the {what} of {this}{as_}", f"{verb} the {what}{as_}", f"Is {this} {options}?", f"What is the {what} of {this}{as_}?",
+                f"Which {what} does {this} have{as_}?",
+            f"{rng.choice(['Classify', 'Sort', 'Label', 'Categorize', 'Tag', 'File', 'Group', 'Mark'])} {this}{as_ or ' as ' + options}", f"{options}?",
+                f"{what.capitalize()} ({options})",
+            f"Answer with {options}", f"Reply with one word: {options}",
+                f"{rng.choice(['Say', 'Decide', 'Tell me', 'Determine', 'Check'])} {rng.choice(['whether', 'if'])} {this} is {options}",
+            f"Put {this} into one of {options}", f"Choose one of {options} for {this}", f"{what} of {this}{as_}", f"Your options: {options}",
+                f"I have {rng.choice(['a', 'one'])} {thing}. {rng.choice(['Is it', 'Would you say'])} {options}?"])
+        end = rng.choice(["", "", "", "Answer with one word.", "Only the label.", "One word.", "Reply with the label only.", "No explanation.", "Thanks.",
+            "Just the word."])
         frame = rng.random()
-        shown = rng.choice(["{text}", "{text}", "{text}", '"{text}"', thing.capitalize() + ": {text}", f"Text: {{text}}", "<text>{text}</text>", "'{text}'", "---\\n{text}\\n---", "Input: {text}", "> {text}"])
+        shown = rng.choice(["{text}", "{text}", "{text}", '"{text}"', thing.capitalize() + ": {text}", f"Text: {{text}}", "<text>{text}</text>",
+            "'{text}'", "---\\n{text}\\n---", "Input: {text}", "> {text}"])
         mark = "" if head[-1] in "?." else rng.choice([":", ".", ":"])
         if frame < 0.6:
             template = head + (mark or "") + (" " + end if end else "") + rng.choice([" ", "\\n", "\\n\\n"]) + shown
@@ -456,21 +487,27 @@ def extract_instruction(gen, allowed):
     """An instruction with {keys} and {text}, put together from parts."""
     rng = gen.rng
     while True:
-        thing = rng.choice(["text", "message", "sentence", "note", "mail", "line", "document", "input", "entry", "record", "passage", "letter", "snippet", "chat message", "receipt"])
+        thing = rng.choice(["text", "message", "sentence", "note", "mail", "line", "document", "input", "entry", "record", "passage", "letter", "snippet",
+            "chat message", "receipt"])
         this = rng.choice(["from this ", "from the ", "in the ", "of this ", "from the following ", "out of the "]) + thing
         json_, the = rng.choice(_JSON), rng.choice(["", "", "the ", "the fields ", "the keys ", "the values for ", "fields "])
         head = rng.choice([
-            f"{rng.choice(_TAKE)} {the}{{keys}} {this} {json_}", f"{rng.choice(_TAKE)} {the}{{keys}} {json_}", f"{rng.choice(_TAKE)} {json_} {the}{{keys}}", f"JSON with {the}{{keys}}",
+            f"{rng.choice(_TAKE)} {the}{{keys}} {this} {json_}", f"{rng.choice(_TAKE)} {the}{{keys}} {json_}",
+                f"{rng.choice(_TAKE)} {json_} {the}{{keys}}", f"JSON with {the}{{keys}}",
             f"{rng.choice(['Which', 'What'])} {{keys}} {rng.choice(['are', 'is'])} {rng.choice(['in this ' + thing, 'given', 'named', 'there'])}? Answer {json_}", f"{rng.choice(['Fields', 'Keys', 'Wanted', 'Columns', 'Slots', 'Schema'])}: {{keys}}. Answer {json_}",
-            f"{rng.choice(['Make', 'Build', 'Create', 'Produce', 'Fill', 'Write', 'Form'])} a JSON object with {the}{{keys}}", f"Turn {this.split(' ', 1)[1]} into JSON with {{keys}}",
+            f"{rng.choice(['Make', 'Build', 'Create', 'Produce', 'Fill', 'Write', 'Form'])} a JSON object with {the}{{keys}}",
+                f"Turn {this.split(' ', 1)[1]} into JSON with {{keys}}",
             f"{rng.choice(_TAKE)} {the}{{keys}} and {rng.choice(['answer', 'reply', 'respond'])} {json_}", f"{the}{{keys}}, {json_}"])
-        end = rng.choice(["", "", "", "Use null if something is missing.", "Missing values are null.", "Nothing else.", "No explanation.", "Thanks.", "JSON only."])
-        shown = rng.choice(["{text}", "{text}", "{text}", '"{text}"', thing.capitalize() + ": {text}", "Text: {text}", "<text>{text}</text>", "---\\n{text}\\n---", "Input: {text}"])
+        end = rng.choice(["", "", "", "Use null if something is missing.", "Missing values are null.", "Nothing else.", "No explanation.", "Thanks.",
+            "JSON only."])
+        shown = rng.choice(["{text}", "{text}", "{text}", '"{text}"', thing.capitalize() + ": {text}", "Text: {text}", "<text>{text}</text>",
+            "---\\n{text}\\n---", "Input: {text}"])
         mark = "" if head[-1] in "?." else rng.choice([":", ".", ":"])
         if rng.random() < 0.65:
             template = head + mark + (" " + end if end else "") + rng.choice([" ", "\\n", "\\n\\n"]) + shown
         else:
-            template = shown + rng.choice(["\\n", "\\n\\n", " "]) + head + (mark if mark == "." else "") + (" " + end if end else "") + rng.choice(["", "", "\\nJSON:", "\\nAnswer:", "\\nOutput:"])
+            template = shown + rng.choice(["\\n", "\\n\\n", " "]) + head + (mark if mark == "." else "") + (" " + end if end else "") + rng.choice(["", "",
+                "\\nJSON:", "\\nAnswer:", "\\nOutput:"])
         if rng.random() < 0.15:
             template = template.lower()
         if template.count("{text}") == 1 and allowed(template):
