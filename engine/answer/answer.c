@@ -576,7 +576,10 @@ static enum step on_next(struct engine_answer *a)
         return not_a_call(a);
     if (end == SIZE_MAX)
         return STEP_MORE;
-    announce(a, slice_trim(slice_sub(name, 0, end)));
+    struct slice word = slice_trim(slice_sub(name, 0, end));
+    if (word.len == 0)
+        return not_a_call(a);
+    announce(a, word);
     buffer_consume(&a->held, m->open.len + end + m->behind_name.len);
     (void)begin_call(a, SECTION_ARGUMENTS);
     a->announced = true;

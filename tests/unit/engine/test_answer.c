@@ -296,6 +296,8 @@ static void test_deepseek(void **state)
            "\"```\"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
            WHOLE, 1, "C0(f)A0({\"a\": \"```\"})");
     expect(DEEPSEEK, true, "<｜tool▁calls▁begin｜> x", WHOLE, 0, "T(<｜tool▁calls▁begin｜> x)");
+    expect(DEEPSEEK, true, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜> \n<｜tool▁sep｜>{}", WHOLE,
+           0, "T(<｜tool▁calls▁begin｜><｜tool▁call▁begin｜> \n<｜tool▁sep｜>{})");
     expect(DEEPSEEK, true, "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁s", CUT, 0, "");
     expect(DEEPSEEK, true,
            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>f<｜tool▁sep｜>{}<｜tool▁call▁end｜>", WHOLE,
