@@ -175,18 +175,25 @@ static enum base_err read_tool_call(struct reader *r, const struct json_node *no
     static const char *const known[] = {"id", "type", "function", "index", NULL};
     static const char *const known_function[] = {"name", "arguments", NULL};
     const struct json_node *function = json_get(node, SLICE("function"));
+    struct slice id;
+    if (!json_is(node, JSON_OBJECT))
+        return reader_fail(r, "expected an object, found %s", json_type_name(node));
+    size_t at = reader_push(r, ".id");
+    enum base_err err = reader_string(r, json_get(node, SLICE("id")), &id);
+    if (err)
+        return err;
+    reader_pop(r, at);
     if (!json_is(function, JSON_OBJECT)) { /* custom tools and whatever comes next */
         part->type = CHAT_PART_OTHER;
         part->raw = node;
-        return json_is(node, JSON_OBJECT) ? BASE_OK : reader_fail(r, "expected an object");
+        return BASE_OK;
     }
     part->type = CHAT_PART_TOOL_CALL;
-    enum base_err err = reader_string(r, json_get(node, SLICE("id")), &part->u.call.id);
-    if (!err)
-        err = reader_string(r, json_get(function, SLICE("name")), &part->u.call.name);
+    part->u.call.id = id;
+    err = reader_string(r, json_get(function, SLICE("name")), &part->u.call.name);
     if (!err)
         err = reader_string(r, json_get(function, SLICE("arguments")), &part->u.call.arguments);
-    size_t at = reader_push(r, ".function");
+    at = reader_push(r, ".function");
     if (!err)
         err = reader_extras(r, function, known_function, &part->inner);
     reader_pop(r, at);

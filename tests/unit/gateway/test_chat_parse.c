@@ -225,6 +225,9 @@ static void test_refused(void **state)
          "messages[0].content[0].text", "expected a string"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}",
          "messages[0].tool_call_id", "string"},
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":null,"
+         "\"tool_calls\":[{\"type\":\"custom\"}]}]}",
+         "messages[0].tool_calls[0].id", "string"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\"}]}", "messages[0]",
          "needs content"},
         {"{\"model\":\"m\",\"temperature\":3," MESSAGES "}", "temperature", "out of range"},
