@@ -617,12 +617,13 @@ static struct slice header_word(struct slice header, const char *key)
 
 static enum step on_header(struct engine_answer *a)
 {
+    static const struct slice message = SLICE_INIT("<|message|>");
     struct slice held = buffer_slice(&a->held);
-    size_t end = slice_find(held, SLICE("<|message|>"));
-    if (end == SIZE_MAX && held.len <= HEADER_MAX)
+    size_t end = slice_find(held, message);
+    if (end == SIZE_MAX && held.len < HEADER_MAX + message.len)
         return STEP_MORE;
-    if (end == SIZE_MAX)
-        return go_on(a, SECTION_TEXT); /* no harmony after all */
+    if (end > HEADER_MAX) /* SIZE_MAX too: no harmony after all, in whatever pieces it came */
+        return go_on(a, SECTION_TEXT);
     struct slice header = slice_sub(held, 0, end);
     struct slice to = header_word(header, "to=functions.");
     struct slice channel = header_word(header, "<|channel|>");
@@ -631,7 +632,7 @@ static enum step on_header(struct engine_answer *a)
     bool is_call = a->with_tools && to.len > 0 && to.len <= NAME_MAX_BYTES;
     if (is_call)
         announce(a, to);
-    buffer_consume(&a->held, end + sizeof("<|message|>") - 1);
+    buffer_consume(&a->held, end + message.len);
     if (!is_call)
         return go_on(a, SECTION_BODY);
     (void)begin_call(a, SECTION_CALL_BODY);
