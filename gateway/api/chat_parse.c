@@ -65,6 +65,14 @@ static enum base_err read_max_completion_tokens(struct reader *r, const struct j
     return read_limit(r, node, false);
 }
 
+/* Mistral calls it random_seed. */
+static enum base_err read_seed(struct reader *r, const struct json_node *node)
+{
+    if (!slice_is_absent(r->req->seed.text))
+        return reader_fail(r, "give seed or random_seed, not both");
+    return reader_integer(r, node, INT64_MIN, INT64_MAX, &r->req->seed);
+}
+
 static enum base_err read_stream(struct reader *r, const struct json_node *node)
 {
     return reader_bool(r, node, &r->req->stream);
@@ -342,6 +350,8 @@ static const struct field fields[] = {
     CALL("user", read_user),
     CALL("safety_identifier", read_safety_identifier),
     CALL("metadata", read_metadata),
+    CALL("seed", read_seed),
+    CALL("random_seed", read_seed),
     CALL("logit_bias", read_logit_bias),
     CALL("logprobs", read_logprobs),
     CALL("functions", refuse_functions),
@@ -353,7 +363,6 @@ static const struct field fields[] = {
     NUMBER(frequency_penalty, REAL, -2, 2),
     NUMBER(presence_penalty, REAL, -2, 2),
     NUMBER(repetition_penalty, REAL, 0.01, 100),
-    NUMBER(seed, INTEGER, -9.2e18, 9.2e18),
     NUMBER(n, INTEGER, 1, N_MAX),
     NUMBER(top_logprobs, INTEGER, 0, 20),
 };

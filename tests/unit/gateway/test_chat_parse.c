@@ -231,6 +231,7 @@ static void test_refused(void **state)
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\"}]}", "messages[0]",
          "needs content"},
         {"{\"model\":\"m\",\"temperature\":3," MESSAGES "}", "temperature", "out of range"},
+        {"{\"model\":\"m\",\"seed\":1,\"random_seed\":1," MESSAGES "}", "random_seed", "not both"},
         {"{\"model\":\"m\",\"temperature\":\"1\"," MESSAGES "}", "temperature",
          "expected a number"},
         {"{\"model\":\"m\",\"n\":0," MESSAGES "}", "n", "out of range"},
