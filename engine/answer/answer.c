@@ -335,8 +335,11 @@ static enum step on_name(struct engine_answer *a)
     struct slice held = buffer_slice(&a->held);
     size_t args = slice_find(held, SLICE("[ARGS]")), brace = slice_find(held, SLICE("{"));
     size_t end = args < brace ? args : brace;
-    if (end == SIZE_MAX)
-        return held.len > NAME_MAX_BYTES + HEADER_MAX ? not_a_call(a) : STEP_MORE;
+    const size_t most = NAME_MAX_BYTES + HEADER_MAX; /* the same in whatever pieces it comes */
+    if (end == SIZE_MAX && held.len < most + sizeof("[ARGS]") - 1)
+        return STEP_MORE;
+    if (end > most)
+        return not_a_call(a);
     struct slice name = slice_sub(held, 0, end);
     size_t id = slice_find(name, SLICE("[CALL_ID]"));
     name = slice_trim(slice_sub(name, 0, id));
