@@ -106,8 +106,7 @@ for (const [name, how] of Object.entries(cases))
             took.push(await leaves(how));
         const figures = `upstream closed after ${took.map((ms) => ms.toFixed(1)).join(', ')} ms`;
         t.diagnostic(`figures: ${figures}`);
-        /* Of three, so that a machine with other work to do may be late for one or two. */
-        assert.ok(Math.min(...took) <= LIMIT_MS, figures);
+        assert.ok(Math.max(...took) <= LIMIT_MS, figures);
     });
 
 test('a client leaves the engine', async () => {
