@@ -99,7 +99,7 @@ enum base_err engine_embed(struct engine_session *session, const uint32_t *token
         size_t n = count - at < s->batch ? count - at : s->batch;
         for (size_t i = 0; i < n; i++)
             items[i] = (struct engine_batch_item){.token = tokens[at + i]};
-        err = engine_session_compute(s, items, n, NULL, reterr);
+        err = engine_session_compute(s, items, n, true, NULL, reterr);
         if (!err)
             pool(s, pooling, at, n, sum);
         at += n;

@@ -124,31 +124,44 @@ static void heat(const struct engine_session *s, float *q, size_t n, size_t t)
         s->kernels->scale(q, (float)(log(spans + 1.0) * (double)hp->temperature + 1.0), n);
 }
 
-/* Biases, norms and rotation of queries and keys; keys and values into the cache. */
+/* Biases, norms and rotation of queries; and of keys, which go into the cache with the values. */
+static void attention_queries(struct engine_session *s, const struct engine_layer *layer, size_t t)
+{
+    uint32_t n_head = layer->shape.n_head;
+    size_t heads = n_head * (size_t)s->model->hp.head_dim;
+    float *q = s->q + t * heads;
+    add_bias(s, q, layer->q_bias, heads);
+    norm_heads(s, q, layer->q_norm, n_head);
+    rotate(s, layer, q, n_head, t);
+    heat(s, q, heads, t);
+}
+
 static void attention_keys(struct engine_session *s, const struct engine_layer *layer, size_t t)
 {
     size_t head_dim = s->model->hp.head_dim;
-    uint32_t n_head = layer->shape.n_head, n_head_kv = layer->shape.n_head_kv;
-    size_t heads = n_head * head_dim, kv = n_head_kv * head_dim;
-    float *q = s->q + t * heads, *k = s->k + t * kv, *v = s->v + t * kv;
+    uint32_t n_head_kv = layer->shape.n_head_kv;
+    size_t kv = n_head_kv * head_dim;
+    float *k = s->k + t * kv, *v = s->v + t * kv;
     uint32_t il = (uint32_t)(layer - s->model->weights.layers);
     const struct engine_slot *slot = &s->slots[t];
     uint32_t page = engine_kv_page(&s->kv, slot->sequence, il, slot->position / ENGINE_PAGE);
     uint32_t at = slot->position % ENGINE_PAGE;
-    add_bias(s, q, layer->q_bias, heads);
     add_bias(s, k, layer->k_bias, kv);
     add_bias(s, v, layer->v_bias, kv);
-    norm_heads(s, q, layer->q_norm, n_head);
     norm_heads(s, k, layer->k_norm, n_head_kv);
-    rotate(s, layer, q, n_head, t);
     rotate(s, layer, k, n_head_kv, t);
-    heat(s, q, heads, t);
     for (uint32_t h = 0; h < n_head_kv; h++) {
         s->kv.type->put_key(s->kernels, k + h * head_dim, head_dim, at,
                             engine_kv_keys(&s->kv, page, il, h));
         s->kv.type->put_value(s->kernels, v + h * head_dim, head_dim, at,
                               engine_kv_values(&s->kv, page, il, h));
     }
+}
+
+static void attention_heads(struct engine_session *s, const struct engine_layer *layer, size_t t)
+{
+    attention_queries(s, layer, t);
+    attention_keys(s, layer, t);
 }
 
 static void ffn_in(struct engine_session *s, const struct engine_layer *layer, size_t t)
@@ -207,13 +220,46 @@ void engine_product_of(struct engine_session *s, const struct engine_matrix *m, 
     products(s, x, tokens, (const struct engine_matrix *const[3]){m}, (float *const[3]){y});
 }
 
+/* Moves what belongs to tokens whose logits are wanted to the front; from here on there are only
+ * these. */
+static void keep_wanted(struct engine_session *s)
+{
+    size_t n_embd = s->model->hp.n_embd, n_rot = s->model->hp.n_rot;
+    for (uint32_t t = 0; t < s->row_count; t++) {
+        size_t from = s->rows[t]; /* t or later */
+        memmove(s->x + t * n_embd, s->x + from * n_embd, n_embd * sizeof(float));
+        memmove(s->branch + t * n_embd, s->branch + from * n_embd, n_embd * sizeof(float));
+        for (size_t kind = 0; kind < 2 && s->rope[kind]; kind++)
+            memmove(s->rope[kind] + t * n_rot, s->rope[kind] + from * n_rot, n_rot * sizeof(float));
+        s->slots[t] = s->slots[from];
+        s->item_adapters[t] = s->item_adapters[from];
+        s->rows[t] = t;
+    }
+    s->count = s->row_count;
+    engine_session_find_runs(s);
+}
+
+/* The last layer's keys and values are wanted of every token, as later ones will look at them; the
+ * rest of that layer of no more tokens than have logits. */
 static void attention(struct engine_session *s, const struct engine_layer *layer, uint32_t il)
 {
+    const struct engine_matrix *q = &layer->q, *k = &layer->k, *v = &layer->v;
+    bool is_last = il + 1 == s->model->hp.n_layer;
     engine_each(s, layer, attention_in, s->count);
-    products(s, s->branch, s->count,
-             (const struct engine_matrix *const[3]){&layer->q, &layer->k, &layer->v},
-             (float *const[3]){s->q, s->k, s->v});
-    engine_each(s, layer, attention_keys, s->count);
+    if (is_last && !s->every_token && s->row_count < s->count) {
+        products(s, s->branch, s->count, (const struct engine_matrix *const[3]){k, v},
+                 (float *const[3]){s->k, s->v});
+        engine_each(s, layer, attention_keys, s->count);
+        keep_wanted(s);
+        if (s->count == 0)
+            return;
+        engine_product_of(s, q, s->branch, s->count, s->q);
+        engine_each(s, layer, attention_queries, s->count);
+    } else {
+        products(s, s->branch, s->count, (const struct engine_matrix *const[3]){q, k, v},
+                 (float *const[3]){s->q, s->k, s->v});
+        engine_each(s, layer, attention_heads, s->count);
+    }
     engine_attention(s, il);
     engine_product_of(s, &layer->o, s->att, s->count, s->branch);
 }
@@ -232,6 +278,8 @@ static void compute_layer(struct engine_session *s, uint32_t il)
 {
     const struct engine_layer *layer = &s->model->weights.layers[il];
     attention(s, layer, il);
+    if (s->count == 0)
+        return;
     engine_each(s, layer, ffn_in, s->count);
     if (layer->experts)
         engine_experts(s, layer);

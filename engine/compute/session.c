@@ -254,31 +254,41 @@ static enum base_err check_items(const struct engine_session *s,
     return BASE_OK;
 }
 
-/* Takes back the tokens that the first `count` slots appended. */
-static void take_back(struct engine_session *s, size_t count)
+/* Takes back the tokens that the first `count` items appended. */
+static void take_back(struct engine_session *s, const struct engine_batch_item *items, size_t count)
 {
-    for (size_t i = count; i-- > 0;)
-        engine_kv_trim(&s->kv, s->slots[i].sequence, s->slots[i].position);
+    for (size_t i = count; i-- > 0;) {
+        uint32_t sequence = items[i].sequence;
+        engine_kv_trim(&s->kv, sequence, s->kv.sequences[sequence].length - 1);
+    }
+}
+
+void engine_session_find_runs(struct engine_session *s)
+{
+    s->run_count = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        struct engine_token_run *run = s->run_count > 0 ? &s->runs[s->run_count - 1] : NULL;
+        if (run && run->count < ENGINE_RUN_TOKENS &&
+            s->slots[i - 1].sequence == s->slots[i].sequence)
+            run->count++;
+        else
+            s->runs[s->run_count++] = (struct engine_token_run){i, 1};
+    }
 }
 
 static enum base_err book(struct engine_session *s, const struct engine_batch_item *items,
                           size_t count, struct base_error *reterr)
 {
-    s->row_count = s->run_count = 0;
+    s->row_count = 0;
     s->any_adapter = false;
     for (size_t i = 0; i < count; i++) {
         uint32_t sequence = items[i].sequence, position = s->kv.sequences[sequence].length;
         enum base_err err = engine_kv_append(&s->kv, sequence, reterr);
         if (err) {
-            take_back(s, i);
+            take_back(s, items, i);
             return err;
         }
         s->slots[i] = (struct engine_slot){sequence, items[i].token, position};
-        struct engine_token_run *run = s->run_count > 0 ? &s->runs[s->run_count - 1] : NULL;
-        if (run && run->count < ENGINE_RUN_TOKENS && s->slots[i - 1].sequence == sequence)
-            run->count++;
-        else
-            s->runs[s->run_count++] = (struct engine_token_run){(uint32_t)i, 1};
         s->item_adapters[i] = items[i].adapter;
         s->any_adapter |= items[i].adapter != NULL;
         if (items[i].want_logits) {
@@ -287,6 +297,7 @@ static enum base_err book(struct engine_session *s, const struct engine_batch_it
         }
     }
     s->count = (uint32_t)count;
+    engine_session_find_runs(s);
     return BASE_OK;
 }
 
@@ -300,12 +311,13 @@ enum base_err engine_session_step(struct engine_session *session,
                               "a model of architecture '%s' gives embeddings, not text",
                               session->model->arch->name);
     }
-    return engine_session_compute(session, items, count, cancel, reterr);
+    return engine_session_compute(session, items, count, false, cancel, reterr);
 }
 
 enum base_err engine_session_compute(struct engine_session *s,
                                      const struct engine_batch_item *items, size_t count,
-                                     const atomic_bool *cancel, struct base_error *reterr)
+                                     bool every_token, const atomic_bool *cancel,
+                                     struct base_error *reterr)
 {
     enum base_err err = check_items(s, items, count, reterr);
     if (!err)
@@ -314,14 +326,15 @@ enum base_err engine_session_compute(struct engine_session *s,
         s->row_count = 0;
         return err;
     }
+    s->every_token = every_token;
     if (!engine_graph_compute(s, cancel)) {
-        take_back(s, count);
+        take_back(s, items, count);
         s->row_count = 0;
         return base_error_set(reterr, BASE_ERR_CANCELLED, "the step was cancelled");
     }
     err = engine_model_check(s->model, reterr);
     if (err) {
-        take_back(s, count);
+        take_back(s, items, count);
         s->row_count = 0;
     }
     return err;

@@ -43,6 +43,7 @@ struct engine_session {
     struct engine_token_run *runs; /* [batch] */
     uint32_t *rows;                /* [outputs] item of each row of logits */
     bool any_adapter;
+    bool every_token; /* the last layer is computed for all, not only for those with logits */
     const struct engine_adapter **item_adapters; /* [batch], NULL = none */
     const struct engine_adapter **row_adapters;  /* [outputs] */
 
@@ -77,16 +78,22 @@ struct engine_session {
     size_t memory_bytes;
 };
 
-/* Computes the step in `slots`, `runs`, `rows`. False when cancelled. */
+/* Computes the step in `slots`, `runs`, `rows`, of which only the logits are left. False when
+ * cancelled. */
 bool engine_graph_compute(struct engine_session *s, const atomic_bool *cancel);
 
-/* The last hidden state of item t of the step that was computed: n_embd numbers. */
+/* Fills `runs` from `slots`. */
+void engine_session_find_runs(struct engine_session *s);
+
+/* The last hidden state of item t of the step that engine_session_compute() did for every token:
+ * n_embd numbers. */
 void engine_graph_hidden(struct engine_session *s, size_t t, float *out);
 
-/* engine_session_step(), for encoders too. */
+/* engine_session_step(), for encoders too. `every_token`: engine_graph_hidden() will be asked. */
 enum base_err engine_session_compute(struct engine_session *s,
                                      const struct engine_batch_item *items, size_t count,
-                                     const atomic_bool *cancel, struct base_error *reterr);
+                                     bool every_token, const atomic_bool *cancel,
+                                     struct base_error *reterr);
 
 /* fn(s, layer, t) for t below `count`, in parallel where it is worth it. */
 typedef void (*engine_token_fn)(struct engine_session *s, const struct engine_layer *layer,

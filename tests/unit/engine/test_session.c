@@ -137,14 +137,41 @@ static void test_batches_change_nothing(void **state)
     assert_int_equal(engine_cpu_select(NULL, NULL), BASE_OK);
 }
 
-/* Three sequences of different content and length, mixed in one step, against each alone. */
-static void test_sequences_do_not_mix(void **state)
+static const struct tiny_model windowed = {.arch = "gemma2",
+                                           .n_vocab = VOCAB,
+                                           .n_embd = 32,
+                                           .n_layer = 4,
+                                           .n_head = 2,
+                                           .n_head_kv = 1,
+                                           .head_dim = 16,
+                                           .n_ff = 48,
+                                           .context = 1024,
+                                           .post_norms = true,
+                                           .tied = true,
+                                           .window = 40,
+                                           .seed = 9};
+
+static const struct tiny_model experts = {.arch = "llama",
+                                          .n_vocab = VOCAB,
+                                          .n_embd = 64,
+                                          .n_layer = 2,
+                                          .n_head = 4,
+                                          .n_head_kv = 2,
+                                          .head_dim = 16,
+                                          .n_ff = 96,
+                                          .n_expert = 5,
+                                          .n_expert_used = 2,
+                                          .type = 8,
+                                          .seed = 9};
+
+/* Three sequences of different content and length, mixed in one step, against each alone. The
+ * logits of `wanted` in 4 tokens are asked for: what the others leave out changes nothing. */
+static void check_mix(const struct tiny_model *shape, uint64_t wanted)
 {
-    (void)state;
     struct fixture f;
     static float alone[3][LENGTH * VOCAB];
     const uint32_t from[3] = {0, 7, 20}, length[3] = {30, 12, 25};
-    fixture_open(&f, &shapes[0]);
+    fixture_open(&f, shape);
     struct engine_session *s =
         session_of(&f, (struct engine_session_options){.sequences = 3, .batch = 64, .outputs = 64});
     for (uint32_t q = 0; q < 3; q++) {
@@ -156,24 +183,39 @@ static void test_sequences_do_not_mix(void **state)
     while (at[0] < length[0] || at[1] < length[1] || at[2] < length[2]) {
         struct engine_batch_item items[64];
         uint32_t place[64];
-        size_t n = 0, wanted = 1 + tiny_random(&seed) % 40;
-        for (size_t tries = 0; tries < wanted; tries++) {
+        size_t n = 0, most = 1 + tiny_random(&seed) % 40, row = 0;
+        for (size_t tries = 0; tries < most; tries++) {
             uint32_t q = (uint32_t)(tiny_random(&seed) % 3);
             if (at[q] == length[q])
                 continue;
+            bool want = tiny_random(&seed) % 4 < wanted;
             place[n] = at[q];
-            items[n++] = (struct engine_batch_item){q, f.tokens[from[q] + at[q]], true, NULL};
+            items[n++] = (struct engine_batch_item){q, f.tokens[from[q] + at[q]], want, NULL};
             at[q]++;
         }
         if (n > 0)
             step(s, items, n);
-        for (size_t i = 0; i < n; i++)
-            same(engine_session_logits(s, i), alone[items[i].sequence] + (size_t)place[i] * VOCAB,
-                 1);
+        for (size_t i = 0; i < n; i++) {
+            if (items[i].want_logits)
+                same(engine_session_logits(s, row++),
+                     alone[items[i].sequence] + (size_t)place[i] * VOCAB, 1);
+        }
+        assert_null(engine_session_logits(s, row));
     }
     assert_int_equal(engine_session_length(s, 1), length[1]);
     engine_session_free(s);
     fixture_close(&f);
+}
+
+static void test_sequences_do_not_mix(void **state)
+{
+    (void)state;
+    for (uint64_t wanted = 1; wanted <= 4; wanted++) {
+        check_mix(&shapes[0], wanted);
+        check_mix(&shapes[1], wanted);
+        check_mix(&experts, wanted);
+        check_mix(&windowed, wanted);
+    }
 }
 
 /* A copy goes its own way, and so does its source; lengths on both sides of a page's border. */
@@ -371,21 +413,7 @@ static void test_bench_measures(void **state)
 
 /* --- Sliding windows: what lies behind them goes when the room is needed --- */
 
-enum { LONG = 300, WINDOW = 40, STEP = 8 };
-
-static const struct tiny_model windowed = {.arch = "gemma2",
-                                           .n_vocab = VOCAB,
-                                           .n_embd = 32,
-                                           .n_layer = 4,
-                                           .n_head = 2,
-                                           .n_head_kv = 1,
-                                           .head_dim = 16,
-                                           .n_ff = 48,
-                                           .context = 1024,
-                                           .post_norms = true,
-                                           .tied = true,
-                                           .window = WINDOW,
-                                           .seed = 9};
+enum { LONG = 300, STEP = 8 };
 
 /* In steps of STEP, each token's logits. */
 static void feed_steps(struct engine_session *s, uint32_t sequence, const uint32_t *tokens,
