@@ -2,7 +2,7 @@
 """Writes a GGUF model of random weights, for measuring speed: the shape and the type are those of models that people
 run, the numbers mean nothing.
     tests/bench/engine/make_model.py SHAPE TYPE FILE
-SHAPE: 135m, 1.1b, moe (16 experts, 2 used), 8b.  TYPE: F32 F16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q4_K_M
+SHAPE: 135m, 1.1b, moe (16 experts, 2 used), 8b.  TYPE: F32 F16 BF16 Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 Q4_K Q5_K Q6_K Q4_K_M
 Needs NumPy. The same arguments give the same file."""
 import struct
 import sys
@@ -19,6 +19,7 @@ SHAPES = {
 TYPES = {
     "F32": (0, 1, 4, (), 0),
     "F16": (1, 1, 2, (), 0),
+    "BF16": (30, 1, 2, (), 0),
     "Q4_0": (2, 32, 18, (0,), 0.003),
     "Q4_1": (3, 32, 20, (0, 2), 0.003),
     "Q5_0": (6, 32, 22, (0,), 0.0015),
@@ -41,6 +42,8 @@ def write_tensor(out, rng, kind, count):
             data = (rng.standard_normal(n, dtype=np.float32) * 0.02).tobytes()
         elif kind == "F16":
             data = (rng.standard_normal(n, dtype=np.float32) * 0.02).astype(np.float16).tobytes()
+        elif kind == "BF16":
+            data = (rng.standard_normal(n, dtype=np.float32) * 0.02).view(np.uint16)[1::2].tobytes()
         else:
             rows = rng.integers(0, 256, (n, size), dtype=np.uint8)
             for at in halves:
