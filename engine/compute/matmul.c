@@ -1,8 +1,9 @@
 #include "engine/compute/matmul.h"
 
-#define ROWS_AT_ONCE ENGINE_PANEL_ROWS /* a cache line of results */
-#define TOKEN_BLOCK_BYTES (512 * 1024) /* inputs that stay in the second-level cache */
-#define TILE_QUADS 3                   /* fours of tokens that kernels like to take at once */
+#define ROWS_AT_ONCE ENGINE_PANEL_ROWS  /* a cache line of results */
+#define TOKEN_BLOCK_BYTES (512 * 1024)  /* inputs that stay in the second-level cache */
+#define FLOAT_BLOCK_BYTES (2048 * 1024) /* the same in float32: the third level is quick enough */
+#define TILE_QUADS 3                    /* fours of tokens that kernels like to take at once */
 #define LORA_ROWS 128       /* of which what many adapters add stays in the second-level cache */
 #define CHUNKS_PER_THREAD 8 /* so that a thread which lost its core does not hold up the rest */
 
@@ -14,12 +15,10 @@ struct job {
 
 size_t engine_input_bytes(size_t tokens, size_t cols)
 {
-    return engine_act_bytes(false, tokens, cols) + engine_act_bytes(true, tokens, cols);
-}
-
-size_t engine_matmul_scratch(size_t cols)
-{
-    return ENGINE_SCRATCH_ROWS * cols;
+    size_t bytes = 0;
+    for (enum engine_act_form form = 0; form < ENGINE_ACT_COUNT; form++)
+        bytes += engine_act_bytes(form, tokens, cols);
+    return bytes;
 }
 
 /* The product that a chunk belongs to: the last one that starts at it or before. */
@@ -33,40 +32,55 @@ static size_t product_at(const struct job *job, size_t chunk)
 
 /* --- inputs --------------------------------------------------------------------------------- */
 
-/* Whether a product wants its input with a scale for 256 columns. */
-static bool is_wide(const struct engine_product *p)
+static enum engine_act_form form_of(const struct engine_product *p)
 {
-    return ENGINE_PANEL_IS_WIDE(engine_panel_layout(p->matrix->format->id)->type.scales);
+    return engine_act_form(engine_panel_layout(p->matrix->format->id)->type);
 }
 
-/* An input's two forms stand one behind the other. */
-static char *packed_form(const struct engine_input *in, bool wide)
+/* An input's forms stand one behind the other. */
+static char *packed_form(const struct engine_input *in, enum engine_act_form form)
 {
-    return (char *)in->packed + (wide ? engine_act_bytes(false, in->tokens, in->cols) : 0);
+    char *at = in->packed;
+    for (enum engine_act_form before = 0; before < form; before++)
+        at += engine_act_bytes(before, in->tokens, in->cols);
+    return at;
+}
+
+static const float *input_row(const struct engine_input *in, size_t t)
+{
+    return in->x + (in->rows ? in->rows[t] : t) * in->stride;
+}
+
+/* Up to four tokens of several, or one token alone. */
+static void pack(const struct engine_kernels *k, enum engine_act_form form, const float *const x[4],
+                 bool single, size_t cols, void *out)
+{
+    if (form == ENGINE_ACT_FLOATS)
+        engine_act_floats(x, cols, out);
+    else if (form == ENGINE_ACT_WIDE && single)
+        k->pack_wide_one(x[0], cols, out);
+    else if (form == ENGINE_ACT_WIDE)
+        k->pack_wide_four(x, cols, out);
+    else if (single)
+        k->pack_one(x[0], cols, out);
+    else
+        k->pack_four(x, cols, out);
 }
 
 /* Chunk = up to four tokens of one of the inputs that are not ready, in order of the products. */
 static void do_pack(void *user, size_t chunk, uint32_t thread)
 {
     const struct job *job = user;
-    const struct engine_kernels *k = job->workers->kernels;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     const struct engine_input *in = p->input;
-    const bool wide = is_wide(p);
+    const enum engine_act_form form = form_of(p);
     size_t first = (chunk - p->first_chunk) * 4;
-    void *out = packed_form(in, wide) + first / 4 * engine_act_row_bytes(wide, false, in->cols);
+    char *out = packed_form(in, form) + first / 4 * engine_act_row_bytes(form, false, in->cols);
     const float *x[4] = {0};
     (void)thread;
     for (size_t t = first; t < first + 4 && t < in->tokens; t++)
-        x[t - first] = in->x + (in->rows ? in->rows[t] : t) * in->stride;
-    if (in->tokens > 1 && wide)
-        k->pack_wide_four(x, in->cols, out);
-    else if (in->tokens > 1)
-        k->pack_four(x, in->cols, out);
-    else if (wide)
-        k->pack_wide_one(x[0], in->cols, out);
-    else
-        k->pack_one(x[0], in->cols, out);
+        x[t - first] = input_row(in, t);
+    pack(job->workers->kernels, form, x, in->tokens == 1, in->cols, out);
 }
 
 static void pack_inputs(struct job *job)
@@ -75,9 +89,11 @@ static void pack_inputs(struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         struct engine_product *p = &job->products[i];
         p->first_chunk = chunks;
-        if (!p->matrix->panels || p->input->ready[is_wide(p)])
+        if (!p->matrix->panels || p->input->ready[form_of(p)])
             continue;
-        p->input->ready[is_wide(p)] = true;
+        if (form_of(p) == ENGINE_ACT_FLOATS && p->input->tokens == 1)
+            continue; /* as it is */
+        p->input->ready[form_of(p)] = true;
         chunks += (p->input->tokens + 3) / 4;
     }
     if (chunks > 1) {
@@ -97,9 +113,10 @@ static void compute_panels(const struct engine_product *p, engine_panel_fn run, 
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
     const struct engine_panel_layout *layout = engine_panel_layout(m->format->id);
-    const bool wide = is_wide(p);
-    size_t quad = engine_act_row_bytes(wide, false, m->cols);
-    size_t tokens = TOKEN_BLOCK_BYTES / quad / TILE_QUADS * TILE_QUADS * 4;
+    const enum engine_act_form form = form_of(p);
+    size_t quad = engine_act_row_bytes(form, false, m->cols);
+    size_t tokens = (form == ENGINE_ACT_FLOATS ? FLOAT_BLOCK_BYTES : TOKEN_BLOCK_BYTES) / quad /
+                    TILE_QUADS * TILE_QUADS * 4;
     struct engine_panel_job job = {
         .layout = layout,
         .panels = m->panels,
@@ -114,24 +131,23 @@ static void compute_panels(const struct engine_product *p, engine_panel_fn run, 
         /* One token left over is computed as the first of four: its inputs have that form. */
         job.tokens = in->tokens - t < tokens ? in->tokens - t : tokens;
         job.quads = in->tokens > 1;
-        job.x = packed_form(in, wide) + t / 4 * quad;
+        job.x = form == ENGINE_ACT_FLOATS && !job.quads
+                    ? (const void *)input_row(in, 0)
+                    : (const void *)(packed_form(in, form) + t / 4 * quad);
         job.y = p->y + t * p->y_stride;
         run(&job, row / ENGINE_PANEL_ROWS, (end + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS);
     }
 }
 
-/* The same for a matrix as it lies in the file, in float32. */
+/* The same for a matrix of float32, as it lies in the file. */
 static void compute_rows(const struct engine_product *p, const struct engine_kernels *k, size_t row,
-                         size_t end, float *scratch)
+                         size_t end)
 {
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
-    engine_matmul_fn run = k->matmul[m->format->id];
     size_t tokens = TOKEN_BLOCK_BYTES / (m->cols * sizeof(float)) + 1;
     struct engine_matmul job = {
-        .format = m->format,
-        .w = m->data,
-        .row_bytes = m->row_bytes,
+        .w = (const float *)(const void *)m->data,
         .cols = m->cols,
         .x_stride = in->stride,
         .y_stride = p->y_stride,
@@ -143,13 +159,14 @@ static void compute_rows(const struct engine_product *p, const struct engine_ker
             job.x = in->rows ? in->x : in->x + t * in->stride;
             job.x_rows = in->rows ? in->rows + t : NULL;
             job.y = p->y + t * p->y_stride;
-            (run ? run : k->matmul_any)(&job, row, stop, scratch);
+            k->matmul(&job, row, stop);
         }
     }
 }
 
 static void do_rows(void *user, size_t chunk, uint32_t thread)
 {
+    (void)thread;
     const struct job *job = user;
     const struct engine_workers *w = job->workers;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
@@ -159,7 +176,7 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
     if (p->matrix->panels)
         compute_panels(p, w->kernels->panels[p->matrix->format->id], row, end);
     else
-        compute_rows(p, w->kernels, row, end, w->scratch + thread * w->scratch_floats);
+        compute_rows(p, w->kernels, row, end);
     engine_lora_up(w, p, row, end); /* as one: an adapter's numbers are read as a stream */
 }
 

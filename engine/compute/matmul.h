@@ -9,8 +9,8 @@
  *                                          .y_stride = n_ff}};
  *     engine_matmul(&workers, products, 2);
  *
- * One call is one parallel region (and one before it that turns inputs into 8 bits, where a matrix
- * wants that: once per input, whatever the number of matrices that read it). Products may have
+ * One call is one parallel region (and one before it that turns inputs into the form that a matrix
+ * wants: once per input, whatever the number of matrices that read it). Products may have
  * different inputs, so all experts of a layer fit into one call: give each its gathered rows. A
  * product without tokens, or an empty list, is allowed and computes nothing.
  *
@@ -35,8 +35,6 @@
 struct engine_workers {
     struct engine_pool *pool;
     const struct engine_kernels *kernels;
-    float *scratch;        /* [threads][scratch_floats] */
-    size_t scratch_floats; /* at least engine_matmul_scratch(widest input) */
     /* Where tokens have adapters: [ENGINE_LORA_PRODUCTS][narrow_floats], narrow_floats at least
      * ENGINE_LORA_RANK_MAX a token. */
     float *narrow;
@@ -49,10 +47,10 @@ struct engine_input {
     size_t stride;        /* floats from one row to the next */
     const uint32_t *rows; /* [tokens]: token t is row rows[t] of x; NULL = row t */
     size_t tokens, cols;
-    void *packed;  /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
+    void *packed; /* engine_input_bytes(tokens, cols), aligned to 64; not shared with an input that
                      is still in use */
-    bool ready[2]; /* false when given; afterwards `packed` serves further calls: the form with a
-                      scale for 32 columns, and the one for 256 */
+    bool ready[ENGINE_ACT_COUNT]; /* false when given; afterwards `packed` serves further calls,
+                                     in the forms that were wanted */
     const struct engine_adapter *const *adapters; /* [tokens], NULL where none; NULL = all none */
 };
 
@@ -77,9 +75,7 @@ void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end);
 void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
                     size_t row, size_t end);
 
-/* Bytes of `packed` for an input, in both forms. */
+/* Bytes of `packed` for an input, in all forms. */
 size_t engine_input_bytes(size_t tokens, size_t cols);
-/* Floats of scratch that a thread needs. */
-size_t engine_matmul_scratch(size_t cols);
 
 #endif

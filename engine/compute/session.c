@@ -83,10 +83,7 @@ static void set_widths(struct engine_session *s)
     s->packed_bytes = engine_input_bytes(s->batch > s->outputs ? s->batch : s->outputs, widest);
     if (engine_expert_packed_bytes(hp, s->batch, widest) > s->packed_bytes)
         s->packed_bytes = engine_expert_packed_bytes(hp, s->batch, widest);
-    s->thread_floats = engine_matmul_scratch(widest);
-    if (engine_attention_floats(hp) > s->thread_floats)
-        s->thread_floats = engine_attention_floats(hp);
-    s->thread_floats = (s->thread_floats + 15) / 16 * 16;
+    s->thread_floats = (engine_attention_floats(hp) + 15) / 16 * 16;
 }
 
 static enum base_err allocate(struct engine_session *s, struct base_error *reterr)
@@ -104,8 +101,6 @@ static enum base_err allocate(struct engine_session *s, struct base_error *reter
     place_all(s, &l);
     s->workers = (struct engine_workers){.pool = s->pool,
                                          .kernels = s->kernels,
-                                         .scratch = s->thread_scratch,
-                                         .scratch_floats = s->thread_floats,
                                          .narrow = s->narrow,
                                          .narrow_floats = narrow_tokens(s) * ENGINE_LORA_RANK_MAX};
     return BASE_OK;

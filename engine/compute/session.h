@@ -31,7 +31,7 @@ struct engine_choice {
 struct engine_session {
     struct engine_model *model;
     struct engine_pool *pool;
-    struct engine_workers workers; /* pool, kernels and thread_scratch, for engine_matmul() */
+    struct engine_workers workers; /* pool and kernels, for engine_matmul() */
     bool owns_pool;
     const struct engine_kernels *kernels;
     struct engine_kv_cache kv;

@@ -5,6 +5,8 @@
 typedef __m256 V;
 #define VW 8
 #define TOKENS 3
+#define FLOAT_VECTORS 2
+#define FLOAT_QUADS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 2
 
@@ -60,12 +62,11 @@ static inline V v_load_bf16(const uint16_t *p)
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
 }
 
-static inline V v_load_bf16_n(const uint16_t *p, size_t n)
+static inline void v_load_bf16_pairs(const uint16_t *p, V *first, V *second)
 {
-    uint16_t halves[8] = {0};
-    for (size_t i = 0; i < n; i++)
-        halves[i] = p[i];
-    return v_load_bf16(halves);
+    __m256i both = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    *first = _mm256_castsi256_ps(_mm256_slli_epi32(both, 16));
+    *second = _mm256_castsi256_ps(_mm256_and_si256(both, _mm256_set1_epi32(-0x10000)));
 }
 
 static inline V v_zero(void)

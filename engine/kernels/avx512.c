@@ -5,6 +5,8 @@
 typedef __m512 V;
 #define VW 16
 #define TOKENS 4
+#define FLOAT_VECTORS 2
+#define FLOAT_QUADS 3
 #define ATTN_ROWS 6
 #define ADD_ROWS 4
 
@@ -49,19 +51,17 @@ static inline void v_store_half(uint16_t *p, V v)
                         _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-static inline V v_from_bf16(__m256i halves)
-{
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
-}
-
 static inline V v_load_bf16(const uint16_t *p)
 {
-    return v_from_bf16(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
 }
 
-static inline V v_load_bf16_n(const uint16_t *p, size_t n)
+static inline void v_load_bf16_pairs(const uint16_t *p, V *first, V *second)
 {
-    return v_from_bf16(_mm256_maskz_loadu_epi16(first_lanes(n), p));
+    __m512i both = _mm512_loadu_si512(p);
+    *first = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
+    *second = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-0x10000)));
 }
 
 static inline V v_zero(void)

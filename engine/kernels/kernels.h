@@ -6,8 +6,8 @@
  *
  * Each set is a static library of its own (portable.c, avx2.c, avx512.c, neon.c) whose only visible
  * symbol is its table, so that no vector instruction can be reached on a processor that lacks it.
- * cpu.c chooses. Quantised weights are computed as panels (panel.h), with inputs in 8 bits; others,
- * and formats that have no panels, in float32.
+ * cpu.c chooses. Weights are computed as panels (panel.h), quantised ones with inputs in 8 bits,
+ * F16 and BF16 in float32; F32 as it lies in the file.
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
  * token every set adds in one order. Sets differ among themselves by rounding alone.
@@ -31,14 +31,9 @@ enum engine_activation {
 /* Tokens in a page of the KV cache: keys of a page lie transposed, [head_dim][ENGINE_PAGE]. */
 #define ENGINE_PAGE 32
 
-/* Rows that a matmul turns into floats at a time; its scratch holds so many rows. */
-#define ENGINE_SCRATCH_ROWS 4
-
-/* y[t][r] = sum over c of w[r][c] * x[t][c] */
+/* y[t][r] = sum over c of w[r][c] * x[t][c], all of float32 */
 struct engine_matmul {
-    const struct engine_format *format;
-    const uint8_t *w;
-    size_t row_bytes;
+    const float *w; /* [rows][cols] */
     size_t cols;
     const float *x;
     size_t x_stride;        /* floats from one row to the next */
@@ -55,9 +50,8 @@ static inline const float *engine_matmul_x(const struct engine_matmul *job, size
     return job->x + row * job->x_stride;
 }
 
-/* Rows from `row` to `end` - 1. scratch: ENGINE_SCRATCH_ROWS * cols floats, the thread's own. */
-typedef void (*engine_matmul_fn)(const struct engine_matmul *job, size_t row, size_t end,
-                                 float *scratch);
+/* Rows from `row` to `end` - 1. */
+typedef void (*engine_matmul_fn)(const struct engine_matmul *job, size_t row, size_t end);
 
 /*
  * What an adapter adds to one matrix: y += scale * B (A x). A lies as [rank][cols]; B in tiles of
@@ -80,9 +74,7 @@ struct engine_attn {
 
 struct engine_kernels {
     const char *name;
-    /* Weights as they lie in the file; NULL: `matmul_any`, through the format's `dequantise`. */
-    engine_matmul_fn matmul[ENGINE_FORMAT_COUNT];
-    engine_matmul_fn matmul_any;
+    engine_matmul_fn matmul; /* of F32, as it lies in the file */
     /* Weights in panels; NULL where engine_panel_layout() is. */
     engine_panel_fn panels[ENGINE_FORMAT_COUNT];
     /* n a multiple of 32, wide of 256; one token, or up to four (NULL past the last) */

@@ -6,6 +6,8 @@
 typedef float32x4_t V;
 #define VW 4
 #define TOKENS 4
+#define FLOAT_VECTORS 4
+#define FLOAT_QUADS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 4
 
@@ -56,9 +58,11 @@ static inline V v_load_bf16(const uint16_t *p)
     return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
 }
 
-static inline V v_load_bf16_n(const uint16_t *p, size_t n)
+static inline void v_load_bf16_pairs(const uint16_t *p, V *first, V *second)
 {
-    return vreinterpretq_f32_u32(vshll_n_u16(halves_n(p, n), 16));
+    uint32x4_t both = vreinterpretq_u32_u16(vld1q_u16(p));
+    *first = vreinterpretq_f32_u32(vshlq_n_u32(both, 16));
+    *second = vreinterpretq_f32_u32(vandq_u32(both, vdupq_n_u32(0xFFFF0000U)));
 }
 
 #define v_zero() vdupq_n_f32(0)

@@ -228,6 +228,8 @@ SCALES(MXFP4)
 
 size_t engine_panel_bytes(const struct engine_panel_layout *layout, size_t cols)
 {
+    if (layout->type.scales == ENGINE_PANEL_FLOATS)
+        return (cols + 1) / 2 * 64;
     size_t pairs = (cols / ENGINE_PANEL_BLOCK + 1) / 2;
     size_t headers = (pairs + ENGINE_PANEL_GROUP_PAIRS - 1) / ENGINE_PANEL_GROUP_PAIRS;
     return pairs * ENGINE_PANEL_PAIR(layout->type.scales, layout->type.bits) +
@@ -353,13 +355,46 @@ INLINE void pack_panel(const struct engine_panel_source *from, struct engine_pan
     }
 ENGINE_PANEL_TYPES(PACK)
 
+static void pack_F16(const struct engine_panel_source *from, uint8_t *panel)
+{
+    for (size_t r = 0; r < from->row_count; r++) {
+        const uint8_t *row = from->rows + r * from->row_bytes;
+        for (size_t c = 0; c < from->cols; c++)
+            memcpy(panel + (c * ROWS + r) * 2, row + c * 2, 2);
+    }
+}
+
+static void pack_BF16(const struct engine_panel_source *from, uint8_t *panel)
+{
+    for (size_t r = 0; r < from->row_count; r++) {
+        const uint8_t *row = from->rows + r * from->row_bytes;
+        size_t c = 0;
+        for (; c + 2 <= from->cols; c += 2)
+            store(panel + (c / 2 * ROWS + r) * 4, load(row + c * 2));
+        if (c < from->cols)
+            memcpy(panel + (c / 2 * ROWS + r) * 4, row + c * 2, 2);
+    }
+}
+
+/* Column c of a row. */
+static float float_at(enum engine_format_id format, const uint8_t *panel, size_t row, size_t c)
+{
+    if (format == ENGINE_FORMAT_F16)
+        return engine_half_to_float(half(panel + (c * ROWS + row) * 2));
+    uint32_t bits = (uint32_t)half(panel + (c / 2 * ROWS + row) * 4 + c % 2 * 2) << 16;
+    float value;
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
 #define LAYOUT(name, bits_, zero_, kind_, levels_)                                                 \
     [ENGINE_FORMAT_##name] = {                                                                     \
         .format = ENGINE_FORMAT_##name,                                                            \
         .type = {bits_, zero_, ENGINE_PANEL_##kind_, levels_},                                     \
         .pack = pack_##name,                                                                       \
     },
-static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {ENGINE_PANEL_TYPES(LAYOUT)};
+static const struct engine_panel_layout layouts[ENGINE_FORMAT_COUNT] = {
+    ENGINE_PANEL_TYPES(LAYOUT) LAYOUT(F16, 16, 0, FLOATS, NULL) LAYOUT(BF16, 16, 0, FLOATS, NULL)};
 
 const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format)
 {
@@ -373,10 +408,13 @@ void engine_panel_pack(const struct engine_panel_layout *layout, const uint8_t *
         .rows = rows,
         .row_bytes = row_bytes,
         .row_count = row_count,
+        .cols = cols,
         .blocks = cols / ENGINE_PANEL_BLOCK,
         .block_bytes = engine_format_at(layout->format)->block_bytes,
     };
-    if (row_count < ROWS || from.blocks % 2 != 0)
+    bool is_filled =
+        layout->type.scales == ENGINE_PANEL_FLOATS ? cols % 2 == 0 : from.blocks % 2 == 0;
+    if (row_count < ROWS || !is_filled)
         memset(panel, 0, engine_panel_bytes(layout, cols));
     layout->pack(&from, panel);
 }
@@ -428,6 +466,11 @@ void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *p
     const struct engine_panel_type type = layout->type;
     uint32_t steps[ENGINE_PANEL_STEPS];
     uint8_t codes[ENGINE_PANEL_BLOCK];
+    if (type.scales == ENGINE_PANEL_FLOATS) {
+        for (size_t c = 0; c < cols; c++)
+            out[c] = float_at(layout->format, panel, row, c);
+        return;
+    }
     for (size_t b = 0; b < cols / ENGINE_PANEL_BLOCK; b++) {
         const struct engine_panel_place at = engine_panel_place(type, b);
         float scale[2], min[2];
@@ -440,5 +483,15 @@ void engine_panel_row(const struct engine_panel_layout *layout, const uint8_t *p
             int q = type.levels ? type.levels[codes[i]] : codes[i] - type.zero;
             *out++ = scale[i / 16] * (float)q + min[i / 16];
         }
+    }
+}
+
+/* --- inputs --------------------------------------------------------------------------------- */
+
+void engine_act_floats(const float *const x[4], size_t n, float *out)
+{
+    for (size_t c = 0; c < engine_act_cols(n); c++) {
+        for (size_t t = 0; t < 4; t++)
+            out[c * 4 + t] = x[t] && c < n ? x[t][c] : 0;
     }
 }

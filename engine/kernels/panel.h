@@ -1,5 +1,5 @@
 /*
- * Panels: quantised weights in the order that the kernels read them.
+ * Panels: weights of less than 32 bits in the order that the kernels read them.
  *
  *     const struct engine_panel_layout *l = engine_panel_layout(ENGINE_FORMAT_Q4_K); // or NULL
  *     size_t bytes = engine_panel_bytes(l, cols);              // per sixteen rows
@@ -28,6 +28,10 @@
  * a single token has a form of its own. They have a scale for each 32 columns; for a K type, whose
  * blocks in the file are 256 columns, one for each 256 ("wide"): then all of a block is whole
  * numbers, sum of (scale * sum of codes), and floats are needed once in 256 columns.
+ *
+ * F16 and BF16 have panels too, of any number of columns: a vector of 64 bytes holds two columns of
+ * all rows, in F16 one column after the other, in BF16 side by side row after row. A last column
+ * without a neighbour has zeros for one. Their inputs are float32.
  */
 #ifndef ENGINE_KERNELS_PANEL_H
 #define ENGINE_KERNELS_PANEL_H
@@ -47,6 +51,8 @@ enum engine_panel_scales {
     ENGINE_PANEL_BF16,
     /* of a block: scale[16], min[16], half precision; the min is added */
     ENGINE_PANEL_HALF_MIN,
+    /* none: F16 and BF16 */
+    ENGINE_PANEL_FLOATS,
     /* header: d[16], dmin[16] in half precision; of a block: scale[16], min[16] as bytes:
      * d * scale, and dmin * min is subtracted */
     ENGINE_PANEL_K32,
@@ -71,13 +77,13 @@ enum engine_panel_scales {
 
 /* What kernels know of a format. */
 struct engine_panel_type {
-    uint8_t bits; /* of a code: 2 to 6, or 8 */
+    uint8_t bits; /* of a code: 2 to 6, or 8; of a float: 16 */
     uint8_t zero; /* 4, 8, 16, 32, 128; 0 where there is a min */
     enum engine_panel_scales scales;
     const int8_t *levels; /* [16]: codes of 4 bits choose code - 128; NULL = they are it */
 };
 
-/* Every format with panels: name, bits, zero, scales, levels. */
+/* Every quantised format: name, bits, zero, scales, levels. */
 #define ENGINE_PANEL_TYPES(TYPE)                                                                   \
     TYPE(Q8_0, 8, 128, HALF, NULL)                                                                 \
     TYPE(Q4_0, 4, 8, HALF, NULL)                                                                   \
@@ -96,7 +102,7 @@ struct engine_panel_type {
 /* Up to sixteen rows of the file. */
 struct engine_panel_source {
     const uint8_t *rows;
-    size_t row_bytes, row_count;
+    size_t row_bytes, row_count, cols;
     size_t blocks; /* of 32 columns */
     size_t block_bytes;
 };
@@ -108,10 +114,10 @@ struct engine_panel_layout {
     void (*pack)(const struct engine_panel_source *from, uint8_t *panel);
 };
 
-/* NULL when a format has no panels: it is computed through its `dequantise`. */
+/* NULL for F32, which is computed as it lies in the file. */
 const struct engine_panel_layout *engine_panel_layout(enum engine_format_id format);
 
-/* Where a block's parts stand in a panel. */
+/* Where a block's parts stand in a panel; not of floats. */
 struct engine_panel_place {
     size_t header, scales, codes;
 };
@@ -181,10 +187,33 @@ struct engine_wide4 {
 _Static_assert(sizeof(struct engine_wide1) == 384 && sizeof(struct engine_wide4) == 1488,
                "no gaps: kernels step by these sizes");
 
-/* Bytes of all columns of four tokens, or with `single` of one. */
-static inline size_t engine_act_row_bytes(bool wide, bool single, size_t cols)
+/* What a product wants its input as. */
+enum engine_act_form {
+    ENGINE_ACT_NARROW, /* act1, act4 */
+    ENGINE_ACT_WIDE,   /* wide1, wide4 */
+    ENGINE_ACT_FLOATS, /* float[cols] as it is; float[engine_act_cols(cols)][4 tokens] */
+    ENGINE_ACT_COUNT
+};
+
+static inline enum engine_act_form engine_act_form(struct engine_panel_type type)
 {
-    if (wide)
+    return type.scales == ENGINE_PANEL_FLOATS  ? ENGINE_ACT_FLOATS
+           : ENGINE_PANEL_IS_WIDE(type.scales) ? ENGINE_ACT_WIDE
+                                               : ENGINE_ACT_NARROW;
+}
+
+/* Columns of four tokens in float32, so that they fill cache lines; those added are zero. */
+static inline size_t engine_act_cols(size_t cols)
+{
+    return (cols + 3) / 4 * 4;
+}
+
+/* Bytes of all columns of four tokens, or with `single` of one. */
+static inline size_t engine_act_row_bytes(enum engine_act_form form, bool single, size_t cols)
+{
+    if (form == ENGINE_ACT_FLOATS)
+        return single ? cols * sizeof(float) : engine_act_cols(cols) * 4 * sizeof(float);
+    if (form == ENGINE_ACT_WIDE)
         return cols / ENGINE_WIDE *
                (single ? sizeof(struct engine_wide1) : sizeof(struct engine_wide4));
     return cols / ENGINE_PANEL_BLOCK *
@@ -192,11 +221,14 @@ static inline size_t engine_act_row_bytes(bool wide, bool single, size_t cols)
 }
 
 /* Bytes of an input: rows for one token, or one for each four. */
-static inline size_t engine_act_bytes(bool wide, size_t tokens, size_t cols)
+static inline size_t engine_act_bytes(enum engine_act_form form, size_t tokens, size_t cols)
 {
     size_t rows = tokens == 1 ? 1 : (tokens + 3) / 4;
-    return (rows * engine_act_row_bytes(wide, tokens == 1, cols) + 63) / 64 * 64;
+    return (rows * engine_act_row_bytes(form, tokens == 1, cols) + 63) / 64 * 64;
 }
+
+/* Up to four tokens as ENGINE_ACT_FLOATS; those that are NULL are zero. */
+void engine_act_floats(const float *const x[4], size_t n, float *out);
 
 /* --- products ----------------------------------------------------------------------------- */
 
@@ -206,8 +238,8 @@ struct engine_panel_job {
     size_t panel_bytes;
     size_t rows; /* of the matrix; the last panel may be partly used */
     size_t cols;
-    const void *x; /* act1[cols / 32], or with `quads` act4[(tokens + 3) / 4][cols / 32]; of a wide
-                      type wide1[cols / 256] or wide4[(tokens + 3) / 4][cols / 256] */
+    const void *x; /* act1[cols / 32], or with `quads` act4[(tokens + 3) / 4][cols / 32]; likewise
+                      the other forms of engine_act_form */
     bool quads;
     size_t tokens; /* 1 without `quads` */
     float *y;

@@ -22,18 +22,12 @@ static float dot(const float *restrict a, const float *restrict b, size_t n)
     return sum;
 }
 
-static void matmul(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+static void matmul(const struct engine_matmul *job, size_t row, size_t end)
 {
     for (; row < end; row++) {
-        const uint8_t *w = job->w + row * job->row_bytes;
-        const float *weights = scratch;
-        if (job->format->id == ENGINE_FORMAT_F32)
-            weights = (const float *)(const void *)w;
-        else
-            job->format->dequantise(w, scratch, job->cols);
-        for (size_t t = 0; t < job->tokens; t++) {
-            job->y[t * job->y_stride + row] = dot(weights, engine_matmul_x(job, t), job->cols);
-        }
+        const float *w = job->w + row * job->cols;
+        for (size_t t = 0; t < job->tokens; t++)
+            job->y[t * job->y_stride + row] = dot(w, engine_matmul_x(job, t), job->cols);
     }
 }
 
@@ -187,8 +181,10 @@ static void lora_up(const struct engine_lora *l, const float *h, size_t row, siz
 
 const struct engine_kernels engine_kernels_portable = {
     .name = "portable",
-    .matmul_any = matmul,
-    .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},
+    .matmul = matmul,
+    .panels =
+        {ENGINE_PANEL_TYPES(PANELS_ENTRY)[ENGINE_FORMAT_F16] = float_panels, [ENGINE_FORMAT_BF16] =
+                                                                                 float_panels},
     .pack_one = pack_one,
     .pack_four = pack_four,
     .pack_wide_one = pack_wide_one,

@@ -210,3 +210,47 @@ static void panels(const struct engine_panel_job *job, size_t panel, size_t end)
 }
 
 #define PANELS_ENTRY(name, ...) [ENGINE_FORMAT_##name] = panels,
+
+/* --- F16 and BF16 ------------------------------------------------------------------------- */
+
+#define FLOAT_COLUMNS 64 /* turned into floats at a time */
+
+/* One panel, column after column, in the order of all sets. */
+static void float_panel(const struct engine_panel_job *job, size_t panel)
+{
+    const bool brain = job->layout->format == ENGINE_FORMAT_BF16;
+    const uint16_t *w = (const uint16_t *)(const void *)(job->panels + panel * job->panel_bytes);
+    const size_t left = job->rows - panel * ENGINE_PANEL_ROWS;
+    const size_t quad_floats = engine_act_cols(job->cols) * 4, step = job->quads ? 4 : 1;
+    float weights[FLOAT_COLUMNS][ENGINE_PANEL_ROWS];
+    for (size_t from = 0; from < job->cols; from += FLOAT_COLUMNS) {
+        size_t count = job->cols - from < FLOAT_COLUMNS ? job->cols - from : FLOAT_COLUMNS;
+        for (size_t i = 0; i < count * ENGINE_PANEL_ROWS; i++) {
+            size_t c = i / ENGINE_PANEL_ROWS, r = i % ENGINE_PANEL_ROWS, at = from + c;
+            uint32_t bits = (uint32_t)w[at / 2 * 2 * ENGINE_PANEL_ROWS + r * 2 + at % 2] << 16;
+            if (brain)
+                memcpy(&weights[c][r], &bits, sizeof(bits));
+            else
+                weights[c][r] = engine_half_to_float(w[at * ENGINE_PANEL_ROWS + r]);
+        }
+        for (size_t t = 0; t < job->tokens; t++) {
+            const float *x = (const float *)job->x + t / 4 * quad_floats + from * step + t % 4;
+            float *y = job->y + t * job->y_stride + panel * ENGINE_PANEL_ROWS;
+            float sums[ENGINE_PANEL_ROWS] = {0};
+            for (size_t r = 0; from > 0 && r < ENGINE_PANEL_ROWS && r < left; r++)
+                sums[r] = y[r];
+            for (size_t c = 0; c < count; c++) {
+                for (size_t r = 0; r < ENGINE_PANEL_ROWS; r++)
+                    sums[r] += weights[c][r] * x[c * step];
+            }
+            for (size_t r = 0; r < ENGINE_PANEL_ROWS && r < left; r++)
+                y[r] = sums[r];
+        }
+    }
+}
+
+static void float_panels(const struct engine_panel_job *job, size_t panel, size_t end)
+{
+    for (; panel < end; panel++)
+        float_panel(job, panel);
+}

@@ -3,10 +3,12 @@
  * vector of VW floats, V:
  *     v_load v_store v_load_n v_store_n (first n lanes, rest zero) v_load_half v_load_half_n
  *     v_store_half v_zero v_set v_add v_sub v_mul v_div v_fma (a * b + c) v_max v_min v_sum
- *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_n
+ *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_pairs (VW times two
+ *     neighbours: the first ones, the second ones)
  * and for its tiles
- *     TOKENS, the most tokens at once against four rows of floats; ATTN_ROWS, queries at once
- *     against a page of keys; ADD_ROWS, queries at once against four vectors of a value
+ *     TOKENS, the most tokens at once against four rows of floats; FLOAT_VECTORS, vectors of rows at
+ *     once against FLOAT_QUADS times four tokens, whole panels; ATTN_ROWS, queries at once against a
+ *     page of keys; ADD_ROWS, queries at once against four vectors of a value
  * Everything is static: each set gets a copy of its own.
  */
 #include <math.h>
@@ -35,16 +37,6 @@ static void convert_f16(const void *src, float *dst, size_t n)
         v_store(dst + i, v_load_half(x + i));
     if (i < n)
         v_store_n(dst + i, v_load_half_n(x + i, n - i), n - i);
-}
-
-static void convert_bf16(const void *src, float *dst, size_t n)
-{
-    const uint16_t *x = src;
-    size_t i = 0;
-    for (; i + VW <= n; i += VW)
-        v_store(dst + i, v_load_bf16(x + i));
-    if (i < n)
-        v_store_n(dst + i, v_load_bf16_n(x + i, n - i), n - i);
 }
 
 /* --- matmul over float activations --------------------------------------------------------- */
@@ -108,76 +100,19 @@ INLINE void rows_f32(const struct engine_matmul *job, const float *const *w, siz
     }
 }
 
-static void matmul_f32(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
+static void matmul_f32(const struct engine_matmul *job, size_t row, size_t end)
 {
-    (void)scratch;
     while (row < end) {
         size_t rows = end - row < 4 ? end - row : 4;
         const float *w[4] = {0};
         for (size_t r = 0; r < rows; r++)
-            w[r] = (const float *)(const void *)(job->w + (row + r) * job->row_bytes);
+            w[r] = job->w + (row + r) * job->cols;
         rows_f32(job, w, rows, job->y + row);
         row += rows;
     }
 }
 
-/* Any format: four rows turned into floats, then as above. */
-INLINE void matmul_through(const struct engine_matmul *job, size_t row, size_t end, float *scratch,
-                           void (*convert)(const void *, float *, size_t))
-{
-    while (row < end) {
-        size_t rows = end - row < 4 ? end - row : 4;
-        const float *w[4] = {0};
-        for (size_t r = 0; r < rows; r++) {
-            convert(job->w + (row + r) * job->row_bytes, scratch + r * job->cols, job->cols);
-            w[r] = scratch + r * job->cols;
-        }
-        rows_f32(job, w, rows, job->y + row);
-        row += rows;
-    }
-}
-
-static void matmul_bf16(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
-{
-    matmul_through(job, row, end, scratch, convert_bf16);
-}
-
-static void matmul_any(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
-{
-    matmul_through(job, row, end, scratch, job->format->dequantise);
-}
-
-/* Four rows of halves against one token, straight from memory. */
-static void decode_f16(const struct engine_matmul *job, size_t row)
-{
-    const float *x = engine_matmul_x(job, 0);
-    const uint16_t *w[4];
-    V sums[4];
-    for (size_t r = 0; r < 4; r++) {
-        w[r] = (const uint16_t *)(const void *)(job->w + (row + r) * job->row_bytes);
-        sums[r] = v_zero();
-    }
-    size_t i = 0;
-    for (; i + VW <= job->cols; i += VW) {
-        V in = v_load(x + i);
-        for (size_t r = 0; r < 4; r++)
-            sums[r] = v_fma(v_load_half(w[r] + i), in, sums[r]);
-    }
-    if (i < job->cols) {
-        V in = v_load_n(x + i, job->cols - i);
-        for (size_t r = 0; r < 4; r++)
-            sums[r] = v_fma(v_load_half_n(w[r] + i, job->cols - i), in, sums[r]);
-    }
-    for (size_t r = 0; r < 4; r++)
-        job->y[row + r] = v_sum(sums[r]);
-}
-
-static void matmul_f16(const struct engine_matmul *job, size_t row, size_t end, float *scratch)
-{
-    for (; job->tokens == 1 && row + 4 <= end; row += 4)
-        decode_f16(job, row);
-    matmul_through(job, row, end, scratch, convert_f16);
-}
+#include "engine/kernels/floats_simd.h"
 
 /* --- vectors ------------------------------------------------------------------------------ */
 
@@ -480,14 +415,8 @@ static void attn_add(const struct engine_attn *a, const float *p, const float *v
 #define SIMD_KERNELS(set)                                                                          \
     const struct engine_kernels engine_kernels_##set = {                                           \
         .name = #set,                                                                              \
-        .matmul =                                                                                  \
-            {                                                                                      \
-                [ENGINE_FORMAT_F32] = matmul_f32,                                                  \
-                [ENGINE_FORMAT_F16] = matmul_f16,                                                  \
-                [ENGINE_FORMAT_BF16] = matmul_bf16,                                                \
-            },                                                                                     \
-        .matmul_any = matmul_any,                                                                  \
-        .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY)},                                              \
+        .matmul = matmul_f32,                                                                      \
+        .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY) PANELS_ENTRY(F16, ) PANELS_ENTRY(BF16, )},     \
         .pack_one = pack_one,                                                                      \
         .pack_four = pack_four,                                                                    \
         .pack_wide_one = pack_wide_one,                                                            \

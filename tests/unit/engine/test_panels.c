@@ -63,6 +63,9 @@ static bool is_scale(enum engine_format_id id, size_t at)
         return at >= 80;
     case ENGINE_FORMAT_MXFP4:
         return at == 0;
+    case ENGINE_FORMAT_F16:
+    case ENGINE_FORMAT_BF16:
+        return true;
     case ENGINE_FORMAT_Q4_1:
     case ENGINE_FORMAT_Q5_1:
     case ENGINE_FORMAT_Q4_K:
@@ -118,8 +121,9 @@ static void matrix_free(struct matrix *m)
 
 static size_t some_cols(enum engine_format_id id, size_t index)
 {
-    const size_t small[] = {32, 64, 160, 288}, large[] = {256, 512, 768, 1024};
-    return (engine_format_at(id)->block == 256 ? large : small)[index];
+    const size_t any[] = {33, 64, 1, 271}, small[] = {32, 64, 160, 288};
+    const size_t large[] = {256, 512, 768, 1024}, block = engine_format_at(id)->block;
+    return (block == 256 ? large : block == 32 ? small : any)[index];
 }
 
 static void check_rows(enum engine_format_id id)
@@ -157,7 +161,7 @@ static void test_nothing_is_lost(void **state)
         check_rows((enum engine_format_id)f);
         count++;
     }
-    assert_int_equal(count, ENGINE_FORMAT_COUNT - 3); /* all but floats */
+    assert_int_equal(count, ENGINE_FORMAT_COUNT - 1);
     assert_null(engine_panel_layout(ENGINE_FORMAT_F32));
 }
 
@@ -285,17 +289,20 @@ static void test_inputs(void **state)
 
 /* --- products --------------------------------------------------------------------------------- */
 
-static bool is_wide(const struct matrix *m)
+static enum engine_act_form form_of(const struct matrix *m)
 {
-    return ENGINE_PANEL_IS_WIDE(m->layout->type.scales);
+    return engine_act_form(m->layout->type);
 }
 
 static void *packed_inputs(const struct engine_kernels *k, const struct matrix *m, const float *x,
                            size_t tokens, bool quads)
 {
     const size_t cols = m->cols;
-    char *in = aligned(engine_act_bytes(is_wide(m), quads ? tokens + 1 : 1, cols));
-    if (!quads && is_wide(m))
+    const enum engine_act_form form = form_of(m);
+    char *in = aligned(engine_act_bytes(form, quads ? tokens + 1 : 1, cols));
+    if (!quads && form == ENGINE_ACT_FLOATS)
+        memcpy(in, x, cols * sizeof(*x));
+    else if (!quads && form == ENGINE_ACT_WIDE)
         k->pack_wide_one(x, cols, (struct engine_wide1 *)(void *)in);
     else if (!quads)
         k->pack_one(x, cols, (struct engine_act1 *)(void *)in);
@@ -305,8 +312,10 @@ static void *packed_inputs(const struct engine_kernels *k, const struct matrix *
         const float *four[4] = {0};
         for (size_t i = 0; i < 4 && t + i < tokens; i++)
             four[i] = x + (t + i) * cols;
-        void *row = in + t / 4 * engine_act_row_bytes(is_wide(m), false, cols);
-        if (is_wide(m))
+        void *row = in + t / 4 * engine_act_row_bytes(form, false, cols);
+        if (form == ENGINE_ACT_FLOATS)
+            engine_act_floats(four, cols, row);
+        else if (form == ENGINE_ACT_WIDE)
             k->pack_wide_four(four, cols, row);
         else
             k->pack_four(four, cols, row);
@@ -333,16 +342,22 @@ static void product(const struct engine_kernels *k, const struct matrix *m, cons
     k->panels[m->format->id](&job, m->panels / 2, m->panels);
 }
 
-/* Column c of one token, in 8 bits. */
+/* Column c of one token, as the product takes it. */
 static double input_at(const struct matrix *m, const void *in, size_t c)
 {
     const struct engine_wide1 *wide = (const struct engine_wide1 *)in + c / ENGINE_WIDE;
     const struct engine_act1 *act = (const struct engine_act1 *)in + c / 32;
-    return is_wide(m) ? (double)wide->d * wide->q[c % ENGINE_WIDE]
-                      : (double)act->d * act->q[c % 32];
+    switch (form_of(m)) {
+    case ENGINE_ACT_FLOATS:
+        return (double)((const float *)in)[c];
+    case ENGINE_ACT_WIDE:
+        return (double)wide->d * wide->q[c % ENGINE_WIDE];
+    default:
+        return (double)act->d * act->q[c % 32];
+    }
 }
 
-/* Exact product with inputs as they are in 8 bits. */
+/* Exact product with inputs as it takes them. */
 static void check_sums(const struct matrix *m, const void *in, const float *y, const char *set)
 {
     float *w = aligned(m->cols * sizeof(float));
