@@ -6,7 +6,8 @@
 #include "engine/kernels/pool.h"
 
 #define MAX_THREADS 256U
-#define SPINS 2000    /* some tens of microseconds */
+#define SPINS 2000 /* some tens of microseconds */
+#define SPINS_OF_OTHERS 8
 #define WORKER_NICE 5 /* so much below the threads that serve connections */
 
 /*
@@ -15,7 +16,9 @@
  *
  * `ticket` holds the number of the job (upper half) and of the lane's next chunk (lower half).
  * Between two jobs the lower half is CLOSED, and only then the job's description changes; a thread
- * that takes a chunk by compare-and-swap therefore holds the description that belongs to it.
+ * that takes a chunk by compare-and-swap therefore holds the description that belongs to it. Each
+ * lane has a copy: a thread begins with one cache line from the caller's core, and ends with one
+ * more, for all chunks that it did.
  */
 #define CLOSED UINT64_C(0xFFFFFFFF)
 #define TICKET(job, chunk) ((uint64_t)(job) << 32 | (chunk))
@@ -23,6 +26,8 @@
 struct lane {
     _Alignas(64) _Atomic uint64_t ticket;
     atomic_size_t end; /* its chunks end before this one */
+    _Atomic(engine_pool_fn) work;
+    _Atomic(void *) job;
 };
 
 struct worker {
@@ -32,15 +37,12 @@ struct worker {
 };
 
 struct engine_pool {
-    _Alignas(64) atomic_size_t done; /* chunks finished */
-    _Alignas(64) _Atomic(engine_pool_fn) work;
-    _Atomic(void *) job;
-    atomic_size_t chunks;
-    struct lane *lanes;
+    _Alignas(64) atomic_size_t pending; /* chunks of the job that are not finished */
+    atomic_bool caller_sleeps;
+    _Alignas(64) struct lane *lanes;
     uint32_t lane_count; /* threads that were asked for */
     atomic_bool stop;
-    atomic_uint sleepers; /* workers asleep */
-    atomic_bool caller_sleeps;
+    atomic_uint sleepers;    /* workers asleep */
     pthread_mutex_t callers; /* held for the length of a job */
     pthread_mutex_t lock;    /* guards going to sleep */
     pthread_cond_t wake_workers, wake_caller;
@@ -65,50 +67,58 @@ static bool is_open(uint64_t ticket, size_t end)
     return (ticket & CLOSED) != CLOSED && (ticket & CLOSED) < end;
 }
 
-/* Takes chunks of a lane until none is left. */
-static void take_lane(struct engine_pool *pool, struct lane *lane, uint32_t thread)
+/* Takes chunks of a lane until none is left. Returns how many. */
+static size_t take_lane(struct lane *lane, uint32_t thread)
 {
-    for (;;) {
+    for (size_t taken = 0;;) {
         uint64_t ticket = atomic_load_explicit(&lane->ticket, memory_order_acquire);
-        engine_pool_fn work = atomic_load_explicit(&pool->work, memory_order_acquire);
-        void *job = atomic_load_explicit(&pool->job, memory_order_acquire);
-        size_t chunks = atomic_load_explicit(&pool->chunks, memory_order_acquire);
+        engine_pool_fn work = atomic_load_explicit(&lane->work, memory_order_acquire);
+        void *job = atomic_load_explicit(&lane->job, memory_order_acquire);
         if (!is_open(ticket, atomic_load_explicit(&lane->end, memory_order_acquire)))
-            return;
+            return taken;
         if (!atomic_compare_exchange_weak_explicit(&lane->ticket, &ticket, ticket + 1,
                                                    memory_order_acq_rel, memory_order_relaxed))
             continue;
         work(job, (size_t)(ticket & CLOSED), thread);
-        size_t done = atomic_fetch_add(&pool->done, 1) + 1;
-        if (done == chunks && atomic_load(&pool->caller_sleeps)) {
-            pthread_mutex_lock(&pool->lock);
-            pthread_cond_signal(&pool->wake_caller);
-            pthread_mutex_unlock(&pool->lock);
-        }
+        taken++;
     }
 }
 
-/* Takes chunks of the current job until none is left. */
+/* Takes chunks of the current job until none is left. They count as finished when the thread has
+ * no more: whoever waits for one of them waits for the one that it holds as well. */
 static void take_chunks(struct engine_pool *pool, uint32_t thread)
 {
+    size_t taken = 0;
     for (uint32_t i = 0; i < pool->lane_count; i++)
-        take_lane(pool, &pool->lanes[(thread + i) % pool->lane_count], thread);
+        taken += take_lane(&pool->lanes[(thread + i) % pool->lane_count], thread);
+    if (taken == 0 || atomic_fetch_sub(&pool->pending, taken) != taken ||
+        !atomic_load(&pool->caller_sleeps))
+        return;
+    pthread_mutex_lock(&pool->lock);
+    pthread_cond_signal(&pool->wake_caller);
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static bool lane_has_work(struct lane *lane)
+{
+    return is_open(atomic_load(&lane->ticket), atomic_load(&lane->end));
 }
 
 static bool has_work(struct engine_pool *pool)
 {
     for (uint32_t i = 0; i < pool->lane_count; i++) {
-        struct lane *lane = &pool->lanes[i];
-        if (is_open(atomic_load(&lane->ticket), atomic_load(&lane->end)))
+        if (lane_has_work(&pool->lanes[i]))
             return true;
     }
     return false;
 }
 
-static void wait_for_work(struct engine_pool *pool)
+/* Looks at the thread's own lane, and now and then at the others', which their threads write to. */
+static void wait_for_work(struct engine_pool *pool, uint32_t thread)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (has_work(pool) || atomic_load_explicit(&pool->stop, memory_order_relaxed))
+        if (lane_has_work(&pool->lanes[thread]) || (i % SPINS_OF_OTHERS == 0 && has_work(pool)) ||
+            atomic_load_explicit(&pool->stop, memory_order_relaxed))
             return;
         relax();
     }
@@ -127,22 +137,22 @@ static void *run_worker(void *user)
     int now = nice(WORKER_NICE); /* of this thread alone, as Linux has it */
     (void)now;
     while (!atomic_load(&pool->stop)) {
-        wait_for_work(pool);
+        wait_for_work(pool, worker->index);
         take_chunks(pool, worker->index);
     }
     return NULL;
 }
 
-static void wait_for_chunks(struct engine_pool *pool, size_t chunks)
+static void wait_for_chunks(struct engine_pool *pool)
 {
     for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool->done, memory_order_acquire) == chunks)
+        if (atomic_load_explicit(&pool->pending, memory_order_acquire) == 0)
             return;
         relax();
     }
     pthread_mutex_lock(&pool->lock);
     atomic_store(&pool->caller_sleeps, true);
-    while (atomic_load(&pool->done) != chunks)
+    while (atomic_load(&pool->pending) != 0)
         pthread_cond_wait(&pool->wake_caller, &pool->lock);
     atomic_store(&pool->caller_sleeps, false);
     pthread_mutex_unlock(&pool->lock);
@@ -157,13 +167,13 @@ void engine_pool_run(struct engine_pool *pool, engine_pool_fn work, void *job, s
         pthread_mutex_unlock(&pool->callers);
         return;
     }
-    atomic_store_explicit(&pool->work, work, memory_order_release);
-    atomic_store_explicit(&pool->job, job, memory_order_release);
-    atomic_store_explicit(&pool->chunks, chunks, memory_order_release);
-    atomic_store(&pool->done, 0);
+    atomic_store_explicit(&pool->pending, chunks, memory_order_relaxed);
     for (uint32_t i = 0; i < pool->lane_count; i++) {
         struct lane *lane = &pool->lanes[i];
-        atomic_store(&lane->end, chunks * (i + 1) / pool->lane_count);
+        atomic_store_explicit(&lane->work, work, memory_order_release);
+        atomic_store_explicit(&lane->job, job, memory_order_release);
+        atomic_store_explicit(&lane->end, chunks * (i + 1) / pool->lane_count,
+                              memory_order_release);
         atomic_store(&lane->ticket, TICKET(pool->job_number, chunks * i / pool->lane_count));
     }
     if (atomic_load(&pool->sleepers) > 0) {
@@ -172,10 +182,11 @@ void engine_pool_run(struct engine_pool *pool, engine_pool_fn work, void *job, s
         pthread_mutex_unlock(&pool->lock);
     }
     take_chunks(pool, 0);
-    wait_for_chunks(pool, chunks);
+    wait_for_chunks(pool);
     pool->job_number++;
     for (uint32_t i = 0; i < pool->lane_count; i++)
-        atomic_store(&pool->lanes[i].ticket, TICKET(pool->job_number, CLOSED));
+        atomic_store_explicit(&pool->lanes[i].ticket, TICKET(pool->job_number, CLOSED),
+                              memory_order_release);
     pthread_mutex_unlock(&pool->callers);
 }
 
