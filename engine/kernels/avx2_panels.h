@@ -4,7 +4,7 @@
  * depends on the bits of a code. Codes of 8 bits are taken as magnitude and sign. `type` is
  * constant once inlined.
  */
-#include "engine/kernels/pack.h"
+#include "engine/kernels/pack_four.h"
 
 #define STEP_BYTES 64
 

@@ -2,36 +2,11 @@
  * Panels with AVX-512 VNNI, included by avx512.c: a vector is one step of sixteen rows, a register
  * tile sixteen rows by up to twelve tokens. `type` and `quads` are constants once inlined.
  */
-#include "engine/kernels/pack.h"
+#include "engine/kernels/avx512_pack.h"
 
 #define STEP_BYTES 64
 #define MAX_QUADS 3
 #define FETCH_AHEAD 20480 /* bytes: what memory takes to answer */
-
-/* --- inputs ------------------------------------------------------------------------------- */
-
-static float pack_largest(const float *x, size_t n)
-{
-    V most[2] = {v_zero(), v_zero()};
-    for (size_t i = 0; i < n; i += 32) {
-        most[0] = v_max(most[0], _mm512_abs_ps(v_load(x + i)));
-        most[1] = v_max(most[1], _mm512_abs_ps(v_load(x + i + 16)));
-    }
-    return _mm512_reduce_max_ps(v_max(most[0], most[1]));
-}
-
-static void pack_codes(const float *x, float inverse, int8_t *q, int32_t sums[2])
-{
-    __m512i low = _mm512_cvtps_epi32(v_mul(v_load(x), v_set(inverse)));
-    __m512i high = _mm512_cvtps_epi32(v_mul(v_load(x + 16), v_set(inverse)));
-    __m256i codes = _mm256_set_m128i(_mm512_cvtsepi32_epi8(high), _mm512_cvtsepi32_epi8(low));
-    __m256i sum = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), codes);
-    sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, _MM_PERM_BADC));
-    sum = _mm256_add_epi32(sum, _mm256_shuffle_epi32(sum, _MM_PERM_CDAB));
-    _mm256_storeu_si256((__m256i *)(void *)q, codes);
-    sums[0] = _mm256_cvtsi256_si32(sum);
-    sums[1] = _mm_cvtsi128_si32(_mm256_extracti128_si256(sum, 1));
-}
 
 /* --- weights ------------------------------------------------------------------------------ */
 

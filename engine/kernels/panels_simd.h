@@ -16,7 +16,7 @@
  * Integers are exact, and floats are added in one order: a result is the same in every tile, and in
  * every set that this makes. `type` and sizes are constants once inlined.
  */
-#include "engine/kernels/pack.h"
+#include "engine/kernels/pack_four.h"
 
 #define STEP_BYTES 64
 #define VECTORS (ENGINE_PANEL_ROWS / VW)

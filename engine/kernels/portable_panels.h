@@ -3,7 +3,7 @@
  * layout, straight from its description.
  */
 
-#include "engine/kernels/pack.h"
+#include "engine/kernels/pack_four.h"
 
 static float pack_largest(const float *x, size_t n)
 {
