@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Logits and greedy tokens of this engine beside another one's, on small models with random weights.
 
-    tests/bench/engine/exact.py --build build --driver PATH [--arch NAME] [--types 0,8,12+14] [--seeds 3]
+    tests/bench/engine/exact.py --build build --driver PATH [--arch NAME] [--types 0,8,12+14] [--seeds 3] [--tokens 300]
 
 PATH is a program that computes with the other engine:
     PATH logits MODEL ID,ID,... all=1        float32 logits of every position to stdout
@@ -14,7 +14,8 @@ with the dequantised weights; the same for the driver; and in F32, F16 and BF16 
 driver's greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
 to 8 bits turns near ties between experts, which changes all of a position: quantised models with
 experts are judged by the median of all positions of their type, in the last lines. Sizes are drawn anew for every seed, so that another
---seeds means models not seen before. Exit status 1 when a model is not as exact as docs/performance.md
+--seeds means models not seen before. With --tokens the text is longer than 75, and windows, original contexts and heads
+have the sizes of real models (the driver must take so many tokens). Exit status 1 when a model is not as exact as docs/performance.md
 says. Models are written to a temporary folder.
 """
 import argparse
@@ -122,7 +123,19 @@ SQUARE = ("qwen2", "phi3", "starcoder2") + ENCODERS  # the other engine takes he
 FULL_ROPE = ("llama", "gemma", "mixtral", "mistral3", "qwen3", "qwen3moe", "starcoder2", "gpt-oss", "qwen2") + ENCODERS
 
 
-def shape(arch, types, seed):
+def longer(m, rng):
+    """Sizes that only longer texts tell apart; heads as large as those of real models."""
+    if "window" in m:
+        m["window"] = rng.choice([33, 64, 100, 128])
+    if "rope_original" in m:
+        m["rope_original"] = rng.choice([64, 120, 256])
+    if m["type"] in EXACT_TYPES and m["arch"] not in SQUARE:
+        m["head_dim"] = rng.choice([64, 80, 96, 128, 256])
+        if "n_rot" in m:
+            m["n_rot"] = rng.choice([0, m["head_dim"] // 2])
+
+
+def shape(arch, types, seed, tokens=TOKENS):
     """Sizes of one model; blocks of 256 need rows of 256. Of two types the second is that of the matrices
     which mixtures such as Q4_K_M give more bits."""
     rng = random.Random(f"{arch} {types} {seed}")
@@ -144,6 +157,10 @@ def shape(arch, types, seed):
     m.update(ARCHS[arch](rng))
     if unit == 256 and "n_ff_expert" in m:
         m["n_ff_expert"] = 256
+    if tokens > TOKENS:
+        longer(m, rng)
+    if "context" in m:
+        m["context"] = tokens + 5
     return m
 
 
@@ -223,9 +240,9 @@ class Run:
 
 
 def check(run, arch, types, seed):
-    m = shape(arch, types, seed)
+    m = shape(arch, types, seed, run.args.tokens)
     rng = random.Random(seed)
-    ids = [rng.randrange(97) for _ in range(TOKENS)]
+    ids = [rng.randrange(97) for _ in range(run.args.tokens)]
     run.make(m)
     try:
         return compare(run, m, types, ids)
@@ -283,6 +300,7 @@ def main():
     parser.add_argument("--arch", default=",".join(ARCHS))
     parser.add_argument("--types", default="0", help="ggml numbers of weight types, with commas; 12+14 is a mixture like Q4_K_M")
     parser.add_argument("--seeds", default="1", help="how many, or FIRST-LAST")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="length of the text")
     parser.add_argument("--verbose", action="store_true", help="print the sizes of every model")
     args = parser.parse_args()
     first, last = (args.seeds.split("-") + [None])[:2] if "-" in args.seeds else ("1", args.seeds)
