@@ -159,11 +159,11 @@ enum base_err jinja_get_item(struct jinja_run *run, const struct jinja_node *nod
         return undefined_used(run, node, from);
     *ret = (struct engine_value){.type = ENGINE_VALUE_UNDEFINED};
     if (from.type == ENGINE_VALUE_MAP || from.type == ENGINE_VALUE_NAMESPACE) {
-        if (key.type != ENGINE_VALUE_STRING)
-            return BASE_OK;
-        *ret = engine_value_get(&from, jinja_bytes(key));
-        if (ret->type == ENGINE_VALUE_UNDEFINED && !(key.literal && !key.u.s.origin))
-            ret->u.name = SLICE_NONE; /* a name out of the values stays out of messages */
+        const struct engine_value_member *found = jinja_map_find(&from, key);
+        if (found)
+            *ret = found->value;
+        else if (key.type == ENGINE_VALUE_STRING && key.literal && !key.u.s.origin)
+            ret->u.name = jinja_bytes(key); /* others, out of the values, stay out of messages */
         return jinja_work(run, jinja_count(from) / 16);
     }
     bool indexable = from.type == ENGINE_VALUE_LIST || from.type == ENGINE_VALUE_STRING;
@@ -290,6 +290,21 @@ static enum base_err concat(struct jinja_run *run, struct engine_value a, struct
     return err ? err : jinja_work(run, ret->u.s.len / 64);
 }
 
+/* What stands beside a text out of `safe` is escaped, as Python's Markup does. */
+static enum base_err add_strings(struct jinja_run *run, struct engine_value a,
+                                 struct engine_value b, struct engine_value *ret)
+{
+    bool safe = a.is_safe || b.is_safe;
+    enum base_err err = safe && !a.is_safe ? jinja_escape(run, a, &a) : BASE_OK;
+    if (!err && safe && !b.is_safe)
+        err = jinja_escape(run, b, &b);
+    if (!err)
+        err = concat(run, a, b, ret);
+    if (!err)
+        ret->is_safe = safe;
+    return err;
+}
+
 static enum base_err join_lists(struct jinja_run *run, struct engine_value a, struct engine_value b,
                                 struct engine_value *ret)
 {
@@ -399,7 +414,14 @@ static enum base_err math_op(struct jinja_run *run, const struct jinja_node *nod
         return int_math(run, node, op, x, y, ret);
     }
     if (op == JINJA_OP_ADD && a.type == b.type && a.type == ENGINE_VALUE_STRING)
-        return concat(run, a, b, ret);
+        return add_strings(run, a, b, ret);
+    if (op == JINJA_OP_MOD && a.type == ENGINE_VALUE_STRING) {
+        struct engine_value items = engine_value_list();
+        bool many = b.type == ENGINE_VALUE_LIST && b.is_tuple;
+        if (!many && !engine_value_push(run->arena, &items, b))
+            return jinja_no_memory(run);
+        return jinja_format_percent(run, node, a, many ? b : items, ret);
+    }
     if (op == JINJA_OP_ADD && a.type == b.type && a.type == ENGINE_VALUE_LIST &&
         a.is_tuple == b.is_tuple)
         return join_lists(run, a, b, ret);
@@ -424,6 +446,7 @@ enum base_err jinja_binary(struct jinja_run *run, const struct jinja_node *node,
         err = jinja_to_string(run, node, a, &a);
         if (!err)
             err = jinja_to_string(run, node, b, &b);
+        a.is_safe = b.is_safe = false;
         return err ? err : concat(run, a, b, ret);
     case JINJA_OP_EQ:
     case JINJA_OP_NE:
@@ -529,8 +552,8 @@ static enum base_err eval_map(struct jinja_run *run, const struct jinja_node *no
     for (const struct jinja_node *item = node->a; item; item = item->next->next) {
         struct engine_value key, value;
         enum base_err err = jinja_eval(run, item, &key);
-        if (!err && key.type != ENGINE_VALUE_STRING)
-            err = jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "a key must be a str, not %s",
+        if (!err && key.type != ENGINE_VALUE_STRING && key.type != ENGINE_VALUE_INT)
+            err = jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "a key must be a str or int, not %s",
                              jinja_type_name(key));
         if (!err)
             err = jinja_eval(run, item->next, &value);
@@ -561,6 +584,22 @@ static enum base_err eval_any_args(struct jinja_run *run, const struct jinja_nod
     }
     return BASE_OK;
 }
+
+static enum base_err fail_unknown(struct jinja_run *run, const struct jinja_node *node,
+                                  struct engine_value self, const struct engine_value *args,
+                                  struct engine_value *ret)
+{
+    (void)self;
+    (void)args;
+    (void)ret;
+    const char *what = node->kind == JINJA_FILTER ? "filter"
+                       : node->kind == JINJA_TEST ? "test"
+                                                  : "method";
+    return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "the %s '%.*s' is not supported", what,
+                      SLICE_ARG(slice_sub(node->name, 0, 40)));
+}
+
+const struct jinja_call jinja_unknown_call = {.name = "?", .fn = fail_unknown, .any_args = true};
 
 static enum base_err eval_call(struct jinja_run *run, const struct jinja_node *node,
                                struct engine_value *ret)
@@ -615,15 +654,26 @@ enum base_err jinja_eval(struct jinja_run *run, const struct jinja_node *node,
     typedef enum base_err (*eval_fn)(struct jinja_run * run, const struct jinja_node *node,
                                      struct engine_value *ret);
     static const eval_fn table[JINJA_KIND_COUNT] = {
-        [JINJA_LITERAL] = eval_literal, [JINJA_NAME] = eval_name,
-        [JINJA_LIST] = eval_list,       [JINJA_MAP] = eval_map,
-        [JINJA_ATTR] = eval_attr,       [JINJA_INDEX] = eval_index,
-        [JINJA_SLICE] = eval_slice,     [JINJA_UNARY] = eval_unary,
-        [JINJA_BINARY] = eval_binary,   [JINJA_AND] = eval_logic,
-        [JINJA_OR] = eval_logic,        [JINJA_NOT] = eval_logic,
-        [JINJA_COND] = eval_cond,       [JINJA_FILTER] = eval_call,
-        [JINJA_TEST] = eval_call,       [JINJA_METHOD] = eval_call,
-        [JINJA_FUNCTION] = eval_call,   [JINJA_MACRO_CALL] = jinja_call_macro,
+        [JINJA_LITERAL] = eval_literal,
+        [JINJA_NAME] = eval_name,
+        [JINJA_LIST] = eval_list,
+        [JINJA_MAP] = eval_map,
+        [JINJA_ATTR] = eval_attr,
+        [JINJA_INDEX] = eval_index,
+        [JINJA_SLICE] = eval_slice,
+        [JINJA_UNARY] = eval_unary,
+        [JINJA_BINARY] = eval_binary,
+        [JINJA_AND] = eval_logic,
+        [JINJA_OR] = eval_logic,
+        [JINJA_NOT] = eval_logic,
+        [JINJA_COND] = eval_cond,
+        [JINJA_FILTER] = eval_call,
+        [JINJA_TEST] = eval_call,
+        [JINJA_METHOD] = eval_call,
+        [JINJA_FUNCTION] = eval_call,
+        [JINJA_MACRO_CALL] = jinja_call_macro,
+        [JINJA_CAPTURE] = jinja_eval_capture,
+        [JINJA_CALLER] = jinja_eval_caller,
     };
     struct engine_value value = {0};
     enum base_err err = jinja_work(run, 1);

@@ -232,14 +232,14 @@ static enum base_err capture(struct jinja_run *run, const struct jinja_node *bod
     return jinja_text_finish(run, &text, ret);
 }
 
-static enum base_err exec_set_block(struct jinja_run *run, const struct jinja_node *node)
+enum base_err jinja_eval_capture(struct jinja_run *run, const struct jinja_node *node,
+                                 struct engine_value *ret)
 {
-    struct engine_value value;
     struct jinja_frame frame = {.parent = run->frame};
     run->frame = &frame;
-    enum base_err err = capture(run, node->b, &value);
+    enum base_err err = capture(run, node->a, ret);
     run->frame = frame.parent;
-    return err ? err : jinja_assign(run, node->a->name, value);
+    return err;
 }
 
 static enum base_err exec_jump(struct jinja_run *run, const struct jinja_node *node)
@@ -254,11 +254,9 @@ enum base_err jinja_exec(struct jinja_run *run, const struct jinja_node *list)
 {
     typedef enum base_err (*exec_fn)(struct jinja_run * run, const struct jinja_node *node);
     static const exec_fn table[JINJA_KIND_COUNT] = {
-        [JINJA_TEXT] = exec_print,   [JINJA_PRINT] = exec_print,
-        [JINJA_IF] = exec_if,        [JINJA_FOR] = exec_for,
-        [JINJA_SET] = exec_set,      [JINJA_SET_ATTR] = exec_set_attr,
-        [JINJA_BREAK] = exec_jump,   [JINJA_SET_BLOCK] = exec_set_block,
-        [JINJA_CONTINUE] = exec_jump};
+        [JINJA_TEXT] = exec_print, [JINJA_PRINT] = exec_print,  [JINJA_IF] = exec_if,
+        [JINJA_FOR] = exec_for,    [JINJA_SET] = exec_set,      [JINJA_SET_ATTR] = exec_set_attr,
+        [JINJA_BREAK] = exec_jump, [JINJA_CONTINUE] = exec_jump};
     enum base_err err = BASE_OK;
     for (; list && !err && !run->breaking && !run->continuing; list = list->next) {
         err = jinja_work(run, 1);
@@ -321,6 +319,9 @@ enum base_err jinja_call_macro(struct jinja_run *run, const struct jinja_node *n
                                struct engine_value *ret)
 {
     const struct jinja_node *macro = find_macro(run->jinja, node->name);
+    if (!macro)
+        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "the function '%.*s' is not supported",
+                          SLICE_ARG(slice_sub(node->name, 0, 40)));
     if (run->macro_depth >= JINJA_MACRO_DEPTH_MAX)
         return jinja_fail(run, node, BASE_ERR_LIMIT, "macros call each other deeper than %d",
                           JINJA_MACRO_DEPTH_MAX);
@@ -328,12 +329,36 @@ enum base_err jinja_call_macro(struct jinja_run *run, const struct jinja_node *n
     enum base_err err = set_params(run, macro, node, &frame);
     if (err)
         return err;
+    const struct jinja_caller here = {node->c, outer}, *outer_caller = run->caller;
     run->frame = &frame;
+    run->caller = node->c ? &here : NULL;
     run->macro_depth++;
     err = set_defaults(run, macro, &frame);
     if (!err)
         err = capture(run, macro->b, ret);
     run->macro_depth--;
+    run->caller = outer_caller;
+    run->frame = outer;
+    return err;
+}
+
+/* The body runs where the `call` stands; there is no caller() in it. */
+enum base_err jinja_eval_caller(struct jinja_run *run, const struct jinja_node *node,
+                                struct engine_value *ret)
+{
+    const struct jinja_caller *caller = run->caller;
+    if (!caller)
+        return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "'caller' is undefined");
+    if (run->macro_depth >= JINJA_MACRO_DEPTH_MAX)
+        return jinja_fail(run, node, BASE_ERR_LIMIT, "macros call each other deeper than %d",
+                          JINJA_MACRO_DEPTH_MAX);
+    struct jinja_frame frame = {.parent = caller->frame}, *outer = run->frame;
+    run->frame = &frame;
+    run->caller = NULL;
+    run->macro_depth++;
+    enum base_err err = capture(run, caller->body, ret);
+    run->macro_depth--;
+    run->caller = caller;
     run->frame = outer;
     return err;
 }

@@ -168,6 +168,12 @@ static enum base_err parse_name(struct jinja_parser *p, struct jinja_node **ret)
             return parse_literal(
                 p, (struct engine_value){.type = constants[i].type, .u.b = constants[i].b}, ret);
         }
+    if (slice_eq_str(name, "caller") && is(jinja_peek(p, 1), JINJA_TOKEN_OP, "(") &&
+        is(jinja_peek(p, 2), JINJA_TOKEN_OP, ")")) {
+        enum base_err err = jinja_node_new(p, JINJA_CALLER, ret);
+        p->at += 3;
+        return err;
+    }
     static const char *const refused[] = {"self", "super", "caller", "varargs", "kwargs"};
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
         if (slice_eq_str(name, refused[i]))
@@ -268,6 +274,12 @@ static enum base_err parse_args(struct jinja_parser *p, struct jinja_node **ret_
     return err ? err : jinja_want_op(p, ")");
 }
 
+/* As in Jinja, what is not known inside an `if` fails when it is reached. */
+static const struct jinja_call *known(const struct jinja_parser *p, const struct jinja_call *call)
+{
+    return call || p->ifs == 0 ? call : &jinja_unknown_call;
+}
+
 static int find_param(const struct jinja_call *call, struct slice name)
 {
     for (int i = 0; i < JINJA_ARGS_MAX && call->params[i]; i++)
@@ -307,17 +319,17 @@ static enum base_err bind_args(struct jinja_parser *p, struct jinja_node *node,
     return BASE_OK;
 }
 
-static enum base_err parse_filter(struct jinja_parser *p, struct jinja_node **node)
+enum base_err jinja_parse_filter(struct jinja_parser *p, struct jinja_node **node)
 {
     struct slice name;
     struct jinja_node *filter, *args = NULL;
-    p->at++;
     enum base_err err = jinja_want_name(p, &name);
     if (!err)
         err = jinja_node_new(p, JINJA_FILTER, &filter);
     if (err)
         return err;
-    filter->call = jinja_find_filter(name);
+    filter->name = name;
+    filter->call = known(p, jinja_find_filter(name));
     if (!filter->call)
         return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "the filter '%.*s' is not supported",
                                 SLICE_ARG(slice_sub(name, 0, 40)));
@@ -343,7 +355,8 @@ static enum base_err parse_test(struct jinja_parser *p, struct jinja_node **node
     if (err)
         return err;
     test->negated = negated;
-    test->call = jinja_find_test(name);
+    test->name = name;
+    test->call = known(p, jinja_find_test(name));
     if (!test->call)
         return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "the test '%.*s' is not supported",
                                 SLICE_ARG(slice_sub(name, 0, 40)));
@@ -378,6 +391,7 @@ static enum base_err parse_call(struct jinja_parser *p, struct jinja_node **node
     if (call->call)
         return bind_args(p, call, args);
     call->kind = JINJA_MACRO_CALL;
+    call->optional = p->ifs > 0;
     call->b = args;
     call->next_macro = p->macro_calls;
     p->macro_calls = call;
@@ -402,7 +416,7 @@ static enum base_err parse_attr(struct jinja_parser *p, struct jinja_node **node
     if (err || attr->kind == JINJA_INDEX || !jinja_at_op(p, "("))
         return err;
     attr->kind = JINJA_METHOD;
-    attr->call = jinja_find_method(attr->name);
+    attr->call = known(p, jinja_find_method(attr->name));
     if (!attr->call)
         return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "the method '%.*s' is not supported",
                                 SLICE_ARG(slice_sub(attr->name, 0, 40)));
@@ -474,8 +488,8 @@ static enum base_err parse_unary(struct jinja_parser *p, bool filters, struct ji
         err = parse_postfix(p, ret);
     int depth = p->depth;
     while (!err && filters) {
-        if (jinja_at_op(p, "|"))
-            err = parse_filter(p, ret);
+        if (jinja_take_op(p, "|"))
+            err = jinja_parse_filter(p, ret);
         else if (jinja_at_name(p, "is"))
             err = parse_test(p, ret);
         else if (jinja_at_op(p, "("))

@@ -75,11 +75,27 @@ FILTER(filter_string)
 
 FILTER(filter_safe)
 {
-    (void)run;
-    (void)node;
     (void)args;
+    enum base_err err = jinja_to_string(run, node, self, ret);
+    if (!err)
+        ret->is_safe = true;
+    return err;
+}
+
+FILTER(filter_escape)
+{
+    (void)args;
+    enum base_err err = jinja_to_string(run, node, self, &self);
     *ret = self;
-    return BASE_OK;
+    return err || self.is_safe ? err : jinja_escape(run, self, ret);
+}
+
+FILTER(filter_format)
+{
+    enum base_err err = jinja_to_string(run, node, self, &self);
+    if (!err && jinja_count(args[1]) > 0)
+        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "format() with keywords");
+    return err ? err : jinja_format_percent(run, node, self, args[0], ret);
 }
 
 FILTER(filter_indent)
@@ -515,6 +531,9 @@ static const struct jinja_call table[] = {
     {.name = "replace", .fn = filter_replace, .params = {"old", "new", "count"}, .required = 2},
     {.name = "string", .fn = filter_string},
     {.name = "safe", .fn = filter_safe},
+    {.name = "escape", .fn = filter_escape},
+    {.name = "e", .fn = filter_escape},
+    {.name = "format", .fn = filter_format, .any_args = true},
     {.name = "indent", .fn = filter_indent, .params = {"width", "first", "blank"}},
     {.name = "tojson",
      .fn = filter_tojson,

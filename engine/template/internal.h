@@ -59,17 +59,18 @@ enum jinja_kind {
     JINJA_TEST,       /* a is call (args) */
     JINJA_METHOD,     /* a . call (args) */
     JINJA_FUNCTION,   /* call (args); `b`: keyword arguments of any name */
-    JINJA_MACRO_CALL, /* name; b: arguments, each an ARG */
+    JINJA_MACRO_CALL, /* name; b: arguments, each an ARG; c: body of a `call`, or NULL */
     JINJA_ARG,        /* name (absent = by place), a */
+    JINJA_CAPTURE,    /* a: body, whose text is the value */
+    JINJA_CALLER,     /* caller(): the body of the `call` around */
     /* statements */
-    JINJA_TEXT,      /* value */
-    JINJA_PRINT,     /* a */
-    JINJA_IF,        /* a: condition, b: body, c: else */
-    JINJA_FOR,       /* a: targets (NAMEs), b: what over, c: filter or NULL, d: body, e: else */
-    JINJA_SET,       /* a: targets, b: value */
-    JINJA_SET_ATTR,  /* a: the namespace (NAME), name: attribute, b: value */
-    JINJA_SET_BLOCK, /* a: target, b: body */
-    JINJA_MACRO,     /* name, a: parameters (NAMEs with a default in ->a), b: body */
+    JINJA_TEXT,     /* value */
+    JINJA_PRINT,    /* a */
+    JINJA_IF,       /* a: condition, b: body, c: else */
+    JINJA_FOR,      /* a: targets (NAMEs), b: what over, c: filter or NULL, d: body, e: else */
+    JINJA_SET,      /* a: targets, b: value */
+    JINJA_SET_ATTR, /* a: the namespace (NAME), name: attribute, b: value */
+    JINJA_MACRO,    /* name, a: parameters (NAMEs with a default in ->a), b: body */
     JINJA_BREAK,
     JINJA_CONTINUE,
     JINJA_KIND_COUNT
@@ -95,6 +96,7 @@ const struct jinja_call *jinja_find_filter(struct slice name);
 const struct jinja_call *jinja_find_test(struct slice name);
 const struct jinja_call *jinja_find_method(struct slice name);
 const struct jinja_call *jinja_find_function(struct slice name);
+extern const struct jinja_call jinja_unknown_call; /* fails when it is called */
 
 enum jinja_op {
     JINJA_OP_ADD,
@@ -119,7 +121,8 @@ struct jinja_node {
     enum jinja_kind kind;
     enum jinja_op op;
     uint32_t line;
-    bool negated; /* TEST */
+    bool negated;  /* TEST */
+    bool optional; /* MACRO_CALL: that there is no such macro matters when it is called */
     struct slice name;
     struct engine_value value;
     struct jinja_node *a, *b, *c, *d, *e;
@@ -150,6 +153,7 @@ struct jinja_parser {
     size_t at;
     int depth; /* of blocks and expressions */
     int loops; /* `for` around here */
+    int ifs;   /* bodies of `if` around here: what is not known there fails when it is reached */
     bool in_macro;
     struct jinja_node *macros, *macro_calls;
     struct jinja_names read;
@@ -163,6 +167,8 @@ enum base_err jinja_parse(struct engine_jinja *jinja, const struct jinja_token *
 /* From expr.c. `jinja_parse_or` stops before `if`, as `for x in y if z` needs. */
 enum base_err jinja_parse_expr(struct jinja_parser *p, struct jinja_node **ret);
 enum base_err jinja_parse_or(struct jinja_parser *p, struct jinja_node **ret);
+/* At the name of a filter, for *node. */
+enum base_err jinja_parse_filter(struct jinja_parser *p, struct jinja_node **node);
 /* An expression, or several with commas between: a list then. */
 enum base_err jinja_parse_tuple(struct jinja_parser *p, struct jinja_node **ret);
 
@@ -198,6 +204,12 @@ struct engine_value_loop {
     size_t index;
 };
 
+/* The `call` whose macro runs; what its body prints is what caller() gives. */
+struct jinja_caller {
+    const struct jinja_node *body;
+    struct jinja_frame *frame;
+};
+
 /* Text with, for each byte, where it came from. */
 struct jinja_text {
     struct buffer bytes;
@@ -213,6 +225,7 @@ struct jinja_run {
     struct jinja_text *text; /* where output goes now */
     uint64_t steps;
     int macro_depth;
+    const struct jinja_caller *caller; /* NULL = the macro was not called by `call` */
     bool breaking, continuing;
     struct base_error *reterr;
 };
@@ -223,6 +236,10 @@ enum base_err jinja_eval(struct jinja_run *run, const struct jinja_node *node,
 enum base_err jinja_assign(struct jinja_run *run, struct slice name, struct engine_value value);
 enum base_err jinja_call_macro(struct jinja_run *run, const struct jinja_node *node,
                                struct engine_value *ret);
+enum base_err jinja_eval_caller(struct jinja_run *run, const struct jinja_node *node,
+                                struct engine_value *ret);
+enum base_err jinja_eval_capture(struct jinja_run *run, const struct jinja_node *node,
+                                 struct engine_value *ret);
 /* What `for` walks over, as a list: items, keys, characters. */
 enum base_err jinja_iterate(struct jinja_run *run, const struct jinja_node *node,
                             struct engine_value value, struct engine_value *ret_list);
@@ -269,6 +286,8 @@ enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node
 /* Python's repr() of a float. */
 size_t jinja_format_double(double d, char out[40]);
 
+/* By a key that is a STRING or an INT; NULL when there is none. */
+struct engine_value_member *jinja_map_find(const struct engine_value *map, struct engine_value key);
 /* Puts a value into a map, replacing one that is there. */
 bool jinja_map_put(struct jinja_run *run, struct engine_value *map, struct engine_value key,
                    struct engine_value value);

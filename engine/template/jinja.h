@@ -11,23 +11,25 @@
  *   text, comments, {{ }}, whitespace control (-, +)
  *   if / elif / else, for (targets, `if` filter, else, break, continue; loop.index, index0,
  * revindex, revindex0, first, last, length, previtem, nextitem, cycle()), set (names, a tuple of
- * names, an attribute of a namespace, a block), macro (defaults, keywords), generation (only marks)
+ * names, an attribute of a namespace, a block, filtered or not), macro (defaults, keywords), call
+ * (no parameters), filter, raw, generation (only marks)
  *   literals, lists, tuples, maps, + - * / // % ~, comparisons, and or not, in, not in, a if b else
  * c, indexing, slices, attributes tests, filters, methods and functions: the tables in
  * test.c, filter.c, method.c Anything else is refused when it is loaded, with its
- * line, never guessed at. What only shows with the values (a number plus a text) is an error when
- * it is rendered. Differences from Python: integers have 64 bits, upper() and lower() change ASCII
- * letters only, maps have text keys.
+ * line, never guessed at; a filter, test, method or function that is not known inside an `if`, when
+ * it is reached, as in Jinja. What only shows with the values (a number plus a text) is an error
+ * when it is rendered. Differences from Python: integers have 64 bits, upper() and lower() change
+ * ASCII letters only, keys of maps are texts and integers.
  *
  * tojson is that of the usual loaders (no HTML escapes, keys in their order; indent, separators).
  * strftime_now() is UTC. A function is defined as a name, but is no value otherwise.
  *
- * Not in the subset, though Jinja has it: the blocks raw, with, filter, call, block, include,
- * import, autoescape; recursive loops, loop.changed, loop.depth; varargs; `**`, `%` on texts,
- * lists times numbers, numbers other than decimal; the filters round, format, batch,
- * slice, groupby, truncate, center, wordcount, escape and what else is for HTML; the tests upper,
- * lower, sameas, callable; the methods format, title, isdigit, rsplit, partition, index, rfind,
- * ljust and the like; joiner, cycler.
+ * Not in the subset, though Jinja has it: the blocks with, block, include, import, autoescape;
+ * recursive loops, loop.changed, loop.depth; varargs, macros as values; `**`, lists times numbers,
+ * numbers other than decimal; widths and the like in formats; the filters round, batch, slice,
+ * groupby, truncate, center, wordcount and what else is for HTML; the test callable; the methods
+ * isdigit, rsplit, partition, index, rfind, ljust and the like, and those that change a list or map
+ * (the usual loaders forbid them); joiner, cycler.
  *
  * Every byte that comes out is known to stand in the template or to come from a value
  * (`engine_run`): strings carry that along through all operations. A value may be vouched for
@@ -61,6 +63,7 @@ struct engine_value {
     enum engine_value_type type;
     bool literal;  /* STRING: all bytes are vouched for; only when s.origin is NULL */
     bool is_tuple; /* LIST: prints in parentheses, and equals no list */
+    bool is_safe;  /* STRING: out of `safe` or `escape`; what + adds to it is escaped for HTML */
     union {
         bool b;
         int64_t i;
@@ -87,7 +90,7 @@ struct engine_value_list {
 };
 
 struct engine_value_member {
-    struct engine_value key; /* STRING */
+    struct engine_value key; /* STRING; in a template's own maps also INT */
     struct engine_value value;
 };
 

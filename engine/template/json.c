@@ -378,6 +378,9 @@ static enum base_err write_list(struct writer *w, struct engine_value list, int 
 static int compare_keys(const void *a, const void *b)
 {
     const struct engine_value_member *x = a, *y = b;
+    if (x->key.type != ENGINE_VALUE_STRING || y->key.type != ENGINE_VALUE_STRING)
+        return x->key.type != y->key.type ? (x->key.type == ENGINE_VALUE_STRING ? 1 : -1)
+                                          : (x->key.u.i > y->key.u.i) - (x->key.u.i < y->key.u.i);
     return slice_cmp(jinja_bytes(x->key), jinja_bytes(y->key)); /* as code points sort */
 }
 
@@ -398,7 +401,10 @@ static enum base_err write_map(struct writer *w, struct engine_value map, int de
         if (i > 0)
             jinja_text_add_slice(&w->text, w->item, false);
         new_line(w, depth + 1);
+        bool quoted = w->json && members[i].key.type == ENGINE_VALUE_INT;
+        put(w, quoted ? "\"" : "");
         enum base_err err = write_value(w, members[i].key, depth + 1);
+        put(w, quoted ? "\"" : "");
         jinja_text_add_slice(&w->text, w->key, false);
         if (!err)
             err = write_value(w, members[i].value, depth + 1);

@@ -291,6 +291,45 @@ static enum base_err lex_tag(struct lexer *lx, bool block)
     return err;
 }
 
+/* True when `{% name %}` stands at lx->at; its length. */
+static bool is_block(const struct lexer *lx, const char *name, size_t *ret_len)
+{
+    struct lexer probe = *lx;
+    if (!starts(lx, lx->at, "{%"))
+        return false;
+    char sign = at_or_nul(lx, lx->at + 2);
+    probe.at += sign == '-' || sign == '+' ? 3 : 2;
+    skip_spaces(&probe);
+    if (!starts(lx, probe.at, name))
+        return false;
+    probe.at += strlen(name);
+    skip_spaces(&probe);
+    sign = at_or_nul(lx, probe.at);
+    probe.at += sign == '-' || sign == '+' ? 1 : 0;
+    *ret_len = probe.at + 2 - lx->at;
+    return starts(lx, probe.at, "%}");
+}
+
+/* Behind {% raw %}, which ends at `from`: the body is text, and its first newline stays. */
+static enum base_err lex_raw(struct lexer *lx, size_t from)
+{
+    size_t len = 0;
+    move_to(lx, from);
+    if (lx->source.ptr[lx->at - 3] == '-')
+        skip_spaces(lx);
+    lx->line_start = lx->source.ptr[lx->at - 1] == '\n';
+    struct lexer end = *lx;
+    while (end.at < lx->source.len && !is_block(&end, "endraw", &len))
+        end.at++;
+    if (end.at == lx->source.len)
+        return fail(lx, BASE_ERR_BAD_VALUE, "endraw is missing");
+    enum base_err err = lex_text(lx, end.at);
+    move_to(lx, end.at + len);
+    char sign = lx->source.ptr[lx->at - 3];
+    end_tag(lx, true, sign == '-', sign == '+');
+    return err;
+}
+
 /* \r\n and \r become \n; one newline at the very end goes. */
 static enum base_err normalise(struct lexer *lx, struct slice source)
 {
@@ -333,7 +372,12 @@ enum base_err jinja_lex(struct arena *arena, struct slice source, struct jinja_t
         }
         char kind = lx.source.ptr[tag + 1];
         err = lex_text(&lx, tag);
-        if (!err)
+        struct lexer whole = lx;
+        whole.at = tag;
+        size_t len;
+        if (!err && is_block(&whole, "raw", &len))
+            err = lex_raw(&lx, tag + len);
+        else if (!err)
             err = kind == '#' ? lex_comment(&lx) : lex_tag(&lx, kind == '%');
     }
     if (!err)

@@ -74,6 +74,18 @@ CALL(method_capitalize)
     return err ? err : jinja_change_case(run, self, JINJA_CASE_CAPITAL, ret);
 }
 
+CALL(method_title)
+{
+    enum base_err err = want_strings(run, node, self, args, 0);
+    return err ? err : jinja_change_case(run, self, JINJA_CASE_WORDS, ret);
+}
+
+CALL(method_format)
+{
+    enum base_err err = want(run, node, self, ENGINE_VALUE_STRING);
+    return err ? err : jinja_format_braces(run, node, self, args[0], args[1], ret);
+}
+
 static enum base_err get_count(struct jinja_run *run, const struct jinja_node *node,
                                struct engine_value arg, int64_t *ret)
 {
@@ -262,6 +274,8 @@ static const struct jinja_call methods[] = {
     {.name = "upper", .fn = method_upper},
     {.name = "lower", .fn = method_lower},
     {.name = "capitalize", .fn = method_capitalize},
+    {.name = "title", .fn = method_title},
+    {.name = "format", .fn = method_format, .any_args = true},
     {.name = "split", .fn = method_split, .params = {"sep", "maxsplit"}},
     {.name = "splitlines", .fn = method_splitlines},
     {.name = "startswith", .fn = method_starts_or_ends, .params = {"prefix"}, .required = 1},

@@ -28,8 +28,6 @@ static enum base_err want_block_end(struct jinja_parser *p)
         p->at++;
         return BASE_OK;
     }
-    if (jinja_at_op(p, "|"))
-        return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "a filter is not supported here");
     return jinja_parse_fail(p, BASE_ERR_BAD_VALUE, "expected the end of the block, %%}");
 }
 
@@ -71,6 +69,16 @@ static enum base_err want_end(struct jinja_parser *p, const char *name)
     return want_block_end(p);
 }
 
+/* The body of an `if`, of whose parts only one is run. */
+static enum base_err parse_branch(struct jinja_parser *p, const char *const *ends,
+                                  struct jinja_node **ret_first)
+{
+    p->ifs++;
+    enum base_err err = parse_body(p, ends, ret_first);
+    p->ifs--;
+    return err;
+}
+
 /* if and elif; the `elif` chain is a loop, so that it costs no depth when parsed. */
 static enum base_err parse_if(struct jinja_parser *p, struct jinja_node **ret)
 {
@@ -84,7 +92,7 @@ static enum base_err parse_if(struct jinja_parser *p, struct jinja_node **ret)
         if (!err)
             err = want_block_end(p);
         if (!err)
-            err = parse_body(p, ends, &(*place)->b);
+            err = parse_branch(p, ends, &(*place)->b);
         if (err)
             return err;
         if (!jinja_at_name(p, "elif"))
@@ -95,7 +103,7 @@ static enum base_err parse_if(struct jinja_parser *p, struct jinja_node **ret)
         static const char *const last[] = {"endif", NULL};
         enum base_err err = want_block_end(p);
         if (!err)
-            err = parse_body(p, last, &(*place)->c);
+            err = parse_branch(p, last, &(*place)->c);
         if (err)
             return err;
     }
@@ -136,16 +144,54 @@ static enum base_err parse_for(struct jinja_parser *p, struct jinja_node **ret)
     return err ? err : want_end(p, "endfor");
 }
 
-static enum base_err parse_set_block(struct jinja_parser *p, struct jinja_node *node)
+/* Filters, and then a body up to `end` whose text they are given: an expression. With `wanted` the
+ * first filter has no | before it, and must be there. */
+static enum base_err parse_capture(struct jinja_parser *p, const char *end, bool wanted,
+                                   struct jinja_node **ret)
 {
-    static const char *const ends[] = {"endset", NULL};
-    node->kind = JINJA_SET_BLOCK;
-    if (node->a->next)
-        return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "a block can be set to one name only");
-    enum base_err err = want_block_end(p);
+    const char *const ends[] = {end, NULL};
+    struct jinja_node *capture;
+    int depth = p->depth; /* a chain makes the tree deeper */
+    enum base_err err = jinja_node_new(p, JINJA_CAPTURE, &capture);
+    *ret = capture;
+    while (!err && (wanted || jinja_take_op(p, "|"))) {
+        wanted = false;
+        err = jinja_parse_filter(p, ret);
+        if (!err)
+            err = jinja_enter(p);
+    }
+    p->depth = depth;
     if (!err)
-        err = parse_body(p, ends, &node->b);
-    return err ? err : want_end(p, "endset");
+        err = want_block_end(p);
+    if (!err)
+        err = parse_body(p, ends, &capture->a);
+    return err ? err : want_end(p, end);
+}
+
+static enum base_err parse_filter_block(struct jinja_parser *p, struct jinja_node **ret)
+{
+    enum base_err err = jinja_node_new(p, JINJA_PRINT, ret);
+    p->at++;
+    return err ? err : parse_capture(p, "endfilter", true, &(*ret)->a);
+}
+
+/* {% call m(x) %}: the macro gets the body as caller(). */
+static enum base_err parse_call_block(struct jinja_parser *p, struct jinja_node **ret)
+{
+    static const char *const ends[] = {"endcall", NULL};
+    enum base_err err = jinja_node_new(p, JINJA_PRINT, ret);
+    p->at++;
+    if (!err && jinja_at_op(p, "("))
+        return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "'call' with parameters is not supported");
+    if (!err)
+        err = jinja_parse_expr(p, &(*ret)->a);
+    if (!err && (*ret)->a->kind != JINJA_MACRO_CALL)
+        return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "'call' needs a macro");
+    if (!err)
+        err = want_block_end(p);
+    if (!err)
+        err = parse_body(p, ends, &(*ret)->a->c);
+    return err ? err : want_end(p, "endcall");
 }
 
 static enum base_err parse_set(struct jinja_parser *p, struct jinja_node **ret)
@@ -164,8 +210,11 @@ static enum base_err parse_set(struct jinja_parser *p, struct jinja_node **ret)
             return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "only one attribute can be set");
         err = jinja_want_name(p, &node->name);
     }
-    if (!err && node->kind == JINJA_SET && !jinja_at_op(p, "="))
-        return parse_set_block(p, node);
+    if (!err && node->kind == JINJA_SET && !jinja_at_op(p, "=")) {
+        if (node->a->next)
+            return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "a block can be set to one name only");
+        return parse_capture(p, "endset", false, &node->b);
+    }
     if (!err)
         err = jinja_want_op(p, "=");
     if (!err)
@@ -259,6 +308,8 @@ static enum base_err parse_block(struct jinja_parser *p, struct jinja_node **ret
                   {"for", parse_for},
                   {"set", parse_set},
                   {"macro", parse_macro},
+                  {"filter", parse_filter_block},
+                  {"call", parse_call_block},
                   {"break", parse_jump},
                   {"continue", parse_jump},
                   {"generation", parse_generation}};
@@ -339,6 +390,8 @@ static enum base_err check_macro_calls(struct jinja_parser *p, const struct jinj
         const struct jinja_node *macro = macros;
         while (macro && !slice_eq(macro->name, call->name))
             macro = macro->next_macro;
+        if (!macro && call->optional)
+            continue;
         if (!macro)
             return base_error_set(p->reterr, BASE_ERR_UNSUPPORTED,
                                   "template line %u: the function '%.*s' is not supported",

@@ -86,6 +86,36 @@ TEST(is_divisible)
         return jinja_binary(run, node, op, self, args[0], ret);                                    \
     }
 
+/* Identity in Python; of numbers and texts it depends on how Python keeps them. */
+TEST(is_same)
+{
+    bool single = args[0].type <= ENGINE_VALUE_BOOL;
+    if (!single && self.type == args[0].type)
+        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED,
+                          "'sameas' compares true, false and none");
+    bool yes = false;
+    enum base_err err =
+        self.type == args[0].type ? jinja_equal(run, self, args[0], 0, &yes) : BASE_OK;
+    *ret = engine_value_bool(yes);
+    return err;
+}
+
+/* Has letters, and none of the other case; ASCII only. */
+TEST(is_case)
+{
+    (void)args;
+    bool upper = node->call->name[0] == 'u', some = false, other = false;
+    enum base_err err = jinja_to_string(run, node, self, &self);
+    for (size_t i = 0; !err && i < self.u.s.len; i++) {
+        char c = self.u.s.ptr[i];
+        bool is_upper = c >= 'A' && c <= 'Z', is_lower = c >= 'a' && c <= 'z';
+        some |= upper ? is_upper : is_lower;
+        other |= upper ? is_lower : is_upper;
+    }
+    *ret = engine_value_bool(some && !other);
+    return err;
+}
+
 OP_TEST(is_equal, JINJA_OP_EQ)
 OP_TEST(is_not_equal, JINJA_OP_NE)
 OP_TEST(is_less, JINJA_OP_LT)
@@ -108,6 +138,9 @@ static const struct jinja_call table[] = {
     {.name = "boolean", .fn = is_boolean},
     {.name = "true", .fn = is_true},
     {.name = "false", .fn = is_false},
+    {.name = "sameas", .fn = is_same, .params = {"other"}, .required = 1},
+    {.name = "upper", .fn = is_case},
+    {.name = "lower", .fn = is_case},
     {.name = "odd", .fn = is_odd},
     {.name = "even", .fn = is_even},
     {.name = "divisibleby", .fn = is_divisible, .params = {"num"}, .required = 1},

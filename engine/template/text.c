@@ -61,9 +61,14 @@ enum base_err jinja_change_case(struct jinja_run *run, struct engine_value strin
     for (size_t i = 0; i < text.len; i++) {
         bool up = mode == JINJA_CASE_UPPER || (start && mode != JINJA_CASE_LOWER);
         out[i] = up ? upper(text.ptr[i]) : lower(text.ptr[i]);
+        if (((unsigned char)text.ptr[i] & 0xc0) == 0x80)
+            continue; /* inside of a character */
         struct engine_unicode_char c = engine_unicode_at(text, i);
-        start =
-            mode == JINJA_CASE_TITLE && ((c.len && is_space(c)) || strchr("-({[<", text.ptr[i]));
+        if (mode == JINJA_CASE_WORDS)
+            start = c.class != ENGINE_UNICODE_UPPER && c.class != ENGINE_UNICODE_LOWER;
+        else
+            start = mode == JINJA_CASE_TITLE &&
+                    ((c.len && is_space(c)) || strchr("-({[<", text.ptr[i]));
     }
     *ret = string;
     ret->u.s.ptr = out;
@@ -179,6 +184,32 @@ enum base_err jinja_indent(struct jinja_run *run, struct engine_value string,
     }
     enum base_err err = jinja_text_finish(run, &out, ret);
     return err ? err : jinja_work(run, string.u.s.len / 64);
+}
+
+enum base_err jinja_escape(struct jinja_run *run, struct engine_value string,
+                           struct engine_value *ret)
+{
+    static const char from[] = "&<>'\"";
+    static const char *const to[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+    struct slice text = jinja_bytes(string);
+    struct jinja_text out;
+    jinja_text_init(&out, run->limits.memory_max);
+    size_t start = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        const char *found = text.ptr[i] ? strchr(from, text.ptr[i]) : NULL;
+        if (!found)
+            continue;
+        struct engine_value one = jinja_sub(string, i, 1);
+        bool literal = one.u.s.origin ? one.u.s.origin[0] != 0 : one.literal;
+        jinja_text_add(&out, jinja_sub(string, start, i - start));
+        jinja_text_add_slice(&out, slice_from_str(to[found - from]), literal);
+        start = i + 1;
+    }
+    jinja_text_add(&out, jinja_sub(string, start, SIZE_MAX));
+    enum base_err err = jinja_text_finish(run, &out, ret);
+    if (!err)
+        ret->is_safe = true;
+    return err ? err : jinja_work(run, text.len / 16);
 }
 
 enum base_err jinja_reverse(struct jinja_run *run, struct engine_value string,

@@ -37,17 +37,23 @@ bool engine_value_set(struct arena *arena, struct engine_value *map, struct slic
     return map_add(arena, map, engine_value_string(key, false), item);
 }
 
-static struct engine_value_member *map_find(const struct engine_value *map, struct slice key)
+struct engine_value_member *jinja_map_find(const struct engine_value *map, struct engine_value key)
 {
-    for (size_t i = 0; map->u.map && i < map->u.map->count; i++)
-        if (slice_eq(jinja_bytes(map->u.map->items[i].key), key))
+    bool text = key.type == ENGINE_VALUE_STRING;
+    if (!text && key.type != ENGINE_VALUE_INT)
+        return NULL;
+    for (size_t i = 0; map->u.map && i < map->u.map->count; i++) {
+        struct engine_value have = map->u.map->items[i].key;
+        if (have.type == key.type &&
+            (text ? slice_eq(jinja_bytes(have), jinja_bytes(key)) : have.u.i == key.u.i))
             return &map->u.map->items[i];
+    }
     return NULL;
 }
 
 struct engine_value engine_value_get(const struct engine_value *map, struct slice key)
 {
-    const struct engine_value_member *found = map_find(map, key);
+    const struct engine_value_member *found = jinja_map_find(map, engine_value_string(key, false));
     if (found)
         return found->value;
     return (struct engine_value){.type = ENGINE_VALUE_UNDEFINED, .u.name = key};
@@ -56,7 +62,7 @@ struct engine_value engine_value_get(const struct engine_value *map, struct slic
 bool jinja_map_put(struct jinja_run *run, struct engine_value *map, struct engine_value key,
                    struct engine_value value)
 {
-    struct engine_value_member *found = map_find(map, jinja_bytes(key));
+    struct engine_value_member *found = jinja_map_find(map, key);
     if (found) {
         found->value = value;
         return true;
@@ -213,7 +219,7 @@ static enum base_err maps_equal(struct jinja_run *run, struct engine_value a, st
     *ret = jinja_count(a) == jinja_count(b);
     for (size_t i = 0; *ret && i < jinja_count(a); i++) {
         const struct engine_value_member *member = &a.u.map->items[i];
-        const struct engine_value_member *other = map_find(&b, jinja_bytes(member->key));
+        const struct engine_value_member *other = jinja_map_find(&b, member->key);
         *ret = other != NULL;
         enum base_err err = jinja_work(run, jinja_count(b) / 16 + 1);
         if (!err && other)
@@ -292,7 +298,7 @@ enum base_err jinja_contains(struct jinja_run *run, const struct jinja_node *nod
         return jinja_work(run, in.u.s.len / 64);
     }
     if (in.type == ENGINE_VALUE_MAP) {
-        *ret = item.type == ENGINE_VALUE_STRING && map_find(&in, jinja_bytes(item));
+        *ret = jinja_map_find(&in, item) != NULL;
         return jinja_work(run, jinja_count(in) / 16);
     }
     if (in.type == ENGINE_VALUE_UNDEFINED) /* an empty list, to Jinja */

@@ -604,6 +604,43 @@ WIDER = r"""
 {{ none | selectattr('x') | list }}{{ none | map('upper') | list }}{{ 0 | select | list }}{{ false | reject('odd') | list }}{{ missing | map(attribute='a') | list }}
 ---
 {{ 5 | select | list }}
+---
+{% filter upper %}a {{ d.b.c }} {% for x in l %}{{ x }}{% endfor %}{% endfilter %}|{% filter trim | replace('b', '-') %}  abc  {% endfilter %}|{% set t | trim | upper %}  x{{ 1 }} {% endset %}[{{ t }}]{% filter indent(2) %}p
+{% set inner = 1 %}q{% endfilter %}{{ inner is defined }}
+---
+{% macro m(x) %}<{{ x }}:{{ caller() }}>{% endmacro %}{% set y = 'out' %}{% for i in [1, 2] %}{% call m(i) %}{{ i }}{{ y }}{% endcall %}{% endfor %}{% macro n() %}{% set z = caller() %}{% call m('n') %}{{ z }}!{% endcall %}{% endmacro %}{% call n() %}deep{% endcall %}
+---
+{% macro m() %}{{ caller() }}{% endmacro %}{% macro n() %}{% call m() %}{{ caller() }}{% endcall %}{% endmacro %}{% call n() %}x{% endcall %}
+---
+{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}
+---
+{{ {1: 'a', 20: 'b', 3: 'c'} }}{{ {1: 'a'}[1] }}{{ {1: 'a'}.get(2, '-') }}{{ {'1': 'a'}[1] is defined }}{{ 2 in {2: 0} }}{{ '2' in {2: 0} }}{% for k, v in {512: 128, 0: 0, 1024: 256} | dictsort %}{{ k }}={{ v }} {% endfor %}{{ {3: {4: 5}} | tojson }}{{ {10: 1, 9: 2} | tojson(sort_keys=true) }}{{ {1: 2} == {1: 2} }}{{ {1: 2} == {'1': 2} }}{{ {1: 2, 1: 3} }}
+---
+{{ "it's a TEST-case x2y 中b".title() }}|{{ '<{}:{}>'.format(1, s) }}{{ '{1}{0}{{}}'.format('a', 'b') }}{{ '<{i:d}{k}>'.format(i=7, k='z') }}{{ '{}'.format(none) }}|{{ '%s-%d%%' | format(s, 5) }}{{ '%s' | format(1.5) }}{{ '%s' | format(l[:0]) }}{{ '<%s>' % s }}{{ '%s=%s' % (1, 'x') }}{{ '%s' % d.a }}
+---
+{{ '{}{}'.format(1) }}
+---
+{{ '{x}'.format(y=1) }}
+---
+{{ '%s%s' | format(1) }}
+---
+{{ '%d' | format('x') }}
+---
+{{ '%s' % (1, 2) }}
+---
+{% if true %}{% raw %}{{ x }} {% if %}
+{% endraw %}{% endif %}
+  {% raw %}  a
+  {% endraw %}
+b{%- raw -%}  c {# d #}  {%- endraw -%}  e
+{% raw %}{%+ endraw +%}
+f
+---
+{{ '<a>' | safe + '<b> & "c" \'d\'' }}|{{ 'x&' + ('<y>' | safe) }}|{{ ('<a>' | safe) ~ '<b>' }}|{{ ('<a>' | safe) + ('<b>' | safe) + '<c>' }}|{{ ('<a>' | safe | trim) + '<' }}|{{ '<i>' | e }}{{ '<i>' | escape + '<' }}|{{ ('<a>' | safe) == '<a>' }}|{{ '<' | safe | e }}{{ ('<' | safe) in '<a' }}{{ ('a<' | safe).upper() }}
+---
+{{ true is sameas true }}{{ 1 is sameas true }}{{ none is sameas none }}{{ false is sameas(false) }}{{ 'AB' is upper }}{{ 'Ab' is upper }}{{ 'ab' is lower }}{{ '1' is lower }}
+---
+{% if false %}{{ x | urlize }}{{ x is callable }}{{ x.encode() }}{{ nothing(1) }}{% endif %}{% if true %}fine{% else %}{{ x | nope('a', b=1) }}{% endif %}
 """
 
 
@@ -612,7 +649,8 @@ def main():
     for template, variables in cases():
         try:
             expected = env.from_string(template).render(**variables)
-        except (jinja2.exceptions.TemplateError, TypeError, ValueError, ZeroDivisionError, AttributeError):
+        except (jinja2.exceptions.TemplateError, TypeError, ValueError, ZeroDivisionError, AttributeError,
+                LookupError):
             expected = None
         print(json.dumps({"template": template, "vars": variables, "expected": expected}, ensure_ascii=False))
 

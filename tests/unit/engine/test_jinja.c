@@ -112,6 +112,13 @@ static void test_origin(void **state)
         {"{{ t }}{{ u }}{{ 1 }}{{ none }}", "<trusted>[user]<1None>"},
         {"{{ u * 2 }}{{ 'x' * 2 }}", "[useruser]<xx>"},
         {"{{ u.strip('u') }}{{ (u ~ '>').rstrip('>') }}", "[seruser]"},
+        {"{{ '<%s|%d>' % (u, 5) }}{{ '%s' | format(u) }}", "<<>[user]<|5>>[user]"},
+        {"{{ '({}|{k})'.format(u, k='x') }}", "<(>[user]<|x)>"},
+        {"{{ '<' | safe + u + '\"' }}{{ ('<' ~ u) | e }}", "<<>[user]<&#34;&lt;>[user]"},
+        {"{% filter upper %}a{{ u }}{% endfilter %}{% raw %}{{ u }}{% endraw %}",
+         "<A>[USER]<{{ u }}>"},
+        {"{% macro m() %}({{ caller() }}){% endmacro %}{% call m() %}x{{ u }}{% endcall %}",
+         "<(x>[user]<)>"},
     };
     struct arena *arena = arena_new(1 << 20);
     struct engine_value vars = json(arena, "{\"u\": \"user\", \"d\": {\"key\": \"user\"}}");
@@ -152,9 +159,14 @@ static void test_refused_when_loaded(void **state)
         {"{% extends 'x' %}", "'extends'", BASE_ERR_UNSUPPORTED},
         {"{% block x %}{% endblock %}", "'block'", BASE_ERR_UNSUPPORTED},
         {"{% import 'x' as y %}", "'import'", BASE_ERR_UNSUPPORTED},
-        {"{% raw %}{% endraw %}", "'raw'", BASE_ERR_UNSUPPORTED},
-        {"{% filter upper %}{% endfilter %}", "'filter'", BASE_ERR_UNSUPPORTED},
-        {"{% call x() %}{% endcall %}", "'call'", BASE_ERR_UNSUPPORTED},
+        {"{% raw %}{{ x }}", "endraw", BASE_ERR_BAD_VALUE},
+        {"{% filter nope %}{% endfilter %}", "filter 'nope'", BASE_ERR_UNSUPPORTED},
+        {"{% filter %}{% endfilter %}", "name", BASE_ERR_BAD_VALUE},
+        {"{% filter upper %}x", "endfilter", BASE_ERR_BAD_VALUE},
+        {"{% call x() %}{% endcall %}", "function 'x'", BASE_ERR_UNSUPPORTED},
+        {"{% call(a) x() %}{% endcall %}", "parameters", BASE_ERR_UNSUPPORTED},
+        {"{% call x %}{% endcall %}", "macro", BASE_ERR_UNSUPPORTED},
+        {"{% macro m() %}{% endmacro %}{% call m() %}", "endcall", BASE_ERR_BAD_VALUE},
         {"{{ x | urlize }}", "filter 'urlize'", BASE_ERR_UNSUPPORTED},
         {"{{ x is callable }}", "test 'callable'", BASE_ERR_UNSUPPORTED},
         {"{{ x.encode() }}", "method 'encode'", BASE_ERR_UNSUPPORTED},
@@ -170,13 +182,15 @@ static void test_refused_when_loaded(void **state)
         {"{% for x in y recursive %}{% endfor %}", "recursive", BASE_ERR_UNSUPPORTED},
         {"{% for x in y %}{% macro m() %}{% endmacro %}{% endfor %}", "macro",
          BASE_ERR_UNSUPPORTED},
-        {"{% macro m() %}{{ caller() }}{% endmacro %}", "caller", BASE_ERR_UNSUPPORTED},
+        {"{% macro m() %}{{ caller(1) }}{% endmacro %}", "caller", BASE_ERR_UNSUPPORTED},
+        {"{% macro m() %}{{ caller }}{% endmacro %}", "caller", BASE_ERR_UNSUPPORTED},
         {"{% macro m(a) %}{% endmacro %}{{ m(b=1) }}", "parameter", BASE_ERR_BAD_VALUE},
         {"{{ 0x10 }}", "decimal", BASE_ERR_UNSUPPORTED},
         {"{{ 99999999999999999999 }}", "number", BASE_ERR_UNSUPPORTED},
         {"{{ '\\N{DASH}' }}", "escape", BASE_ERR_UNSUPPORTED},
         {"{{ self.x }}", "'self'", BASE_ERR_UNSUPPORTED},
-        {"{% set x | trim %}{% endset %}", "filter", BASE_ERR_UNSUPPORTED},
+        {"{% set x | nope %}{% endset %}", "filter 'nope'", BASE_ERR_UNSUPPORTED},
+        {"{% set x, y | trim %}{% endset %}", "one name", BASE_ERR_UNSUPPORTED},
         {"{{ a }", "} without {", BASE_ERR_BAD_VALUE},
         {"{{ a", "}} is missing", BASE_ERR_BAD_VALUE},
         {"x\n\n{% if a %}", "endif", BASE_ERR_BAD_VALUE},
@@ -244,6 +258,21 @@ static void test_bounds(void **state)
     fails("{{ (-9223372036854775807 - 1) // -1 }}", "{}", BASE_ERR_BAD_REQUEST, "64 bits");
     fails("{{ d.items }}", "{\"d\": {}}", BASE_ERR_UNSUPPORTED, "['items']");
     fails("{% for x in [1] %}{{ loop.depth }}{% endfor %}", "{}", BASE_ERR_UNSUPPORTED, "depth");
+    fails("{% macro m() %}{{ caller() }}{% endmacro %}{% macro n() %}{% call m() %}{{ n() }}"
+          "{% endcall %}{% endmacro %}{{ n() }}",
+          "{}", BASE_ERR_LIMIT, "deeper");
+    fails("{{ 'x%s' * 9999999 % 1 }}", "{}", BASE_ERR_LIMIT, "");
+    fails("{{ '{0:>9}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, ":d");
+    fails("{{ '{0.real}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, "names and numbers");
+    fails("{{ '%5d' % 1 }}", "{}", BASE_ERR_UNSUPPORTED, "%s and %d");
+    fails("{{ 1 is sameas 1 }}", "{}", BASE_ERR_UNSUPPORTED, "sameas");
+    /* Inside an `if` what is not known fails when it is reached. */
+    fails("{% if true %}{{ 1 | nope(2, a=3) }}{% endif %}", "{}", BASE_ERR_UNSUPPORTED,
+          "line 1: the filter 'nope'");
+    fails("{% if true %}{{ 1 is nope }}{% endif %}", "{}", BASE_ERR_UNSUPPORTED, "test 'nope'");
+    fails("{% if true %}{{ [].append(1) }}{% endif %}", "{}", BASE_ERR_UNSUPPORTED,
+          "method 'append'");
+    fails("{% if true %}{{ nope() }}{% endif %}", "{}", BASE_ERR_UNSUPPORTED, "function 'nope'");
 }
 
 /* Nothing that came in with a request may stand in a message. */
