@@ -265,6 +265,7 @@ struct engine_vocab {
     enum engine_flag lowercase, strip_accents; /* tokenizer.ggml.normalizer.* */
     struct slice precompiled_charsmap;         /* raw bytes */
     struct slice chat_template;                /* tokenizer.chat_template */
+    struct slice tool_template; /* the one for requests with tools, if it is another */
 };
 const struct engine_vocab *engine_model_vocab(const struct engine_model *model);
 

@@ -179,8 +179,11 @@ static enum base_err read_texts(struct engine_model *model, struct base_error *r
                        reterr);
     if (map)
         vocab->precompiled_charsmap = slice_of((const char *)map->data, (size_t)map->count);
-    return gguf_string(model->file, "tokenizer.chat_template", GGUF_OPTIONAL, &vocab->chat_template,
-                       reterr);
+    err = gguf_string(model->file, "tokenizer.chat_template", GGUF_OPTIONAL, &vocab->chat_template,
+                      reterr);
+    return err ? err
+               : gguf_string(model->file, "tokenizer.chat_template.tool_use", GGUF_OPTIONAL,
+                             &vocab->tool_template, reterr);
 }
 
 static enum base_err read_lists(struct engine_model *model, struct base_error *reterr)

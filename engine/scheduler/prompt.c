@@ -49,7 +49,9 @@ enum base_err engine_job_render(const struct engine_scheduler *sched,
                                                 .add_generation_prompt = true};
     buffer_init(&text, PROMPT_BYTES_MAX);
     tokens->count = 0;
-    enum base_err err = engine_template_render(sched->template, &input, &text, &runs, reterr);
+    bool with_tools = sched->tool_template && !slice_is_absent(req->tools_json);
+    enum base_err err = engine_template_render(with_tools ? sched->tool_template : sched->template,
+                                               &input, &text, &runs, reterr);
     if (!err)
         err = engine_tokenize_rendered(sched->tokenizer, buffer_slice(&text), runs.items,
                                        runs.count, tokens, reterr);

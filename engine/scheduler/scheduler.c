@@ -25,18 +25,36 @@ static struct slice special_text(const struct engine_scheduler *sched, enum engi
     return token < 0 ? SLICE("") : engine_token_bytes(sched->tokenizer, (uint32_t)token, true);
 }
 
+static enum base_err load_template(struct engine_scheduler *sched, struct slice jinja,
+                                   const char *key, struct engine_template **ret,
+                                   struct base_error *reterr)
+{
+    struct base_error detail = {0};
+    enum base_err err = engine_template_new(jinja, special_text(sched, ENGINE_SPECIAL_BOS),
+                                            special_text(sched, ENGINE_SPECIAL_EOS), ret, &detail);
+    return err ? base_error_set(reterr, err, "%s: %s", key, detail.message) : BASE_OK;
+}
+
 static enum base_err load_text_side(struct engine_scheduler *sched, struct base_error *reterr)
 {
     enum base_err err = engine_tokenizer_new(sched->model, &sched->tokenizer, reterr);
-    struct slice jinja = engine_model_vocab(sched->model)->chat_template;
-    if (err || slice_is_absent(jinja))
+    const struct engine_vocab *vocab = engine_model_vocab(sched->model);
+    bool has_other = !slice_is_absent(vocab->tool_template);
+    if (err || slice_is_absent(vocab->chat_template))
         return err;
-    struct base_error detail = {0};
-    err = engine_template_new(jinja, special_text(sched, ENGINE_SPECIAL_BOS),
-                              special_text(sched, ENGINE_SPECIAL_EOS), &sched->template, &detail);
+    err = load_template(sched, vocab->chat_template, "tokenizer.chat_template", &sched->template,
+                        reterr);
+    if (!err && has_other)
+        err = load_template(sched, vocab->tool_template, "tokenizer.chat_template.tool_use",
+                            &sched->tool_template, reterr);
     if (err)
-        return base_error_set(reterr, err, "tokenizer.chat_template: %s", detail.message);
-    engine_markup_detect(jinja, &sched->markup);
+        return err;
+    engine_markup_detect(vocab->chat_template, &sched->markup);
+    if (has_other) {
+        struct engine_markup other;
+        engine_markup_detect(vocab->tool_template, &other);
+        sched->markup.tools = other.tools;
+    }
     engine_tokenizer_show(sched->tokenizer, &sched->markup);
     return BASE_OK;
 }
@@ -59,6 +77,7 @@ static void release_all(struct engine_scheduler *sched)
     engine_drafter_free(sched->drafter);
     engine_session_free(sched->session);
     engine_template_free(sched->template);
+    engine_template_free(sched->tool_template);
     grammar_trie_free(sched->trie);
     free(sched->dry_breaks);
     engine_tokenizer_free(sched->tokenizer);

@@ -105,9 +105,10 @@ struct engine_scheduler {
     struct engine_model *model;
     struct engine_session *session;
     struct engine_tokenizer *tokenizer;
-    struct engine_template *template; /* NULL when the model has none */
-    struct engine_markup markup;      /* of the template */
-    uint32_t context;                 /* most tokens of one request */
+    struct engine_template *template;      /* NULL when the model has none */
+    struct engine_template *tool_template; /* for requests with tools; NULL = the same */
+    struct engine_markup markup;           /* of the template, of calls: of that for tools */
+    uint32_t context;                      /* most tokens of one request */
     uint32_t queue_max;
     uint32_t n_vocab;
 

@@ -906,6 +906,51 @@ static void test_messages_stay_inside(void **state)
     engine_scheduler_free(sched);
 }
 
+/* Files may carry a second template, for requests with tools: Hermes 2 Pro, Command R. */
+static void test_template_for_tools(void **state)
+{
+    (void)state;
+    struct tiny_model both = shape;
+    struct tiny_file bytes;
+    struct engine_model *other;
+    struct engine_scheduler *sched;
+    struct base_error detail = {0};
+    both.tool_template = "{% for t in tools %}T<tool_call>{% endfor %}{{ messages[0].content }}";
+    const struct engine_model_options options = {.skip_memory_check = true};
+    const struct engine_scheduler_options sizes = {
+        .session = {.context = CONTEXT, .sequences = 1, .batch = 64, .threads = 1}};
+    assert_int_equal(
+        engine_model_open_bytes(tiny_model_write(&both, &bytes), "both", &options, &other, &detail),
+        BASE_OK);
+    assert_int_equal(engine_scheduler_new(other, &sizes, &sched, &detail), BASE_OK);
+    assert_int_equal(engine_scheduler_markup(sched)->tools, ENGINE_MARKUP_TOOLS_HERMES);
+    struct engine_message message = {.role = SLICE("user"), .content = SLICE("a")};
+    struct engine_request req = greedy(1);
+    struct engine_job job = {0};
+    req.messages = &message;
+    req.message_count = 1;
+    assert_int_equal(engine_job_prompt(sched, &job, &req, NULL), BASE_OK);
+    assert_int_equal(job.tokens.items[0], 257); /* <|im_start|> of the other one */
+    req.tools_json = SLICE("[{}]");
+    engine_tokens_done(&job.tokens);
+    job = (struct engine_job){0};
+    assert_int_equal(engine_job_prompt(sched, &job, &req, NULL), BASE_OK);
+    assert_int_equal(job.tokens.items[0], 'T');
+    assert_int_equal(job.tokens.items[job.tokens.count - 1], 'a');
+    engine_tokens_done(&job.tokens);
+    engine_scheduler_free(sched);
+    engine_model_unref(other);
+    tiny_done(&bytes);
+    both.tool_template = "{% nope %}";
+    assert_int_equal(
+        engine_model_open_bytes(tiny_model_write(&both, &bytes), "both", &options, &other, &detail),
+        BASE_OK);
+    assert_int_equal(engine_scheduler_new(other, &sizes, &sched, &detail), BASE_ERR_UNSUPPORTED);
+    assert_non_null(strstr(detail.message, "tokenizer.chat_template.tool_use: template line 1"));
+    engine_model_unref(other);
+    tiny_done(&bytes);
+}
+
 /* --- Everything at once --- */
 
 enum { WORKERS = 3, ROUNDS = 25 };
@@ -1094,6 +1139,7 @@ int main(void)
         cmocka_unit_test(test_answer_rolls),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_messages_stay_inside),
+        cmocka_unit_test(test_template_for_tools),
         cmocka_unit_test(test_from_many_threads),
         cmocka_unit_test(test_grammar),
         cmocka_unit_test(test_grammar_ends),

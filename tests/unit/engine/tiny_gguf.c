@@ -974,6 +974,8 @@ static void write_byte_vocab(const struct tiny_model *m, struct tiny_file *f)
     tiny_kv_u32(f, "tokenizer.ggml.eos_token_id", 256);
     if (m->chat_template)
         tiny_kv_str(f, "tokenizer.chat_template", m->chat_template);
+    if (m->tool_template)
+        tiny_kv_str(f, "tokenizer.chat_template.tool_use", m->tool_template);
     free(texts);
     free(names);
     free(types);

@@ -58,7 +58,7 @@ struct tiny_model {
     uint64_t seed;
     /* With a template, or with `bytes`, the vocabulary is that of text: 256 bytes, then <eos>
      * (256), <|im_start|>, <|im_end|>, and unused ones; n_vocab is at least 260. */
-    const char *chat_template;
+    const char *chat_template, *tool_template;
     bool bytes;
     /* What other architectures have; all zero = as llama. Where a layer has an item here that is
      * not zero, the key is an array and the layer has that size. */
