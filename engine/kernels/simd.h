@@ -3,12 +3,12 @@
  * vector of VW floats, V:
  *     v_load v_store v_load_n v_store_n (first n lanes, rest zero) v_load_half v_load_half_n
  *     v_store_half v_zero v_set v_add v_sub v_mul v_div v_fma (a * b + c) v_max v_min v_sum
- *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_pairs (VW times two
- *     neighbours: the first ones, the second ones)
+ *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_pairs (VW times
+ *     two neighbours: the first ones, the second ones)
  * and for its tiles
- *     TOKENS, the most tokens at once against four rows of floats; FLOAT_VECTORS, vectors of rows at
- *     once against FLOAT_QUADS times four tokens, whole panels; ATTN_ROWS, queries at once against a
- *     page of keys; ADD_ROWS, queries at once against four vectors of a value
+ *     TOKENS, the most tokens at once against four rows of floats; FLOAT_VECTORS, vectors of rows
+ *     at once against FLOAT_QUADS times four tokens, whole panels; ATTN_ROWS, queries at once
+ *     against a page of keys; ADD_ROWS, queries at once against four vectors of a value
  * Everything is static: each set gets a copy of its own.
  */
 #include <math.h>
