@@ -32,9 +32,9 @@ static size_t product_at(const struct job *job, size_t chunk)
 
 /* --- inputs --------------------------------------------------------------------------------- */
 
-static enum engine_act_form form_of(const struct engine_product *p)
+static enum engine_act_form form_of(const struct engine_workers *w, const struct engine_product *p)
 {
-    return engine_act_form(engine_panel_layout(p->matrix->format->id)->type);
+    return engine_kernels_form(w->kernels, engine_panel_layout(p->matrix->format->id));
 }
 
 /* An input's forms stand one behind the other. */
@@ -57,6 +57,10 @@ static void pack(const struct engine_kernels *k, enum engine_act_form form, cons
 {
     if (form == ENGINE_ACT_FLOATS)
         engine_act_floats(x, cols, out);
+    else if (form == ENGINE_ACT_BF16 && single)
+        k->pack_bf16_one(x[0], cols, out);
+    else if (form == ENGINE_ACT_BF16)
+        k->pack_bf16_four(x, cols, out);
     else if (form == ENGINE_ACT_WIDE && single)
         k->pack_wide_one(x[0], cols, out);
     else if (form == ENGINE_ACT_WIDE)
@@ -73,7 +77,7 @@ static void do_pack(void *user, size_t chunk, uint32_t thread)
     const struct job *job = user;
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     const struct engine_input *in = p->input;
-    const enum engine_act_form form = form_of(p);
+    const enum engine_act_form form = form_of(job->workers, p);
     size_t first = (chunk - p->first_chunk) * 4;
     char *out = packed_form(in, form) + first / 4 * engine_act_row_bytes(form, false, in->cols);
     const float *x[4] = {0};
@@ -89,11 +93,12 @@ static void pack_inputs(struct job *job)
     for (size_t i = 0; i < job->count; i++) {
         struct engine_product *p = &job->products[i];
         p->first_chunk = chunks;
-        if (!p->matrix->panels || p->input->ready[form_of(p)])
+        if (!p->matrix->panels)
             continue;
-        if (form_of(p) == ENGINE_ACT_FLOATS && p->input->tokens == 1)
-            continue; /* as it is */
-        p->input->ready[form_of(p)] = true;
+        const enum engine_act_form form = form_of(job->workers, p);
+        if (p->input->ready[form] || (form == ENGINE_ACT_FLOATS && p->input->tokens == 1))
+            continue; /* one token in float32 is as it is */
+        p->input->ready[form] = true;
         chunks += (p->input->tokens + 3) / 4;
     }
     if (chunks > 1) {
@@ -107,15 +112,15 @@ static void pack_inputs(struct job *job)
 /* --- products ------------------------------------------------------------------------------- */
 
 /* Panels that hold rows `row` to `end` - 1. Tokens are taken in blocks that stay in the cache. */
-static void compute_panels(const struct engine_product *p, engine_panel_fn run, size_t row,
-                           size_t end)
+static void compute_panels(const struct engine_workers *w, const struct engine_product *p,
+                           size_t row, size_t end)
 {
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
     const struct engine_panel_layout *layout = engine_panel_layout(m->format->id);
-    const enum engine_act_form form = form_of(p);
+    const enum engine_act_form form = form_of(w, p);
     size_t quad = engine_act_row_bytes(form, false, m->cols);
-    size_t tokens = (form == ENGINE_ACT_FLOATS ? FLOAT_BLOCK_BYTES : TOKEN_BLOCK_BYTES) / quad /
+    size_t tokens = (form >= ENGINE_ACT_FLOATS ? FLOAT_BLOCK_BYTES : TOKEN_BLOCK_BYTES) / quad /
                     TILE_QUADS * TILE_QUADS * 4;
     struct engine_panel_job job = {
         .layout = layout,
@@ -135,7 +140,8 @@ static void compute_panels(const struct engine_product *p, engine_panel_fn run, 
                     ? (const void *)input_row(in, 0)
                     : (const void *)(packed_form(in, form) + t / 4 * quad);
         job.y = p->y + t * p->y_stride;
-        run(&job, row / ENGINE_PANEL_ROWS, (end + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS);
+        w->kernels->panels[layout->format](&job, row / ENGINE_PANEL_ROWS,
+                                           (end + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS);
     }
 }
 
@@ -174,7 +180,7 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
     size_t end = rows - row > p->chunk_rows ? row + p->chunk_rows : rows;
     engine_lora_fetch(p, row, end); /* comes while the weights are computed */
     if (p->matrix->panels)
-        compute_panels(p, w->kernels->panels[p->matrix->format->id], row, end);
+        compute_panels(w, p, row, end);
     else
         compute_rows(p, w->kernels, row, end);
     engine_lora_up(w, p, row, end); /* as one: an adapter's numbers are read as a stream */

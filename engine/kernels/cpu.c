@@ -1,4 +1,5 @@
 /* Chooses the set of kernels, once. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #if defined(__x86_64__)
@@ -30,6 +31,23 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vnni");
 }
+
+static bool has_avx512_bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
+
+/* AVX-512 with products of BF16 of its own. */
+static struct engine_kernels with_bf16;
+
+static void make_with_bf16(void)
+{
+    with_bf16 = engine_kernels_avx512;
+    with_bf16.name = "avx512_bf16";
+    with_bf16.panels[ENGINE_FORMAT_BF16] = engine_kernels_avx512_bf16.panels;
+    with_bf16.pack_bf16_one = engine_kernels_avx512_bf16.pack_one;
+    with_bf16.pack_bf16_four = engine_kernels_avx512_bf16.pack_four;
+}
 #elif defined(__aarch64__)
 static bool has_dot_product(void)
 {
@@ -45,13 +63,14 @@ static const struct {
 #if defined(__x86_64__)
     {&engine_kernels_avx2, has_avx2},
     {&engine_kernels_avx512, has_avx512},
+    {&with_bf16, has_avx512_bf16},
 #elif defined(__aarch64__)
     {&engine_kernels_neon, has_dot_product},
 #endif
 };
 #define SETS (sizeof(sets) / sizeof(sets[0]))
 #if defined(__x86_64__)
-#define SET_NAMES "auto, portable, avx2, avx512"
+#define SET_NAMES "auto, portable, avx2, avx512, avx512_bf16"
 #elif defined(__aarch64__)
 #define SET_NAMES "auto, portable, neon"
 #else
@@ -59,9 +78,19 @@ static const struct {
 #endif
 
 static _Atomic(const struct engine_kernels *) chosen;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Before the first look at a set. */
+static void make_sets(void)
+{
+#if defined(__x86_64__)
+    make_with_bf16();
+#endif
+}
 
 const struct engine_kernels *engine_kernels_at(size_t index)
 {
+    (void)pthread_once(&once, make_sets);
     return index < SETS ? sets[index].kernels : NULL;
 }
 
@@ -84,11 +113,13 @@ static const struct engine_kernels *best(void)
 
 const char *engine_cpu_at(size_t index)
 {
-    return index < SETS ? sets[index].kernels->name : NULL;
+    const struct engine_kernels *kernels = engine_kernels_at(index);
+    return kernels ? kernels->name : NULL;
 }
 
 enum base_err engine_cpu_select(const char *name, struct base_error *reterr)
 {
+    (void)pthread_once(&once, make_sets);
     if (!name)
         name = getenv("HEARTH_CPU");
     if (!name || !*name || strcmp(name, "auto") == 0) {

@@ -7,7 +7,8 @@
  * Each set is a static library of its own (portable.c, avx2.c, avx512.c, neon.c) whose only visible
  * symbol is its table, so that no vector instruction can be reached on a processor that lacks it.
  * cpu.c chooses. Weights are computed as panels (panel.h), quantised ones with inputs in 8 bits,
- * F16 and BF16 in float32; F32 as it lies in the file.
+ * F16 and BF16 in float32; F32 as it lies in the file. One set rounds the inputs of BF16 to
+ * bfloat16 (avx512_bf16.c: half of the multiplications; docs/decisions/0008).
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
  * token every set adds in one order. Sets differ among themselves by rounding alone.
@@ -82,6 +83,9 @@ struct engine_kernels {
     void (*pack_four)(const float *const x[4], size_t n, struct engine_act4 *out);
     void (*pack_wide_one)(const float *x, size_t n, struct engine_wide1 *out);
     void (*pack_wide_four)(const float *const x[4], size_t n, struct engine_wide4 *out);
+    /* Inputs of BF16 as ENGINE_ACT_BF16, as above; NULL where they are float32. */
+    void (*pack_bf16_one)(const float *x, size_t n, uint32_t *out);
+    void (*pack_bf16_four)(const float *const x[4], size_t n, uint32_t *out);
     /* y = x / sqrt(mean(x^2) + eps) * weight; y may be x */
     void (*rms_norm)(const float *x, const float *weight, size_t n, float eps, float *y);
     /* y = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias; y may be x */
@@ -117,10 +121,27 @@ struct engine_kernels {
                      float *acc);
 };
 
+/* What a processor with instructions for BF16 has otherwise than the set below it. */
+struct engine_bf16_kernels {
+    engine_panel_fn panels;
+    void (*pack_one)(const float *x, size_t n, uint32_t *out);
+    void (*pack_four)(const float *const x[4], size_t n, uint32_t *out);
+};
+
+/* What a set wants a product's input as. */
+static inline enum engine_act_form engine_kernels_form(const struct engine_kernels *kernels,
+                                                       const struct engine_panel_layout *layout)
+{
+    if (layout->format == ENGINE_FORMAT_BF16 && kernels->pack_bf16_four)
+        return ENGINE_ACT_BF16;
+    return engine_act_form(layout->type);
+}
+
 extern const struct engine_kernels engine_kernels_portable;
 #if defined(__x86_64__)
 extern const struct engine_kernels engine_kernels_avx2;
 extern const struct engine_kernels engine_kernels_avx512;
+extern const struct engine_bf16_kernels engine_kernels_avx512_bf16;
 #elif defined(__aarch64__)
 extern const struct engine_kernels engine_kernels_neon;
 #endif

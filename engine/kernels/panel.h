@@ -31,7 +31,8 @@
  *
  * F16 and BF16 have panels too, of any number of columns: a vector of 64 bytes holds two columns of
  * all rows, in F16 one column after the other, in BF16 side by side row after row. A last column
- * without a neighbour has zeros for one. Their inputs are float32.
+ * without a neighbour has zeros for one. Their inputs are float32, or of BF16 where a processor
+ * multiplies that bfloat16.
  */
 #ifndef ENGINE_KERNELS_PANEL_H
 #define ENGINE_KERNELS_PANEL_H
@@ -192,6 +193,7 @@ enum engine_act_form {
     ENGINE_ACT_NARROW, /* act1, act4 */
     ENGINE_ACT_WIDE,   /* wide1, wide4 */
     ENGINE_ACT_FLOATS, /* float[cols] as it is; float[engine_act_cols(cols)][4 tokens] */
+    ENGINE_ACT_BF16,   /* bfloat16[engine_act_cols(cols)]; [engine_act_cols(cols) / 2][4][2] */
     ENGINE_ACT_COUNT
 };
 
@@ -202,7 +204,8 @@ static inline enum engine_act_form engine_act_form(struct engine_panel_type type
                                                : ENGINE_ACT_NARROW;
 }
 
-/* Columns of four tokens in float32, so that they fill cache lines; those added are zero. */
+/* Columns of four tokens in float32 or bfloat16, so that no line of the cache is torn; those added
+ * are zero. */
 static inline size_t engine_act_cols(size_t cols)
 {
     return (cols + 3) / 4 * 4;
@@ -213,6 +216,8 @@ static inline size_t engine_act_row_bytes(enum engine_act_form form, bool single
 {
     if (form == ENGINE_ACT_FLOATS)
         return single ? cols * sizeof(float) : engine_act_cols(cols) * 4 * sizeof(float);
+    if (form == ENGINE_ACT_BF16)
+        return engine_act_cols(cols) * sizeof(uint16_t) * (single ? 1 : 4);
     if (form == ENGINE_ACT_WIDE)
         return cols / ENGINE_WIDE *
                (single ? sizeof(struct engine_wide1) : sizeof(struct engine_wide4));

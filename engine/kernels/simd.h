@@ -7,7 +7,7 @@
  *     two neighbours: the first ones, the second ones)
  * and for its tiles
  *     TOKENS, the most tokens at once against four rows of floats; FLOAT_VECTORS, vectors of rows
- *     at once against FLOAT_QUADS times four tokens, whole panels; ATTN_ROWS, queries at once
+ *     (of whole panels) at once against FLOAT_QUADS times four tokens; ATTN_ROWS, queries at once
  *     against a page of keys; ADD_ROWS, queries at once against four vectors of a value
  * Everything is static: each set gets a copy of its own.
  */

@@ -65,7 +65,7 @@ static void print_help(FILE *to)
         "\nenvironment:\n"
         "  HEARTH_STATE     the state folder, unless --state names one\n"
         "  HEARTH_API_KEY   the key that `hearth chat` sends\n"
-        "  HEARTH_CPU       the engine's kernels: auto, portable, avx2, avx512, neon\n"
+        "  HEARTH_CPU       the engine's kernels: auto, portable, avx2, avx512, avx512_bf16, neon\n"
         "\nexit codes: 0 done; 1 it failed; 2 wrong arguments or a bad configuration; 3 the answer "
         "is no\n(route: refused; explain --verify, audit: not as recorded)\n");
 }

@@ -10,8 +10,8 @@ PATH is a program that computes with the other engine:
 Without --driver only this engine is compared with the plain double-precision reference.
 
 For each model: nmse = sum((a - b)^2) / sum(b^2) over all logits against the reference, which computes
-with the dequantised weights; the same for the driver; and in F32, F16 and BF16 whether this engine, given the
-driver's greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
+with the dequantised weights; the same for the driver; and of exact types (F32, F16, and BF16 unless the kernels
+in use round its inputs) whether this engine, given the driver's greedy tokens, would have chosen each of them. Of encoders the three embeddings are compared. Rounding
 to 8 bits turns near ties between experts, which changes all of a position: quantised models with
 experts are judged by the median of all positions of their type, in the last lines. Sizes are drawn anew for every seed, so that another
 --seeds means models not seen before. With --tokens the text is longer than 75, and windows, original contexts and heads
@@ -29,7 +29,8 @@ import sys
 import tempfile
 
 F32, F16, Q8_0, BF16, MXFP4 = 0, 1, 8, 30, 39
-EXACT_TYPES = (F32, F16, BF16)  # nmse below 1e-9 here, whatever the driver's is
+FLOAT_TYPES = (F32, F16, BF16)
+ROUNDING_SETS = ("avx512_bf16",)  # kernels that round inputs of BF16 to bfloat16, as the driver does
 TOKENS = 75
 
 
@@ -146,7 +147,7 @@ def shape(arch, types, seed, tokens=TOKENS):
     if more:
         m["more_type"] = more
     m["head_dim"] = unit if unit == 256 else rng.choice([32, 64])
-    if quant in EXACT_TYPES and arch != "gpt-oss":
+    if quant in FLOAT_TYPES and arch != "gpt-oss":
         m["head_dim"] = rng.choice([6, 10, 16, 20, 64])
     if unit == 256:
         m["n_head"], m["n_head_kv"] = rng.choice([(1, 1), (2, 1), (3, 3), (4, 2)])
@@ -181,11 +182,20 @@ class Run:
         self.args, self.folder = args, folder
         self.model = os.path.join(folder, "model.gguf")
         self.experts = {}  # type: nmse of each position of all models with experts, ours and the driver's
+        self.kernels = None  # name of the set in use
         self.ratios = {}  # type: our nmse / the driver's, of all quantised models without experts
 
     def tool(self, *command):
         return subprocess.run(command, check=True, stdout=subprocess.PIPE,
                               stderr=None if self.args.verbose else subprocess.DEVNULL).stdout
+
+    def is_exact(self, quant):
+        """Whether nmse has to be below 1e-9, whatever the driver's is."""
+        if quant == BF16 and self.kernels is None:
+            found = self.tool(os.path.join(self.args.build, "gateway/hearth"), "bench", self.model, "-p", "1", "-n", "0",
+                              "-r", "1", "--json")
+            self.kernels = json.loads(found)["cpu"]
+        return quant in FLOAT_TYPES and not (quant == BF16 and self.kernels in ROUNDING_SETS)
 
     def bench(self, name):
         return os.path.join(self.args.build, "tests/bench", name)
@@ -261,6 +271,7 @@ def compare(run, m, types, ids):
     quant = m.get("expert_type", m["type"])
     types = str(m.get("expert_type", types))
     same = of = 0
+    is_exact = run.is_exact(quant)
     theirs = None
     exact = run.exact(ids)
     if arch in ENCODERS:
@@ -268,22 +279,22 @@ def compare(run, m, types, ids):
     else:
         ours = run.ours(ids)
     mine, line = nmse(ours, exact), ""
-    good = mine < 1e-9 if quant in EXACT_TYPES else True
+    good = mine < 1e-9 if is_exact else True
     if run.args.driver:
         if arch not in ENCODERS:
             theirs = run.theirs(ids)
-            same, of = run.greedy(ids) if quant in EXACT_TYPES else (0, 0)
+            same, of = run.greedy(ids) if is_exact else (0, 0)
         other, between = nmse(theirs, exact), nmse(ours, theirs)
         line = f"  driver {other:.1e}  between {between:.1e}" + (f"  greedy {same}/{of}" if of else "")
         if quant == F32:  # the other engine's GELU may be a table of halves: then it is the one that is off
             table = arch.startswith("gemma") or arch in ("starcoder2", "bert")
             near = max(1e-6, 1.5 * other) if table else 1e-9
             good = good and between < near and same == of
-        elif "n_expert" in m and quant not in EXACT_TYPES:
+        elif "n_expert" in m and not is_exact:
             pools = run.experts.setdefault(types, ([], []))
             pools[0].extend(positions(ours, exact))
             pools[1].extend(positions(theirs, exact))
-        elif quant not in EXACT_TYPES:
+        elif not is_exact:
             good = good and mine <= max(1.5 * other, 1e-9)
             run.ratios.setdefault(types, []).append(mine / other)
     name = "mixtral" if arch == "llama" and "n_expert" in m else arch

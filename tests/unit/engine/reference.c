@@ -16,6 +16,7 @@ struct shape {
     bool neox;
     size_t count;     /* tokens of the text */
     bool in_8_bits;   /* inputs of quantised matrices */
+    bool in_bf16;     /* inputs of matrices in BF16 */
     double **tensors; /* those in use so far, in the order of the file */
 };
 
@@ -109,15 +110,29 @@ static void round_to_8_bits(const double *x, size_t n, size_t block, double *out
     }
 }
 
+/* Numbers to the nearest bfloat16: 8 bits of each. */
+static void round_to_bf16(const double *x, size_t n, double *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        int exponent;
+        double part = frexp(x[i], &exponent);
+        out[i] = ldexp(rint(ldexp(part, 8)), exponent - 8);
+    }
+}
+
 /* y = W x + bias; bias may be NULL. `name`: the tensor that W is from. */
 static void linear(const struct shape *m, const char *name, const double *w, const double *bias,
                    const double *x, size_t cols, size_t rows, double *y)
 {
     double *rounded = NULL;
-    const size_t block = gguf_tensor(m->file, name)->format->block;
-    if (m->in_8_bits && block > 1) {
+    const struct engine_format *format = gguf_tensor(m->file, name)->format;
+    const bool in_8_bits = m->in_8_bits && format->block > 1;
+    if (in_8_bits || (m->in_bf16 && format->id == ENGINE_FORMAT_BF16)) {
         rounded = numbers(cols);
-        round_to_8_bits(x, cols, block, rounded);
+        if (in_8_bits)
+            round_to_8_bits(x, cols, format->block, rounded);
+        else
+            round_to_bf16(x, cols, rounded);
         x = rounded;
     }
     for (size_t r = 0; r < rows; r++) {
@@ -534,9 +549,9 @@ static void put_logits(struct shape *m, const double *x, double *logits)
 
 /* The last hidden states, or logits from them. */
 static double *compute(struct slice model, const uint32_t *tokens, size_t count, bool want_logits,
-                       bool in_8_bits)
+                       bool in_8_bits, bool in_bf16)
 {
-    struct shape m = {.count = count, .in_8_bits = in_8_bits};
+    struct shape m = {.count = count, .in_8_bits = in_8_bits, .in_bf16 = in_bf16};
     read_shape(&m, model);
     double *x = numbers(count * m.n_embd), *logits;
     put_embeddings(&m, tokens, x);
@@ -564,17 +579,22 @@ static double *compute(struct slice model, const uint32_t *tokens, size_t count,
 
 double *reference_logits(struct slice model, const uint32_t *tokens, size_t count)
 {
-    return compute(model, tokens, count, true, false);
+    return compute(model, tokens, count, true, false, false);
 }
 
 double *reference_logits_in_8_bits(struct slice model, const uint32_t *tokens, size_t count)
 {
-    return compute(model, tokens, count, true, true);
+    return compute(model, tokens, count, true, true, false);
+}
+
+double *reference_logits_in_bf16(struct slice model, const uint32_t *tokens, size_t count)
+{
+    return compute(model, tokens, count, true, false, true);
 }
 
 double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count)
 {
-    return compute(model, tokens, count, false, false);
+    return compute(model, tokens, count, false, false, false);
 }
 
 double reference_nmse(const float *a, const double *b, size_t n)

@@ -14,6 +14,8 @@ double *reference_logits(struct slice model, const uint32_t *tokens, size_t coun
 /* The same with the inputs of quantised matrices in 8 bits, a scale for each 32 or 256, as the
  * matrix has blocks (kernels/panel.h); of float matrices as above. */
 double *reference_logits_in_8_bits(struct slice model, const uint32_t *tokens, size_t count);
+/* The same with the inputs of matrices in BF16 rounded to bfloat16, others as they are. */
+double *reference_logits_in_bf16(struct slice model, const uint32_t *tokens, size_t count);
 /* The last hidden states, [count][n_embd]; of every architecture, encoders too. */
 double *reference_hidden(struct slice model, const uint32_t *tokens, size_t count);
 

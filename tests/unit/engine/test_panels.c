@@ -280,27 +280,59 @@ static void check_wide_inputs(const struct engine_kernels *k)
     free(four);
 }
 
+/* To the nearest of 8 bits, of two as near to the even one. */
+static uint16_t nearest_bf16(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+static void check_bf16_inputs(const struct engine_kernels *k)
+{
+    enum { COLS = 39, FILLED = 40, TOKENS = 3 };
+    const float edges[] = {0, -0.0F, 1.00390625F, 1.01171875F, -1.00390636F, 3.4e38F, INFINITY};
+    float x[TOKENS * COLS];
+    if (!k->pack_bf16_four)
+        return;
+    uint32_t *one = aligned(FILLED * 2), *four = aligned(FILLED * 2 * 4);
+    randoms(x, TOKENS * COLS);
+    memcpy(x + 3, edges, sizeof(edges));
+    memset(four, 0xA5, FILLED * 2 * 4);
+    k->pack_bf16_four((const float *const[4]){x, x + COLS, x + 2 * (size_t)COLS}, COLS, four);
+    for (size_t t = 0; t < 4; t++) {
+        memset(one, t < TOKENS ? 0xA5 : 0, FILLED * 2);
+        if (t < TOKENS)
+            k->pack_bf16_one(x + t * COLS, COLS, one);
+        for (size_t c = 0; c < FILLED; c++) {
+            uint16_t got = (uint16_t)(one[c / 2] >> c % 2 * 16);
+            assert_int_equal(got, t < TOKENS && c < COLS ? nearest_bf16(x[t * COLS + c]) : 0);
+            assert_int_equal((uint16_t)(four[c / 2 * 4 + t] >> c % 2 * 16), got);
+        }
+    }
+    free(one);
+    free(four);
+}
+
 static void test_inputs(void **state)
 {
     (void)state;
+    each_set(check_bf16_inputs);
     each_set(check_inputs);
     each_set(check_wide_inputs);
 }
 
 /* --- products --------------------------------------------------------------------------------- */
 
-static enum engine_act_form form_of(const struct matrix *m)
-{
-    return engine_act_form(m->layout->type);
-}
-
 static void *packed_inputs(const struct engine_kernels *k, const struct matrix *m, const float *x,
                            size_t tokens, bool quads)
 {
     const size_t cols = m->cols;
-    const enum engine_act_form form = form_of(m);
+    const enum engine_act_form form = engine_kernels_form(k, m->layout);
     char *in = aligned(engine_act_bytes(form, quads ? tokens + 1 : 1, cols));
-    if (!quads && form == ENGINE_ACT_FLOATS)
+    if (!quads && form == ENGINE_ACT_BF16)
+        k->pack_bf16_one(x, cols, (uint32_t *)(void *)in);
+    else if (!quads && form == ENGINE_ACT_FLOATS)
         memcpy(in, x, cols * sizeof(*x));
     else if (!quads && form == ENGINE_ACT_WIDE)
         k->pack_wide_one(x, cols, (struct engine_wide1 *)(void *)in);
@@ -313,7 +345,9 @@ static void *packed_inputs(const struct engine_kernels *k, const struct matrix *
         for (size_t i = 0; i < 4 && t + i < tokens; i++)
             four[i] = x + (t + i) * cols;
         void *row = in + t / 4 * engine_act_row_bytes(form, false, cols);
-        if (form == ENGINE_ACT_FLOATS)
+        if (form == ENGINE_ACT_BF16)
+            k->pack_bf16_four(four, cols, row);
+        else if (form == ENGINE_ACT_FLOATS)
             engine_act_floats(four, cols, row);
         else if (form == ENGINE_ACT_WIDE)
             k->pack_wide_four(four, cols, row);
@@ -343,11 +377,16 @@ static void product(const struct engine_kernels *k, const struct matrix *m, cons
 }
 
 /* Column c of one token, as the product takes it. */
-static double input_at(const struct matrix *m, const void *in, size_t c)
+static double input_at(const struct engine_kernels *k, const struct matrix *m, const void *in,
+                       size_t c)
 {
     const struct engine_wide1 *wide = (const struct engine_wide1 *)in + c / ENGINE_WIDE;
     const struct engine_act1 *act = (const struct engine_act1 *)in + c / 32;
-    switch (form_of(m)) {
+    float value;
+    switch (engine_kernels_form(k, m->layout)) {
+    case ENGINE_ACT_BF16:
+        m->format->dequantise((const uint16_t *)in + c, &value, 1);
+        return (double)value;
     case ENGINE_ACT_FLOATS:
         return (double)((const float *)in)[c];
     case ENGINE_ACT_WIDE:
@@ -358,20 +397,21 @@ static double input_at(const struct matrix *m, const void *in, size_t c)
 }
 
 /* Exact product with inputs as it takes them. */
-static void check_sums(const struct matrix *m, const void *in, const float *y, const char *set)
+static void check_sums(const struct engine_kernels *k, const struct matrix *m, const void *in,
+                       const float *y)
 {
     float *w = aligned(m->cols * sizeof(float));
     for (size_t r = 0; r < m->rows; r++) {
         double sum = 0, magnitude = 0;
         m->format->dequantise(m->file + r * m->row_bytes, w, m->cols);
         for (size_t c = 0; c < m->cols; c++) {
-            double q = input_at(m, in, c);
+            double q = input_at(k, m, in, c);
             sum += (double)w[c] * q;
             /* codes are not below zero: what is summed can be larger than what is meant */
             magnitude += fabs((double)w[c] * q) + 1e-3 * fabs(q);
         }
         if (!(fabs((double)y[r] - sum) <= ROUNDING * magnitude + 1e-30))
-            fail_msg("%s %s, %zu x %zu: row %zu is %.9g and should be %.9g (of %.3g)", set,
+            fail_msg("%s %s, %zu x %zu: row %zu is %.9g and should be %.9g (of %.3g)", k->name,
                      m->format->name, m->rows, m->cols, r, (double)y[r], sum, magnitude);
     }
     free(w);
@@ -391,7 +431,7 @@ static void check_product(const struct engine_kernels *k, const struct matrix *m
     for (size_t t = 0; t < tokens; t++) {
         in = packed_inputs(k, m, x + t * m->cols, 1, false);
         product(k, m, in, 1, false, alone);
-        check_sums(m, in, alone, k->name);
+        check_sums(k, m, in, alone);
         /* To the last bit: a token's result does not depend on its company. */
         if (memcmp(alone, y + t * m->rows, m->rows * sizeof(float)) != 0)
             fail_msg("%s %s: token %zu of %zu differs from the same token alone", k->name,
@@ -444,7 +484,7 @@ static void check_extremes_of(const struct engine_kernels *k, enum engine_format
             x[c] = inputs[i % 2];
         void *in = packed_inputs(k, &m, x, 1, false);
         product(k, &m, in, 1, false, y);
-        check_sums(&m, in, y, k->name);
+        check_sums(k, &m, in, y);
         free(in);
     }
     free(x);

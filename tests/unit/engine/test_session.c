@@ -34,6 +34,17 @@ static const struct tiny_model shapes[] = {
      .type = 1,
      .qk_norm = true,
      .seed = 6},
+    {.arch = "qwen2",
+     .n_vocab = VOCAB,
+     .n_embd = 42,
+     .n_layer = 2,
+     .n_head = 3,
+     .n_head_kv = 1,
+     .head_dim = 14,
+     .n_ff = 51,
+     .type = 30,
+     .biases = true,
+     .seed = 7},
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -501,6 +512,15 @@ static void test_cpu_names(void **state)
     assert_int_equal(engine_cpu_select("portable", NULL), BASE_OK);
     assert_string_equal(engine_cpu_name(), "portable");
     assert_int_equal(engine_cpu_select("auto", NULL), BASE_OK);
+    const char *best = NULL; /* the last one that this processor runs */
+    for (size_t i = 0; engine_kernels_at(i); i++)
+        best = engine_kernels_supported(engine_kernels_at(i)) ? engine_cpu_at(i) : best;
+    assert_string_equal(engine_cpu_name(), best);
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    assert_int_equal(strcmp(best, "avx512_bf16") == 0,
+                     __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"));
+#endif
 }
 
 int main(void)
