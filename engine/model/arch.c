@@ -381,6 +381,61 @@ static void read_window(struct reader *r, struct engine_hparams *hp)
     (void)read_sizes(r, "attention.sliding_window_pattern", hp->n_layer, 0, 1024, 1);
 }
 
+static void not_computed(struct reader *r, const char *key)
+{
+    if (!r->err)
+        r->err = base_error_set(r->reterr, BASE_ERR_UNSUPPORTED,
+                                "%s: key '%s' asks for what this engine does not compute",
+                                gguf_name(r->file), key);
+}
+
+/* An integer that says, if it is there, what is computed in any case: `value`, or less than 2 where
+ * that is 1. */
+static void expect_size(struct reader *r, const char *suffix, uint32_t value)
+{
+    char key[96];
+    const struct gguf_kv *kv = find(r->file, r->arch, suffix, key);
+    int64_t said = 0;
+    if (!r->err && kv && (!gguf_item_i64(kv, 0, &said) || (said != value && said + value != 1)))
+        not_computed(r, key);
+}
+
+/* The same for a factor: 0 is none, as 1 is. */
+static void expect_factor(struct reader *r, const char *suffix)
+{
+    char key[96];
+    float said = 1.0F;
+    (void)find(r->file, r->arch, suffix, key);
+    read_float(r, suffix, -1e6F, 1e6F, GGUF_OPTIONAL, &said);
+    if (said != 0.0F && said != 1.0F)
+        not_computed(r, key);
+}
+
+/* Keys of other architectures that llama.cpp's converters write under any name. */
+static void refuse_others(struct reader *r, const struct engine_hparams *hp)
+{
+    enum { SOFTMAX = 1, SOFTMAX_OF_THE_BEST = 3 };
+    char key[96];
+    bool causal = !r->arch->encoder;
+    (void)find(r->file, r->arch, "attention.causal", key);
+    if (!r->err)
+        r->err = gguf_bool(r->file, key, GGUF_OPTIONAL, &causal, r->reterr);
+    if (causal == r->arch->encoder)
+        not_computed(r, key);
+    expect_size(r, "attention.key_length_swa", hp->head_dim);
+    expect_size(r, "attention.value_length_swa", hp->head_dim);
+    expect_size(r, "rope.dimension_count_swa", hp->n_rot);
+    expect_size(r, "expert_group_count", 1);
+    const struct gguf_kv *gating = find(r->file, r->arch, "expert_gating_func", key);
+    int64_t kind = SOFTMAX;
+    if (gating && (!gguf_item_i64(gating, 0, &kind) ||
+                   (kind != 0 && kind != SOFTMAX && kind != SOFTMAX_OF_THE_BEST)))
+        not_computed(r, key);
+    expect_factor(r, "expert_weights_scale");
+    expect_factor(r, "rope.scaling.yarn_ext_factor");
+    expect_factor(r, "rope.scaling.alpha");
+}
+
 static void read_experts(struct reader *r, struct engine_hparams *hp)
 {
     bool needed = r->arch->experts == ENGINE_EXPERTS_NEEDED;
@@ -423,6 +478,7 @@ enum base_err engine_hparams_read(const struct gguf *file, const struct engine_a
     read_experts(&r, &hp);
     read_window(&r, &hp);
     read_scales(&r, &hp);
+    refuse_others(&r, &hp);
     if (!r.err)
         read_rope(&r, &hp);
     check_layers(&r, &hp);

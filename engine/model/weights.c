@@ -162,7 +162,7 @@ static float *bias(struct place *p, const char *stem, uint32_t n)
     return vector(p->b, named(p, stem, "bias"), n, GGUF_OPTIONAL);
 }
 
-/* q, k and v: three tensors, or one with their rows stacked. */
+/* q, k and v: three tensors, or one with their rows stacked; then biases may be one or three. */
 static void bind_qkv(struct place *p, struct engine_layer *layer)
 {
     uint32_t in = p->hp->n_embd, q = layer->shape.n_head * p->hp->head_dim;
@@ -178,12 +178,13 @@ static void bind_qkv(struct place *p, struct engine_layer *layer)
         if (layer->q_bias) {
             layer->k_bias = layer->q_bias + q;
             layer->v_bias = layer->k_bias + kv;
+            return;
         }
-        return;
+    } else {
+        weight(p, "attn_q", in, q, &layer->q);
+        weight(p, "attn_k", in, kv, &layer->k);
+        weight(p, "attn_v", in, kv, &layer->v);
     }
-    weight(p, "attn_q", in, q, &layer->q);
-    weight(p, "attn_k", in, kv, &layer->k);
-    weight(p, "attn_v", in, kv, &layer->v);
     layer->q_bias = bias(p, "attn_q", q);
     layer->k_bias = bias(p, "attn_k", kv);
     layer->v_bias = bias(p, "attn_v", kv);

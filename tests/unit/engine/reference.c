@@ -329,6 +329,13 @@ static void attend(const struct shape *m, const struct layer *l, size_t t, const
     free(p);
 }
 
+static void add_bias(struct shape *m, const struct layer *l, const char *name, double *x, size_t n)
+{
+    const double *bias = in_layer(m, l->il, name);
+    for (size_t i = 0; bias && i < n; i++)
+        x[i] += bias[i];
+}
+
 static void project(struct shape *m, const struct layer *l, const double *x, double *q, double *k,
                     double *v)
 {
@@ -344,6 +351,9 @@ static void project(struct shape *m, const struct layer *l, const double *x, dou
     memcpy(q, all, nq * sizeof(*q));
     memcpy(k, all + nq, nkv * sizeof(*k));
     memcpy(v, all + nq + nkv, nkv * sizeof(*v));
+    add_bias(m, l, "attn_q.bias", q, nq);
+    add_bias(m, l, "attn_k.bias", k, nkv);
+    add_bias(m, l, "attn_v.bias", v, nkv);
     free(all);
 }
 

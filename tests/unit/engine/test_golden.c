@@ -82,6 +82,13 @@ static const struct tiny_model models[] = {
     {.arch = "llama", ODD, .heads = {6, 4, 9}, .heads_kv = {3, 4, 1}, .seed = 37},
     {.arch = "qwen3", ODD, HEADS_10_5, .ffs = {75, 33, 90}, .qk_norm = true, .seed = 38},
     {.arch = "llama", ODD, HEADS_10_5, .mlp_biases = true, .fused_qkv = true, .seed = 39},
+    {.arch = "qwen2",
+     ODD,
+     HEADS_10_5,
+     .biases = true,
+     .fused_qkv = true,
+     .split_biases = true,
+     .seed = 40},
     /* Temperature by position. */
     {.arch = "mistral3", ODD, HEADS_10_5, .seed = 40},
     {.arch = "mistral3", ODD, HEADS_10_5, YARN, .temperature = 0.5F, .seed = 41},

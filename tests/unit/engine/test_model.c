@@ -140,6 +140,44 @@ static void test_refuses_wrong_options(void **state)
     refuse(&m, BASE_ERR_BAD_FILE, "ffn_up.weight' is 32 x 64 and must be 32 x 128");
 }
 
+/* What changes the result and is not computed; where it says what is computed anyway it is fine. */
+static void test_refuses_other_computations(void **state)
+{
+    (void)state;
+    enum { U32 = 4, F32 = 6, BOOL = 7 };
+    static const struct {
+        const char *key;
+        uint32_t type, other, same;
+    } cases[] = {
+        {"llama.attention.causal", BOOL, 0, 1},
+        {"llama.attention.key_length_swa", U32, 16, 8},
+        {"llama.attention.value_length_swa", U32, 4, 8},
+        {"llama.rope.dimension_count_swa", U32, 4, 8},
+        {"llama.expert_group_count", U32, 2, 1},
+        {"llama.expert_gating_func", U32, 2, 1},
+        {"llama.expert_weights_scale", F32, 0x40000000, 0x3f800000},
+        {"llama.rope.scaling.yarn_ext_factor", F32, 0x3f000000, 0x3f800000},
+        {"llama.rope.scaling.alpha", F32, 0x40000000, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tiny_model m = tiny;
+        struct tiny_file f;
+        struct engine_model *model = NULL;
+        struct base_error detail = {0};
+        char words[96];
+        (void)snprintf(words, sizeof(words), "key '%s'", cases[i].key);
+        m.more_key = cases[i].key;
+        m.more_key_type = cases[i].type;
+        m.more_key_value = cases[i].other;
+        refuse(&m, BASE_ERR_UNSUPPORTED, words);
+        m.more_key_value = cases[i].same;
+        if (engine_model_open_bytes(tiny_model_write(&m, &f), "mem", NULL, &model, &detail))
+            fail_msg("%s: %s", cases[i].key, detail.message);
+        engine_model_unref(model);
+        tiny_done(&f);
+    }
+}
+
 static void test_refuses_wrong_experts(void **state)
 {
     (void)state;
@@ -319,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_facts_and_vocabulary),
         cmocka_unit_test(test_refuses_what_it_cannot_compute),
         cmocka_unit_test(test_refuses_wrong_options),
+        cmocka_unit_test(test_refuses_other_computations),
         cmocka_unit_test(test_refuses_wrong_experts),
         cmocka_unit_test(test_refuses_patched_options),
         cmocka_unit_test(test_refuses_broken_contents),

@@ -692,17 +692,17 @@ static void write_attention(const struct tiny_model *m, struct tiny_file *f, uin
     double s = 1.0 / sqrt((double)d);
     if (m->fused_qkv) {
         layer_tensor(f, seed, il, "attn_qkv.weight", m->type, d, q + 2 * kv, 0, s);
-        if (m->biases)
+        if (m->biases && !m->split_biases)
             layer_tensor(f, seed, il, "attn_qkv.bias", 0, q + 2 * kv, 1, 0, 0.3);
     } else {
         layer_tensor(f, seed, il, "attn_q.weight", m->type, d, q, 0, s);
         layer_tensor(f, seed, il, "attn_k.weight", m->type, d, kv, 0, s);
         layer_tensor(f, seed, il, "attn_v.weight", more_type(m, 0), d, kv, 0, s);
-        if (m->biases) {
-            layer_tensor(f, seed, il, "attn_q.bias", 0, q, 1, 0, 0.3);
-            layer_tensor(f, seed, il, "attn_k.bias", 0, kv, 1, 0, 0.3);
-            layer_tensor(f, seed, il, "attn_v.bias", 0, kv, 1, 0, 0.3);
-        }
+    }
+    if (m->biases && (!m->fused_qkv || m->split_biases)) {
+        layer_tensor(f, seed, il, "attn_q.bias", 0, q, 1, 0, 0.3);
+        layer_tensor(f, seed, il, "attn_k.bias", 0, kv, 1, 0, 0.3);
+        layer_tensor(f, seed, il, "attn_v.bias", 0, kv, 1, 0, 0.3);
     }
     if (m->qk_norm) {
         layer_tensor(f, seed, il, "attn_q_norm.weight", 0, m->head_dim, 1, 1, 0.2);
@@ -909,6 +909,9 @@ static void write_keys(const struct tiny_model *m, struct tiny_file *f)
     }
     if (m->pooling)
         kv_u32(m, f, "pooling_type", m->pooling);
+    if (m->more_key)
+        tiny_kv_raw(f, m->more_key, m->more_key_type, &m->more_key_value,
+                    m->more_key_type == 7 ? 1 : 4);
 }
 
 static void write_vocab(const struct tiny_model *m, struct tiny_file *f)

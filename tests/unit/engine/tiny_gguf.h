@@ -79,6 +79,9 @@ struct tiny_model {
     float temperature, attn_cap, final_cap;
     bool encoder, positions; /* norms behind the sums; no output */
     uint32_t token_types, pooling;
+    const char *more_key; /* one more, whole: of this type, and these bytes of a value */
+    uint32_t more_key_type, more_key_value;
+    bool split_biases; /* with `fused_qkv` and `biases`: three of them */
 };
 
 /* Writes a whole model with a byte-sized made-up vocabulary. tiny_done() frees it. */
