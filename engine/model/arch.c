@@ -135,10 +135,11 @@ static const struct gguf_kv *find(const struct gguf *file, const struct engine_a
     return gguf_find(file, key);
 }
 
-static void fail(struct reader *r, const char *what)
+static void fail(struct reader *r, const char *suffix, const char *what)
 {
     if (!r->err)
-        r->err = base_error_set(r->reterr, BASE_ERR_BAD_FILE, "%s: %s", gguf_name(r->file), what);
+        r->err = base_error_set(r->reterr, BASE_ERR_BAD_FILE, "%s: key '%s.%s': %s",
+                                gguf_name(r->file), r->arch->name, suffix, what);
 }
 
 static void out_of_range(struct reader *r, const char *key, bool there, uint32_t low, uint32_t high)
@@ -250,7 +251,7 @@ static void read_yarn(struct reader *r, struct engine_hparams *hp, float factor)
     for (size_t i = 0; i < 2 && !r->err; i++) {
         struct engine_rope *rope = &hp->rope[i];
         if (rope->base < 1.01F)
-            fail(r, "YaRN needs a rope base above 1");
+            fail(r, "rope.freq_base", "YaRN needs one above 1");
         float low = floorf(yarn_pair(hp, rope->base, fast));
         float high = ceilf(yarn_pair(hp, rope->base, slow));
         rope->yarn = true;
@@ -275,7 +276,7 @@ static void read_rope(struct reader *r, struct engine_hparams *hp)
     if (scaling == SCALING_NONE || factor == 0.0F)
         factor = 1.0F;
     if (factor < 1e-3F)
-        fail(r, "the factor of the rope scaling is below 0.001");
+        fail(r, "rope.scaling.factor", "below 0.001");
     hp->context_original =
         read_size(r, "rope.scaling.original_context_length", 1, 1U << 28, hp->context_train);
     hp->rope[0] =
@@ -336,7 +337,7 @@ static void check_layers(struct reader *r, struct engine_hparams *hp)
         struct engine_layer_shape shape = engine_layer_shape(r->file, r->arch, hp, il);
         uint32_t group = shape.n_head / shape.n_head_kv;
         if (shape.n_head % shape.n_head_kv != 0)
-            fail(r, "attention.head_count is not a multiple of attention.head_count_kv");
+            fail(r, "attention.head_count", "not a multiple of attention.head_count_kv");
         hp->n_group = group > hp->n_group ? group : hp->n_group;
         hp->n_layer_window += shape.window > 0;
     }
@@ -344,14 +345,20 @@ static void check_layers(struct reader *r, struct engine_hparams *hp)
 
 static void check_heads(struct reader *r, const struct engine_hparams *hp, uint32_t value_dim)
 {
+    if (r->err)
+        return;
     if (hp->head_dim % 2 != 0)
-        fail(r, "the size of a head is odd");
+        r->err = base_error_set(r->reterr, BASE_ERR_BAD_FILE,
+                                "%s: key '%s.attention.key_length': heads of %u numbers; an even "
+                                "size is needed",
+                                gguf_name(r->file), r->arch->name, hp->head_dim);
     else if (value_dim != hp->head_dim)
-        fail(r, "attention.value_length differs from attention.key_length");
+        fail(r, "attention.value_length",
+             "differs from attention.key_length, which this engine does not compute");
     else if (hp->n_rot % 2 != 0 || hp->n_rot > hp->head_dim)
-        fail(r, "rope.dimension_count is odd or larger than a head");
+        fail(r, "rope.dimension_count", "odd, or larger than a head");
     else if (hp->head_dim > 1024)
-        fail(r, "heads of more than 1024 numbers");
+        fail(r, "attention.key_length", "heads of more than 1024 numbers");
 }
 
 static void read_heads(struct reader *r, struct engine_hparams *hp)

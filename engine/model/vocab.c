@@ -197,6 +197,8 @@ static enum base_err read_lists(struct engine_model *model, struct base_error *r
     err = find_array(model, "tokenizer.ggml.merges", GGUF_STRING, 0, &merges, reterr);
     if (err)
         return err;
+    if (!merges && slice_eq(model->vocab.model, SLICE("gpt2")))
+        return bad_key(model, "tokenizer.ggml.merges", "is needed and absent", reterr);
     err = read_strings(model, tokens, merges, reterr);
     if (err)
         return err;
@@ -215,7 +217,9 @@ enum base_err engine_vocab_read(struct engine_model *model, struct base_error *r
         return err;
     if (slice_eq(vocab->model, SLICE("none")) || slice_eq(vocab->model, SLICE("no_vocab")))
         vocab->model = SLICE_NONE;
-    if (!slice_is_absent(vocab->model))
+    else if (slice_is_absent(vocab->model) && gguf_find(model->file, "tokenizer.ggml.tokens"))
+        err = bad_key(model, "tokenizer.ggml.model", "is needed and absent", reterr);
+    if (!err && !slice_is_absent(vocab->model))
         err = read_lists(model, reterr);
     if (!err)
         err = read_special(model, reterr);

@@ -90,13 +90,13 @@ static void test_refuses_what_it_cannot_compute(void **state)
     refuse(&m, BASE_ERR_UNSUPPORTED, "attn_q_norm.weight' is no part");
     m = tiny;
     m.n_head_kv = 3;
-    refuse(&m, BASE_ERR_BAD_FILE, "multiple");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.attention.head_count': not a multiple");
     m = tiny;
     m.n_rot = 7;
-    refuse(&m, BASE_ERR_BAD_FILE, "dimension_count");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.rope.dimension_count': odd");
     m = tiny;
     m.n_rot = 10;
-    refuse(&m, BASE_ERR_BAD_FILE, "dimension_count");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.rope.dimension_count': odd");
 }
 
 /* The keys and tensors that only some architectures have. */
@@ -108,15 +108,15 @@ static void test_refuses_wrong_options(void **state)
     refuse(&m, BASE_ERR_UNSUPPORTED, "rope scaling 'dynamic'");
     m = tiny;
     m.rope_factor = 1e-4F;
-    refuse(&m, BASE_ERR_BAD_FILE, "rope scaling is below");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.rope.scaling.factor': below");
     m = tiny;
     m.rope_scaling = "yarn";
     m.rope_base = 1;
-    refuse(&m, BASE_ERR_BAD_FILE, "YaRN");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.rope.freq_base': YaRN");
     m = tiny;
     m.type = 0;
     m.heads[0] = 5;
-    refuse(&m, BASE_ERR_BAD_FILE, "multiple");
+    refuse(&m, BASE_ERR_BAD_FILE, "key 'llama.attention.head_count': not a multiple");
     m = tiny;
     m.type = 0;
     m.heads_kv[1] = 1025;
@@ -273,6 +273,16 @@ static void test_refuses_broken_contents(void **state)
     refuse_patched("llama.attention.layer_norm", "x", 1, BASE_ERR_BAD_FILE, "rms_epsilon");
     refuse_patched("output_norm.weight", "x", 1, BASE_ERR_BAD_FILE, "output_norm.weight");
     refuse_patched("token_embd.weight", "x", 1, BASE_ERR_BAD_FILE, "token_embd.weight");
+    refuse_patched("tokenizer.ggml.model", "x", 1, BASE_ERR_BAD_FILE,
+                   "key 'tokenizer.ggml.model' is needed and absent");
+    refuse_patched("tokenizer.ggml.merges", "x", 1, BASE_ERR_BAD_FILE,
+                   "key 'tokenizer.ggml.merges' is needed and absent");
+    refuse_patched("llama.attention.key_length\4\0\0\0",
+                   "llama.attention.key_length\4\0\0\0\7\0\0\0", 34, BASE_ERR_BAD_FILE,
+                   "key 'llama.attention.key_length': heads of 7 numbers; an even size is needed");
+    refuse_patched("llama.attention.value_length\4\0\0\0",
+                   "llama.attention.value_length\4\0\0\0\4\0\0\0", 36, BASE_ERR_BAD_FILE,
+                   "key 'llama.attention.value_length': differs from attention.key_length");
     refuse_patched("tokenizer.ggml.tokens", "x", 1, BASE_ERR_BAD_FILE, "tokenizer.ggml.tokens");
     refuse_patched("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eos_token_id\4\0\0\0\x28\0\0\0",
                    35, BASE_ERR_BAD_FILE, "eos_token_id' is not a token");
