@@ -399,10 +399,11 @@ static enum base_err prepare_upstream(struct dispatch *d, struct base_error *ret
     return make_permit(d, reterr);
 }
 
+/* FNV-1a of `seed` and then of a text: opaque numbers for fairness and cache domains. The seed goes
+ * through a whole round, or it could be cancelled by the first letter of another text. */
 static uint64_t hash64(struct slice s, uint64_t seed)
 {
-    uint64_t h =
-        14695981039346656037u ^ seed; /* FNV-1a: opaque numbers for fairness and cache domains */
+    uint64_t h = (14695981039346656037u ^ seed) * 1099511628211u;
     for (size_t i = 0; i < s.len; i++)
         h = (h ^ (uint8_t)s.ptr[i]) * 1099511628211u;
     return h;

@@ -9,7 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { freePort, sleep, startHearth } from './hearth.mjs';
+import { demoModel, freePort, sleep, startHearth } from './hearth.mjs';
 
 const { startProvider } = createRequire(import.meta.url)('./provider/provider.js');
 const question = [{ role: 'user', content: 'What is seven plus two?' }];
@@ -361,4 +361,28 @@ test('a conversation stays where it began', async (t) => {
     assert.equal(await route(hard, 'one'), 'cloud/ok');
     assert.equal(await route('hi, please say hello', 'one'), 'cloud/ok', 'within the session');
     assert.equal(await route('hi, please say hello', 'two'), 'cloud/small', 'another session');
+});
+
+test('what one tenant has asked makes nobody else faster', async (t) => {
+    // Names and levels whose numbers lie side by side: a cache domain must be all of tenant and level.
+    const tenants = ['ateam', 'bteam', 'cteam', 'dteam', 'eteam'];
+    const levels = ['internal', 'confidential', 'restricted'];
+    const hearth = await startHearth({ t, config: `
+engine: {models: [{name: demo, path: ${demoModel}, context: 1024, clearance: restricted}]}
+tenants: [${tenants.map((name) => `{name: ${name}, may_pin: true}`).join(', ')}]` });
+    const keys = {};
+    for (const tenant of tenants)
+        keys[tenant] = JSON.parse((await hearth.run('keys', 'add', tenant, '--json')).stdout).key;
+    const cached = async (tenant, level, prompt) => {
+        const response = await fetch(`${hearth.url}/completions`, { method: 'POST',
+            headers: { authorization: `Bearer ${keys[tenant]}`, 'x-hearth-sensitivity': level },
+            body: JSON.stringify({ model: 'demo', prompt, max_tokens: 1 }) });
+        assert.equal(response.status, 200);
+        return (await response.json()).usage.prompt_tokens_details.cached_tokens;
+    };
+    const prompt = 'One two three four five six seven. '.repeat(20);
+    for (const tenant of tenants)
+        for (const level of levels)
+            assert.equal(await cached(tenant, level, prompt), 0, `${tenant} at ${level}`);
+    assert.ok(await cached('eteam', 'restricted', prompt) > 30, 'its own it does reuse');
 });
