@@ -5,8 +5,8 @@
 typedef __m256 V;
 #define VW 8
 #define TOKENS 3
-#define FLOAT_VECTORS 2
 #define FLOAT_QUADS 1
+#define FLOAT_SUMS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 2
 

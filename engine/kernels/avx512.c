@@ -5,8 +5,8 @@
 typedef __m512 V;
 #define VW 16
 #define TOKENS 4
-#define FLOAT_VECTORS 2
 #define FLOAT_QUADS 3
+#define FLOAT_SUMS 2
 #define ATTN_ROWS 6
 #define ADD_ROWS 4
 

@@ -6,8 +6,8 @@
 typedef float32x4_t V;
 #define VW 4
 #define TOKENS 4
-#define FLOAT_VECTORS 4
 #define FLOAT_QUADS 1
+#define FLOAT_SUMS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 4
 

@@ -6,9 +6,9 @@
  *     v_largest v_round v_exp2i (2 to an integral float) v_load_bf16 v_load_bf16_pairs (VW times
  *     two neighbours: the first ones, the second ones)
  * and for its tiles
- *     TOKENS, the most tokens at once against four rows of floats; FLOAT_VECTORS, vectors of rows
- *     (of whole panels) at once against FLOAT_QUADS times four tokens; ATTN_ROWS, queries at once
- *     against a page of keys; ADD_ROWS, queries at once against four vectors of a value
+ *     TOKENS, the most tokens at once against four rows of floats; FLOAT_QUADS, fours of them at
+ *     once against a panel of halves, in FLOAT_SUMS sums each; ATTN_ROWS, queries at once against
+ *     a page of keys; ADD_ROWS, queries at once against four vectors of a value
  * Everything is static: each set gets a copy of its own.
  */
 #include <math.h>
