@@ -194,17 +194,25 @@ static void ffn_out(struct engine_session *s, const struct engine_layer *layer, 
 
 /* --- layers ------------------------------------------------------------------------------- */
 
+#define MATRICES 3
+typedef const struct engine_matrix *const matrices[MATRICES];
+
 /* y = m x for `tokens` rows of `x`, for up to three matrices over the same input; one that is
- * absent is left out. */
-static void products(struct engine_session *s, const float *x, size_t tokens,
-                     const struct engine_matrix *const m[3], float *const y[3])
+ * absent is left out. `next`: those of the call that follows; NULL = not known. */
+static void products(struct engine_session *s, const float *x, size_t tokens, matrices m,
+                     float *const y[MATRICES], matrices next)
 {
     struct engine_input in = {.x = x, .tokens = tokens, .packed = s->packed};
     if (s->any_adapter)
         in.adapters = m[0] == &s->model->weights.output ? s->row_adapters : s->item_adapters;
-    struct engine_product list[3];
+    struct engine_product list[MATRICES];
     size_t count = 0;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; s->any_adapter && next && i < MATRICES; i++) {
+        if (next[i] && next[i]->format)
+            in.next[count++] = next[i];
+    }
+    count = 0;
+    for (size_t i = 0; i < MATRICES; i++) {
         if (!m[i] || !m[i]->format)
             continue;
         in.stride = in.cols = m[i]->cols;
@@ -217,7 +225,7 @@ static void products(struct engine_session *s, const float *x, size_t tokens,
 void engine_product_of(struct engine_session *s, const struct engine_matrix *m, const float *x,
                        size_t tokens, float *y)
 {
-    products(s, x, tokens, (const struct engine_matrix *const[3]){m}, (float *const[3]){y});
+    products(s, x, tokens, (matrices){m}, (float *const[MATRICES]){y}, NULL);
 }
 
 /* Moves what belongs to tokens whose logits are wanted to the front; from here on there are only
@@ -247,31 +255,37 @@ static void attention(struct engine_session *s, const struct engine_layer *layer
     bool is_last = il + 1 == s->model->hp.n_layer;
     engine_each(s, layer, attention_in, s->count);
     if (is_last && !s->every_token && s->row_count < s->count) {
-        products(s, s->branch, s->count, (const struct engine_matrix *const[3]){k, v},
-                 (float *const[3]){s->k, s->v});
+        products(s, s->branch, s->count, (matrices){k, v}, (float *const[MATRICES]){s->k, s->v},
+                 (matrices){q});
         engine_each(s, layer, attention_keys, s->count);
         keep_wanted(s);
         if (s->count == 0)
             return;
-        engine_product_of(s, q, s->branch, s->count, s->q);
+        products(s, s->branch, s->count, (matrices){q}, (float *const[MATRICES]){s->q},
+                 (matrices){&layer->o});
         engine_each(s, layer, attention_queries, s->count);
     } else {
-        products(s, s->branch, s->count, (const struct engine_matrix *const[3]){q, k, v},
-                 (float *const[3]){s->q, s->k, s->v});
+        products(s, s->branch, s->count, (matrices){q, k, v},
+                 (float *const[MATRICES]){s->q, s->k, s->v}, (matrices){&layer->o});
         engine_each(s, layer, attention_heads, s->count);
     }
     engine_attention(s, il);
-    engine_product_of(s, &layer->o, s->att, s->count, s->branch);
+    products(s, s->att, s->count, (matrices){&layer->o}, (float *const[MATRICES]){s->branch},
+             layer->experts ? NULL : (matrices){&layer->mlp.gate, &layer->mlp.up});
 }
 
 /* A block without a gate has its first half in s->gate. */
-static void feed_forward(struct engine_session *s, const struct engine_layer *layer)
+static void feed_forward(struct engine_session *s, const struct engine_layer *layer, uint32_t il)
 {
     const struct engine_mlp *mlp = &layer->mlp;
-    products(s, s->branch, s->count, (const struct engine_matrix *const[3]){&mlp->gate, &mlp->up},
-             (float *const[3]){s->gate, mlp->gate.format ? s->up : s->gate});
+    const bool last = il + 1 == s->model->hp.n_layer;
+    products(s, s->branch, s->count, (matrices){&mlp->gate, &mlp->up},
+             (float *const[MATRICES]){s->gate, mlp->gate.format ? s->up : s->gate},
+             (matrices){&mlp->down});
     engine_each(s, layer, ffn_middle, s->count);
-    engine_product_of(s, &mlp->down, s->gate, s->count, s->branch);
+    products(s, s->gate, s->count, (matrices){&mlp->down}, (float *const[MATRICES]){s->branch},
+             last ? (matrices){&s->model->weights.output}
+                  : (matrices){&layer[1].q, &layer[1].k, &layer[1].v});
 }
 
 static void compute_layer(struct engine_session *s, uint32_t il)
@@ -284,7 +298,7 @@ static void compute_layer(struct engine_session *s, uint32_t il)
     if (layer->experts)
         engine_experts(s, layer);
     else
-        feed_forward(s, layer);
+        feed_forward(s, layer, il);
     engine_each(s, layer, ffn_out, s->count);
 }
 

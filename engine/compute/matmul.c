@@ -10,7 +10,7 @@
 struct job {
     const struct engine_workers *workers;
     struct engine_product *products;
-    size_t count;
+    size_t count, chunks;
 };
 
 size_t engine_input_bytes(size_t tokens, size_t cols)
@@ -113,7 +113,7 @@ static void pack_inputs(struct job *job)
 
 /* Panels that hold rows `row` to `end` - 1. Tokens are taken in blocks that stay in the cache. */
 static void compute_panels(const struct engine_workers *w, const struct engine_product *p,
-                           size_t row, size_t end)
+                           size_t row, size_t end, struct engine_fetch *fetch)
 {
     const struct engine_matrix *m = p->matrix;
     const struct engine_input *in = p->input;
@@ -129,6 +129,7 @@ static void compute_panels(const struct engine_workers *w, const struct engine_p
         .rows = m->rows,
         .cols = m->cols,
         .y_stride = p->y_stride,
+        .fetch = fetch->next < fetch->end ? fetch : NULL,
     };
     if (tokens == 0)
         tokens = (size_t)TILE_QUADS * 4;
@@ -178,12 +179,14 @@ static void do_rows(void *user, size_t chunk, uint32_t thread)
     const struct engine_product *p = &job->products[product_at(job, chunk)];
     size_t row = (chunk - p->first_chunk) * p->chunk_rows, rows = p->matrix->rows;
     size_t end = rows - row > p->chunk_rows ? row + p->chunk_rows : rows;
-    engine_lora_fetch(p, row, end); /* comes while the weights are computed */
+    struct engine_fetch_part parts[ENGINE_LORA_PARTS];
+    struct engine_fetch fetch = engine_lora_fetch(p, row, end, chunk, job->chunks, parts);
     if (p->matrix->panels)
-        compute_panels(w, p, row, end);
+        compute_panels(w, p, row, end, &fetch);
     else
         compute_rows(p, w->kernels, row, end);
-    engine_lora_up(w, p, row, end); /* as one: an adapter's numbers are read as a stream */
+    engine_fetch_lines(&fetch, SIZE_MAX); /* what is left */
+    engine_lora_up(w, p, row, end);       /* as one: an adapter's numbers are read as a stream */
 }
 
 /* What a row costs, in no particular unit: reading its weights, then each token. */
@@ -216,7 +219,7 @@ static size_t cut(struct job *job, size_t threads)
 void engine_matmul(const struct engine_workers *workers, struct engine_product *products,
                    size_t count)
 {
-    struct job job = {workers, products, count};
+    struct job job = {workers, products, count, 0};
     for (size_t i = 0; count > ENGINE_LORA_PRODUCTS && i < count; i++) {
         if (!products[i].input->adapters)
             continue;
@@ -226,5 +229,6 @@ void engine_matmul(const struct engine_workers *workers, struct engine_product *
     }
     engine_lora_down(workers, products, count);
     pack_inputs(&job);
-    engine_pool_run(workers->pool, do_rows, &job, cut(&job, engine_pool_threads(workers->pool)));
+    job.chunks = cut(&job, engine_pool_threads(workers->pool));
+    engine_pool_run(workers->pool, do_rows, &job, job.chunks);
 }

@@ -52,6 +52,9 @@ struct engine_input {
     bool ready[ENGINE_ACT_COUNT]; /* false when given; afterwards `packed` serves further calls,
                                      in the forms that were wanted */
     const struct engine_adapter *const *adapters; /* [tokens], NULL where none; NULL = all none */
+    /* Matrices that the same tokens go through in the call that follows, as far as known: what
+     * adapters have for them first is asked for meanwhile. */
+    const struct engine_matrix *next[ENGINE_LORA_PRODUCTS];
 };
 
 /* y[t * y_stride + r] = sum over c of matrix[r][c] * input[t][c] */
@@ -68,10 +71,12 @@ void engine_matmul(const struct engine_workers *workers, struct engine_product *
                    size_t count);
 
 /* lora.c: parts of engine_matmul(), before it, and before and behind rows `row` to `end` - 1 of a
- * product. */
+ * product, which are chunk `chunk` of `chunks`. What is to be fetched is put into `parts`. */
+#define ENGINE_LORA_PARTS 128U
 void engine_lora_down(const struct engine_workers *workers, struct engine_product *products,
                       size_t count);
-void engine_lora_fetch(const struct engine_product *p, size_t row, size_t end);
+struct engine_fetch engine_lora_fetch(const struct engine_product *p, size_t row, size_t end,
+                                      size_t chunk, size_t chunks, struct engine_fetch_part *parts);
 void engine_lora_up(const struct engine_workers *workers, const struct engine_product *p,
                     size_t row, size_t end);
 

@@ -214,6 +214,8 @@ INLINE void panel_tile(const struct engine_panel_job *job, const uint8_t *panel,
     for (size_t b = 0; b < blocks; b += 2) {
         at = panel_first(&panel, b, type, at.header);
         panel_fetch(at, b, type);
+        if (job->fetch)
+            engine_fetch_lines(job->fetch, job->fetch->lines);
         panel_block(at, type, in + b, blocks, quads, acc);
         if (b + 1 < blocks)
             panel_block(panel_second(at, type), type, in + b + 1, blocks, quads, acc);

@@ -165,6 +165,8 @@ INLINE void wide_tile(const struct engine_panel_job *job, const uint8_t *panel,
             const struct panel_at at = {header, panel,
                                         panel + ENGINE_PANEL_PAIR_SCALES(type.scales)};
             panel_fetch(at, i, type);
+            if (job->fetch)
+                engine_fetch_lines(job->fetch, job->fetch->lines);
             wide_block(at, i, type, x, quads, sums);
             wide_block(panel_second(at, type), i + 1, type, x, quads, sums);
         }

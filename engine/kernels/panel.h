@@ -237,6 +237,28 @@ void engine_act_floats(const float *const x[4], size_t n, float *out);
 
 /* --- products ----------------------------------------------------------------------------- */
 
+/* Memory that is read soon and asked for while a product is computed, some cache lines with each
+ * pair of blocks: many at once would be waited for. */
+struct engine_fetch_part {
+    const char *at, *end;
+};
+
+struct engine_fetch {
+    struct engine_fetch_part *next, *end; /* those that are left */
+    size_t lines;                         /* with each pair */
+};
+
+/* Asks for the next `lines` of it. */
+static inline void engine_fetch_lines(struct engine_fetch *fetch, size_t lines)
+{
+    for (; lines > 0 && fetch->next < fetch->end; lines--) {
+        __builtin_prefetch(fetch->next->at, 0, 2);
+        fetch->next->at += 64;
+        if (fetch->next->at >= fetch->next->end)
+            fetch->next++;
+    }
+}
+
 struct engine_panel_job {
     const struct engine_panel_layout *layout;
     const uint8_t *panels;
@@ -248,7 +270,8 @@ struct engine_panel_job {
     bool quads;
     size_t tokens; /* 1 without `quads` */
     float *y;
-    size_t y_stride; /* floats from one token to the next */
+    size_t y_stride;            /* floats from one token to the next */
+    struct engine_fetch *fetch; /* NULL = nothing; a set may leave it as it is */
 };
 
 /* Panels from `panel` to `end` - 1 against all tokens. */

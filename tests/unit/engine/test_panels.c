@@ -322,6 +322,28 @@ static void test_inputs(void **state)
     each_set(check_wide_inputs);
 }
 
+/* Each line of each part once, in order, however many are asked for at a time. */
+static void test_fetch(void **state)
+{
+    char *memory = aligned(64 * 8);
+    (void)state;
+    for (size_t lines = 1; lines < 9; lines++) {
+        struct engine_fetch_part parts[] = {
+            {memory, memory + 64}, {memory + 128, memory + 300}, {memory + 448, memory + 449}};
+        const char *order[] = {memory, memory + 128, memory + 192, memory + 256, memory + 448};
+        struct engine_fetch fetch = {parts, parts + 3, lines};
+        for (size_t done = 0; done < 5; done += lines) {
+            assert_true(fetch.next < fetch.end);
+            assert_ptr_equal(fetch.next->at, order[done]);
+            engine_fetch_lines(&fetch, fetch.lines);
+        }
+        assert_ptr_equal(fetch.next, fetch.end);
+        engine_fetch_lines(&fetch, SIZE_MAX);
+        assert_ptr_equal(fetch.next, fetch.end);
+    }
+    free(memory);
+}
+
 /* --- products --------------------------------------------------------------------------------- */
 
 static void *packed_inputs(const struct engine_kernels *k, const struct matrix *m, const float *x,
@@ -508,9 +530,8 @@ static void test_extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_lost),
-        cmocka_unit_test(test_inputs),
-        cmocka_unit_test(test_products),
+        cmocka_unit_test(test_nothing_is_lost), cmocka_unit_test(test_fetch),
+        cmocka_unit_test(test_inputs),          cmocka_unit_test(test_products),
         cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
