@@ -69,7 +69,7 @@ struct unit {
 };
 
 /* One page: the scores of all rows, then each row's softmax, then all rows' values. */
-static void add_page(const struct unit *u, uint32_t page, const float *keys, const float *values)
+static void add_page(const struct unit *u, uint32_t page, const void *keys, const void *values)
 {
     const struct engine_kernels *k = u->s->kernels;
     const struct engine_hparams *hp = &u->s->model->hp;
@@ -100,6 +100,12 @@ static void add_page(const struct unit *u, uint32_t page, const float *keys, con
     k->attn_add(&rows, u->sc.scores, values, most, u->acc + first * rows.stride);
 }
 
+/* For so few rows a page in half precision is not worth converting beforehand. */
+static bool is_read_in_place(const struct engine_session *s, size_t rows)
+{
+    return s->kv.type->half && rows <= 8;
+}
+
 static void compute_unit(const struct attention *a, const struct engine_token_run *run,
                          uint32_t kv_head, uint32_t thread)
 {
@@ -108,8 +114,13 @@ static void compute_unit(const struct attention *a, const struct engine_token_ru
     size_t stride = (size_t)a->layer->shape.n_head * head_dim;
     size_t at = run->first * stride + kv_head * group * head_dim;
     const struct unit u = {
-        s,         a->layer,    s->slots + run->first, {run->count, group, stride, head_dim},
-        s->q + at, s->att + at, scratch_of(s, thread)};
+        s,
+        a->layer,
+        s->slots + run->first,
+        {run->count, group, stride, head_dim, is_read_in_place(s, run->count * group)},
+        s->q + at,
+        s->att + at,
+        scratch_of(s, thread)};
     for (size_t i = 0; i < run->count * group; i++)
         begin(a->layer, (uint32_t)(kv_head * group + i % group), &u.sc.largest[i], &u.sc.sums[i]);
     for (size_t t = 0; t < run->count; t++)
@@ -118,10 +129,12 @@ static void compute_unit(const struct attention *a, const struct engine_token_ru
     for (uint32_t p = first_key(a->layer, u.slots->position) / ENGINE_PAGE; p <= last / ENGINE_PAGE;
          p++) {
         uint32_t page = engine_kv_page(&s->kv, u.slots->sequence, a->il, p);
-        const float *keys = s->kv.type->keys(
-            s->kernels, engine_kv_keys(&s->kv, page, a->il, kv_head), head_dim, u.sc.keys);
-        const float *values = s->kv.type->values(
-            s->kernels, engine_kv_values(&s->kv, page, a->il, kv_head), head_dim, u.sc.values);
+        const void *keys = engine_kv_keys(&s->kv, page, a->il, kv_head);
+        const void *values = engine_kv_values(&s->kv, page, a->il, kv_head);
+        if (!u.rows.half) {
+            keys = s->kv.type->keys(s->kernels, keys, head_dim, u.sc.keys);
+            values = s->kv.type->values(s->kernels, values, head_dim, u.sc.values);
+        }
         add_page(&u, p, keys, values);
     }
     for (size_t i = 0; i < run->count * group; i++)

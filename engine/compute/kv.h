@@ -32,6 +32,7 @@
 struct engine_kv_type {
     const char *name;
     size_t (*head_bytes)(size_t head_dim); /* keys (or values) of one head in one page */
+    bool half; /* in half precision: kernels also read it where it lies */
     /* One token's at place `at` of the page. */
     void (*put_key)(const struct engine_kernels *k, const float *key, size_t head_dim, uint32_t at,
                     void *page);

@@ -150,9 +150,10 @@ static const float *get_values_q8(const struct engine_kernels *k, const void *pa
 }
 
 static const struct engine_kv_type types[ENGINE_KV_COUNT] = {
-    [ENGINE_KV_F32] = {"f32", bytes_f32, put_key_f32, put_value_f32, get_f32, get_f32},
-    [ENGINE_KV_F16] = {"f16", bytes_f16, put_key_f16, put_value_f16, get_f16, get_f16},
-    [ENGINE_KV_Q8_0] = {"q8_0", bytes_q8, put_key_q8, put_value_q8, get_keys_q8, get_values_q8},
+    [ENGINE_KV_F32] = {"f32", bytes_f32, false, put_key_f32, put_value_f32, get_f32, get_f32},
+    [ENGINE_KV_F16] = {"f16", bytes_f16, true, put_key_f16, put_value_f16, get_f16, get_f16},
+    [ENGINE_KV_Q8_0] = {"q8_0", bytes_q8, false, put_key_q8, put_value_q8, get_keys_q8,
+                        get_values_q8},
 };
 
 const struct engine_kv_type *engine_kv_type_at(enum engine_kv kv)

@@ -67,10 +67,12 @@ struct engine_lora {
     const void *a, *b;
 };
 
-/* Heads of several tokens that look at the same keys and values. Row r is head r % group of token
- * r / group; its numbers stand at r / group * stride + r % group * head_dim. */
+/* Heads of several tokens that look at the same keys and values, in half precision or float32. Row
+ * r is head r % group of token r / group; its numbers stand at r / group * stride + r % group *
+ * head_dim. */
 struct engine_attn {
     size_t tokens, group, stride, head_dim;
+    bool half;
 };
 
 struct engine_kernels {
@@ -110,14 +112,14 @@ struct engine_kernels {
     /* y[i - row] += sum over r of h[r] * b[i][r], row <= i < end */
     void (*lora_up)(const struct engine_lora *l, const float *h, size_t row, size_t end, float *y);
     /* scores[r][j] = scale * sum over i of q[r][i] * k[i][j], j < ENGINE_PAGE */
-    void (*attn_scores)(const struct engine_attn *rows, const float *q, const float *k, float scale,
+    void (*attn_scores)(const struct engine_attn *rows, const float *q, const void *k, float scale,
                         float *scores);
     /* Takes scores `from` to n - 1 of a row of ENGINE_PAGE into a running softmax: turns them into
      * exp(score - *largest), the others into 0, after raising *largest and adapting *sum. Returns
      * what has been summed up with earlier scores is to be multiplied by. */
     float (*attn_softmax)(float *scores, size_t from, size_t n, float *largest, float *sum);
     /* acc[r][i] += sum over j < n of p[r][j] * v[j][i]; p: [rows][ENGINE_PAGE] */
-    void (*attn_add)(const struct engine_attn *rows, const float *p, const float *v, size_t n,
+    void (*attn_add)(const struct engine_attn *rows, const float *p, const void *v, size_t n,
                      float *acc);
 };
 

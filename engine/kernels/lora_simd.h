@@ -1,15 +1,5 @@
 /* Adapters' two products, for the vector sets; included by simd.h. */
 
-INLINE V lora_load(const void *p, size_t at, bool half)
-{
-    return half ? v_load_half((const uint16_t *)p + at) : v_load((const float *)p + at);
-}
-
-INLINE V lora_load_n(const void *p, size_t at, size_t n, bool half)
-{
-    return half ? v_load_half_n((const uint16_t *)p + at, n) : v_load_n((const float *)p + at, n);
-}
-
 /* Four rows at once, so that their sums do not wait for each other. */
 INLINE void lora_down_rows(const struct engine_lora *l, size_t row, size_t rows, const float *x,
                            float *h, bool half)
@@ -21,12 +11,12 @@ INLINE void lora_down_rows(const struct engine_lora *l, size_t row, size_t rows,
         for (size_t r = 0; r < rows; r++) /* the next four: rows are too short for hardware */
             __builtin_prefetch((const char *)l->a + ((row + 4 + r) * cols + i) * size, 0, 2);
         for (size_t r = 0; r < rows; r++)
-            sums[r] = v_fma(lora_load(l->a, (row + r) * cols + i, half), in, sums[r]);
+            sums[r] = v_fma(load_either(l->a, (row + r) * cols + i, half), in, sums[r]);
     }
     if (i < cols) {
         V in = v_load_n(x + i, cols - i);
         for (size_t r = 0; r < rows; r++)
-            sums[r] = v_fma(lora_load_n(l->a, (row + r) * cols + i, cols - i, half), in, sums[r]);
+            sums[r] = v_fma(load_either_n(l->a, (row + r) * cols + i, cols - i, half), in, sums[r]);
     }
     for (size_t r = 0; r < rows; r++)
         h[row + r] = v_sum(sums[r]) * l->scale;
@@ -65,7 +55,7 @@ INLINE void lora_up_tiles(const struct engine_lora *l, const float *h, size_t ti
             for (size_t p = 0; p < PARTS; p++)
                 sums[t][p] = v_fma(
                     factor,
-                    lora_load(l->b, ((tile + t) * l->rank + r) * ENGINE_LORA_TILE + p * VW, half),
+                    load_either(l->b, ((tile + t) * l->rank + r) * ENGINE_LORA_TILE + p * VW, half),
                     sums[t][p]);
         }
     }

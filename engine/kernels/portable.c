@@ -108,15 +108,26 @@ static void from_half(const uint16_t *x, size_t n, float *out)
         out[i] = engine_half_to_float(x[i]);
 }
 
-static void attn_scores(const struct engine_attn *a, const float *q, const float *k, float factor,
+/* n keys or values from number `at` of a page on; halves as floats in the scratch. */
+static const float *attn_numbers(const struct engine_attn *a, const void *page, size_t at, size_t n,
+                                 float *scratch)
+{
+    if (!a->half)
+        return (const float *)page + at;
+    from_half((const uint16_t *)page + at, n, scratch);
+    return scratch;
+}
+
+static void attn_scores(const struct engine_attn *a, const float *q, const void *k, float factor,
                         float *scores)
 {
     for (size_t r = 0; r < a->tokens * a->group; r++) {
         const float *row = q + r / a->group * a->stride + r % a->group * a->head_dim;
-        float sums[ENGINE_PAGE] = {0};
+        float sums[ENGINE_PAGE] = {0}, scratch[ENGINE_PAGE];
         for (size_t i = 0; i < a->head_dim; i++) {
+            const float *keys = attn_numbers(a, k, i * ENGINE_PAGE, ENGINE_PAGE, scratch);
             for (size_t j = 0; j < ENGINE_PAGE; j++)
-                sums[j] += row[i] * k[i * ENGINE_PAGE + j];
+                sums[j] += row[i] * keys[j];
         }
         for (size_t j = 0; j < ENGINE_PAGE; j++)
             scores[r * ENGINE_PAGE + j] = sums[j] * factor;
@@ -140,14 +151,20 @@ static float attn_softmax(float *scores, size_t from, size_t n, float *largest, 
     return factor;
 }
 
-static void attn_add(const struct engine_attn *a, const float *p, const float *v, size_t n,
+static void attn_add(const struct engine_attn *a, const float *p, const void *v, size_t n,
                      float *acc)
 {
+    const size_t step = a->half ? ENGINE_PAGE : a->head_dim; /* numbers at once */
     for (size_t r = 0; r < a->tokens * a->group; r++) {
         float *row = acc + r / a->group * a->stride + r % a->group * a->head_dim;
-        for (size_t j = 0; j < n; j++) {
-            for (size_t i = 0; i < a->head_dim; i++)
-                row[i] += p[r * ENGINE_PAGE + j] * v[j * a->head_dim + i];
+        for (size_t at = 0; at < n * a->head_dim;) {
+            size_t j = at / a->head_dim, i = at % a->head_dim;
+            size_t count = a->head_dim - i < step ? a->head_dim - i : step;
+            float scratch[ENGINE_PAGE];
+            const float *values = attn_numbers(a, v, at, count, scratch);
+            for (size_t x = 0; x < count; x++)
+                row[i + x] += p[r * ENGINE_PAGE + j] * values[x];
+            at += count;
         }
     }
 }

@@ -27,6 +27,17 @@
 #define PER_FORMAT INLINE
 #endif
 
+/* From number `at` on, of halves or floats. */
+INLINE V load_either(const void *p, size_t at, bool half)
+{
+    return half ? v_load_half((const uint16_t *)p + at) : v_load((const float *)p + at);
+}
+
+INLINE V load_either_n(const void *p, size_t at, size_t n, bool half)
+{
+    return half ? v_load_half_n((const uint16_t *)p + at, n) : v_load_n((const float *)p + at, n);
+}
+
 #include "engine/kernels/lora_simd.h"
 
 static void convert_f16(const void *src, float *dst, size_t n)
@@ -284,8 +295,8 @@ INLINE size_t attn_row(const struct engine_attn *a, size_t r)
     return r / a->group * a->stride + r % a->group * a->head_dim;
 }
 
-INLINE void scores_tile(const float *const *q, const float *k, size_t head_dim, size_t rows,
-                        float factor, float *out)
+INLINE void scores_tile(const float *const *q, const void *k, bool half, size_t head_dim,
+                        size_t rows, float factor, float *out)
 {
     V sums[ATTN_ROWS][PAGE_VECTORS];
     for (size_t r = 0; r < rows; r++) {
@@ -295,7 +306,7 @@ INLINE void scores_tile(const float *const *q, const float *k, size_t head_dim, 
     for (size_t i = 0; i < head_dim; i++) {
         V keys[PAGE_VECTORS];
         for (size_t j = 0; j < PAGE_VECTORS; j++)
-            keys[j] = v_load(k + i * ENGINE_PAGE + j * VW);
+            keys[j] = load_either(k, i * ENGINE_PAGE + j * VW, half);
         for (size_t r = 0; r < rows; r++) {
             for (size_t j = 0; j < PAGE_VECTORS; j++)
                 sums[r][j] = v_fma(v_set(q[r][i]), keys[j], sums[r][j]);
@@ -307,21 +318,40 @@ INLINE void scores_tile(const float *const *q, const float *k, size_t head_dim, 
     }
 }
 
-static void attn_scores(const struct engine_attn *a, const float *q, const float *k, float factor,
-                        float *scores)
+/* Rows that are left when there are not enough for a whole tile. */
+#define ROWS_OF(most, left) ((left) >= (most) ? (most) : (left) > 3 ? 3 : (left))
+
+INLINE void scores_of(const struct engine_attn *a, const float *q, const void *k, bool half,
+                      float factor, float *scores)
 {
     size_t rows = a->tokens * a->group;
     for (size_t r = 0; r < rows;) {
         const float *at[ATTN_ROWS];
-        size_t count = rows - r < ATTN_ROWS ? 1 : ATTN_ROWS;
+        float *out = scores + r * ENGINE_PAGE;
+        size_t count = ROWS_OF(ATTN_ROWS, rows - r);
         for (size_t i = 0; i < count; i++)
             at[i] = q + attn_row(a, r + i);
         if (count == ATTN_ROWS)
-            scores_tile(at, k, a->head_dim, ATTN_ROWS, factor, scores + r * ENGINE_PAGE);
+            scores_tile(at, k, half, a->head_dim, ATTN_ROWS, factor, out);
+#if ATTN_ROWS > 3
+        else if (count == 3)
+            scores_tile(at, k, half, a->head_dim, 3, factor, out);
+        else if (count == 2)
+            scores_tile(at, k, half, a->head_dim, 2, factor, out);
+#endif
         else
-            scores_tile(at, k, a->head_dim, 1, factor, scores + r * ENGINE_PAGE);
+            scores_tile(at, k, half, a->head_dim, 1, factor, out);
         r += count;
     }
+}
+
+static void attn_scores(const struct engine_attn *a, const float *q, const void *k, float factor,
+                        float *scores)
+{
+    if (a->half)
+        scores_of(a, q, k, true, factor, scores);
+    else
+        scores_of(a, q, k, false, factor, scores);
 }
 
 static float attn_softmax(float *scores, size_t from, size_t n, float *largest, float *sum)
@@ -354,7 +384,7 @@ static float attn_softmax(float *scores, size_t from, size_t n, float *largest, 
 }
 
 /* `rows` rows by `vectors` vectors of numbers from i on. */
-INLINE void add_tile(const float *p, const float *v, size_t n, size_t head_dim, size_t i,
+INLINE void add_tile(const float *p, const void *v, bool half, size_t n, size_t head_dim, size_t i,
                      float *const *acc, size_t rows, size_t vectors)
 {
     V sums[ADD_ROWS][HEAD_VECTORS];
@@ -365,7 +395,7 @@ INLINE void add_tile(const float *p, const float *v, size_t n, size_t head_dim, 
     for (size_t j = 0; j < n; j++) {
         V values[HEAD_VECTORS];
         for (size_t x = 0; x < vectors; x++)
-            values[x] = v_load(v + j * head_dim + i + x * VW);
+            values[x] = load_either(v, j * head_dim + i + x * VW, half);
         for (size_t r = 0; r < rows; r++) {
             for (size_t x = 0; x < vectors; x++)
                 sums[r][x] = v_fma(v_set(p[r * ENGINE_PAGE + j]), values[x], sums[r][x]);
@@ -377,38 +407,55 @@ INLINE void add_tile(const float *p, const float *v, size_t n, size_t head_dim, 
     }
 }
 
-INLINE void add_rows(const float *p, const float *v, size_t n, size_t head_dim, float *const *acc,
-                     size_t rows)
+INLINE void add_rows(const float *p, const void *v, bool half, size_t n, size_t head_dim,
+                     float *const *acc, size_t rows)
 {
     size_t i = 0;
     for (; i + HEAD_VECTORS * VW <= head_dim; i += (size_t)HEAD_VECTORS * VW)
-        add_tile(p, v, n, head_dim, i, acc, rows, HEAD_VECTORS);
+        add_tile(p, v, half, n, head_dim, i, acc, rows, HEAD_VECTORS);
     for (; i + VW <= head_dim; i += VW)
-        add_tile(p, v, n, head_dim, i, acc, rows, 1);
+        add_tile(p, v, half, n, head_dim, i, acc, rows, 1);
     for (size_t r = 0; i < head_dim && r < rows; r++) {
         size_t rest = head_dim - i;
         V sum = v_load_n(acc[r] + i, rest);
         for (size_t j = 0; j < n; j++)
-            sum = v_fma(v_set(p[r * ENGINE_PAGE + j]), v_load_n(v + j * head_dim + i, rest), sum);
+            sum = v_fma(v_set(p[r * ENGINE_PAGE + j]),
+                        load_either_n(v, j * head_dim + i, rest, half), sum);
         v_store_n(acc[r] + i, sum, rest);
     }
 }
 
-static void attn_add(const struct engine_attn *a, const float *p, const float *v, size_t n,
-                     float *acc)
+INLINE void add_of(const struct engine_attn *a, const float *p, const void *v, bool half, size_t n,
+                   float *acc)
 {
     size_t rows = a->tokens * a->group;
     for (size_t r = 0; r < rows;) {
         float *at[ADD_ROWS];
-        size_t count = rows - r < ADD_ROWS ? 1 : ADD_ROWS;
+        const float *factors = p + r * ENGINE_PAGE;
+        size_t count = ROWS_OF(ADD_ROWS, rows - r);
         for (size_t i = 0; i < count; i++)
             at[i] = acc + attn_row(a, r + i);
         if (count == ADD_ROWS)
-            add_rows(p + r * ENGINE_PAGE, v, n, a->head_dim, at, ADD_ROWS);
+            add_rows(factors, v, half, n, a->head_dim, at, ADD_ROWS);
+#if ADD_ROWS > 3
+        else if (count == 3)
+            add_rows(factors, v, half, n, a->head_dim, at, 3);
+        else if (count == 2)
+            add_rows(factors, v, half, n, a->head_dim, at, 2);
+#endif
         else
-            add_rows(p + r * ENGINE_PAGE, v, n, a->head_dim, at, 1);
+            add_rows(factors, v, half, n, a->head_dim, at, 1);
         r += count;
     }
+}
+
+static void attn_add(const struct engine_attn *a, const float *p, const void *v, size_t n,
+                     float *acc)
+{
+    if (a->half)
+        add_of(a, p, v, true, n, acc);
+    else
+        add_of(a, p, v, false, n, acc);
 }
 
 /* The table of a set; each has the same functions, by the names above and those of its panels. */

@@ -244,6 +244,39 @@ static void test_softmax(void **state)
     each_set(check_softmax);
 }
 
+/* A page in half precision gives what the same numbers as floats give. */
+static void check_half_page(const struct engine_kernels *k, const struct engine_attn *a,
+                            const float *q, float *key, float *value)
+{
+    const size_t page = a->head_dim * ENGINE_PAGE, rows = a->tokens * a->group;
+    const size_t out = a->tokens * a->stride;
+    struct engine_attn halves = *a;
+    uint16_t *half_key = aligned(page * 2), *half_value = aligned(page * 2);
+    float *scores = aligned(rows * ENGINE_PAGE * 4), *wanted = aligned(rows * ENGINE_PAGE * 4);
+    float *acc = aligned(out * 4), *wanted_acc = aligned(out * 4);
+    halves.half = true;
+    k->to_half(key, page, half_key);
+    k->to_half(value, page, half_value);
+    k->from_half(half_key, page, key);
+    k->from_half(half_value, page, value);
+    k->attn_scores(a, q, key, 0.25F, wanted);
+    k->attn_scores(&halves, q, half_key, 0.25F, scores);
+    assert_memory_equal(scores, wanted, rows * ENGINE_PAGE * 4);
+    for (size_t n = 1; n <= ENGINE_PAGE; n += 31) {
+        memset(acc, 0, out * 4);
+        memset(wanted_acc, 0, out * 4);
+        k->attn_add(a, scores, value, n, wanted_acc);
+        k->attn_add(&halves, scores, half_value, n, acc);
+        assert_memory_equal(acc, wanted_acc, out * 4);
+    }
+    free(half_key);
+    free(half_value);
+    free(scores);
+    free(wanted);
+    free(acc);
+    free(wanted_acc);
+}
+
 /* Three tokens of up to eight heads over a page of keys and values. */
 static void check_heads(const struct engine_kernels *k, const struct engine_attn *a)
 {
@@ -286,6 +319,7 @@ static void check_heads(const struct engine_kernels *k, const struct engine_attn
             near((double)scores[r * ENGINE_PAGE + j], sum, magnitude, 1e-6, "attn_scores");
         }
     }
+    check_half_page(k, a, q, key, value);
     free(q);
     free(acc);
     free(key);
@@ -298,7 +332,8 @@ static void check_attention(const struct engine_kernels *k)
     const size_t dims[] = {2, 10, 16, 64, 80, 127, 128}, groups[] = {1, 3, 8};
     for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++) {
         for (size_t g = 0; g < 3; g++) {
-            const struct engine_attn a = {3 - g / 2, groups[g], groups[g] * dims[d] + 5, dims[d]};
+            const struct engine_attn a = {3 - g / 2, groups[g], groups[g] * dims[d] + 5, dims[d],
+                                          false};
             check_heads(k, &a);
         }
     }
