@@ -1,4 +1,4 @@
-/* Texts with places for values: '%s' % x, '{}'.format(x). Widths and the like are refused. */
+/* Texts with places for values: "%s" % x, "{}".format(x). Widths and the like are refused. */
 #include "engine/template/text.h"
 
 #include <stdio.h>
