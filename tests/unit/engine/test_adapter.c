@@ -96,7 +96,7 @@ static void half_of_pair(struct tiny_file *f, const char *name, uint32_t type, u
 static void pair(struct tiny_file *f, const char *stem, const struct gguf_tensor *t,
                  const struct plan *p, uint64_t *seed)
 {
-    char name[NAME];
+    char name[NAME + sizeof(".lora_a")];
     (void)snprintf(name, sizeof(name), "%s.lora_a", stem);
     half_of_pair(f, name, p->type, t->dims[0], p->rank, seed);
     (void)snprintf(name, sizeof(name), "%s.lora_b", stem);
