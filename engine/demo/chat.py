@@ -2,7 +2,10 @@
 import json
 import os
 
+import asking
 import extract
+import grammar
+import offtopic
 import reading
 import sentiment
 import support
@@ -289,6 +292,12 @@ You are an assistant named {first}.
 """)
 
 
+ALLOWED = grammar.Allowed(OFF)
+ALLOWED_TABLE = grammar.Allowed(*(pool for pools in ENTRIES.values() for _, pool in pools))
+# what is no question about Hearth, and no greeting, on any side of the split
+MEANT = {grammar.plain(line) for pools in ENTRIES.values() for _, pool in pools for lines in pool.sides.values() for one in lines for line in grammar.expanded(one)}
+
+
 def any_text(gen):
     """Some text of the other tasks, without an instruction."""
     which = gen.rng.random()
@@ -306,11 +315,18 @@ def any_text(gen):
 def table(gen, kind):
     """(question, answer) of a greeting or a question about Hearth."""
     answer, pool = gen.rng.choice(ENTRIES[kind])
+    if gen.pieces and gen.rng.random() < 0.5:
+        line = asking.line(gen.rng, pool.kind.split("/")[1])
+        line = line and " ".join(gen.choose(line).split())
+        if line and ALLOWED_TABLE(line):
+            return gen.fill(line), answer
     return gen.fill(gen.template(pool)), answer
 
 
 def off_topic(gen):
-    """A prompt outside of every task."""
+    """A prompt outside of every task; in training, often one put together from words."""
+    if gen.pieces and gen.rng.random() < 0.5:
+        return offtopic.prompt(gen, lambda line: ALLOWED(line) and grammar.plain(line) not in MEANT, any_text)
     template = gen.template(OFF)
     for key in ("{any}", "{any:2}", "{any:3}", "{any:4}"):
         if key in template:

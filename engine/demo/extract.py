@@ -1,6 +1,7 @@
 """Extraction: names, dates, amounts, e-mail addresses and products, as JSON with the given keys."""
 import json
 
+import frames
 import grammar
 from split import Pool
 
@@ -138,8 +139,8 @@ def conversation(gen, noise):
 
 def _text(gen, noise):
     """(text, fields that it holds, value of each slot)"""
-    if gen.pieces and gen.rng.random() < 0.5:
-        template = gen.choose(grammar.extraction(gen, ALLOWED)).replace("\\n", "\n")
+    if gen.pieces and gen.rng.random() < 0.6:
+        template = gen.choose(gen.rng.choice([frames, grammar]).extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
         template = gen.template(TEXT)
     fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template]

@@ -107,10 +107,17 @@ POOLS = {
 }
 
 
+ORDINARY = {word for lines in MORE.values() for line in lines for word in re.findall("[a-z]+", line.lower())} | set(WORDS)
+
+
 def _new_word(gen):
-    """A word of no list: syllables, or pieces of the tokenizer's in any order, so that each of them is copied now and then."""
+    """A word of no list: syllables, or pieces of the tokenizer's in any order, so that each of them is copied now and then.
+    An ordinary word is none: nobody could tell where a name ends that may be any word."""
     if gen.pieces and gen.rng.random() < 0.7:
-        return "".join(gen.rng.choice(gen.pieces) for _ in range(gen.rng.choice([1, 1, 2, 2, 3])))
+        while True:
+            word = "".join(gen.rng.choice(gen.pieces) for _ in range(gen.rng.choice([1, 2, 2, 2, 3])))
+            if word.lower() not in ORDINARY:
+                return word
     return nonsense(gen.rng, 1, 3)
 
 

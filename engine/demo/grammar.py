@@ -6,7 +6,7 @@ on the way) is never made: `allowed` knows them all.
 """
 import re
 
-from fillers import CHOICE, WORDS
+from fillers import CHOICE, POOLS, WORDS
 
 # base, third person, past
 VERBS = [line.split("/") for line in """buy/buys/bought|order/orders/ordered|sell/sells/sold|send back/sends back/sent back|want/wants/wanted|
@@ -78,20 +78,20 @@ LABELS = {
 }
 
 
-def _plain(text):
+def plain(text):
     """`text` without what makes no other template: case, punctuation, the numbers of slots."""
     text = re.sub(r"\{([a-z_]+)(?::\d)?\}", r"{\1}", text.lower()).replace("{branded}", "{product}").replace("{name}", "{first}")
     return re.sub(r"[^a-z0-9{}_]+", " ", text).strip()
 
 
-def _expanded(line, most=3000):
+def expanded(line, most=3000):
     """`line` with each of its choices (the first `most` ways)."""
     match = CHOICE.search(line)
     if not match:
         return [line]
     out = []
     for option in match.group(1).split("|"):
-        out += _expanded(line[:match.start()] + option + line[match.end():], most - len(out))
+        out += expanded(line[:match.start()] + option + line[match.end():], most - len(out))
         if len(out) >= most:
             break
     return out
@@ -101,15 +101,20 @@ class Allowed:
     """Knows the held-out templates of some lists, so that none of them is made by chance."""
 
     def __init__(self, *pools):
-        self.held = {_plain(text) for pool in pools for side in ("held", "dev") for line in pool.sides[side]
-                     if line not in pool.sides["train"] for text in _expanded(line.replace("\\n", " "))}
+        self.held = {plain(text) for pool in pools for side in ("held", "dev") for line in pool.sides[side]
+                     if line not in pool.sides["train"] for text in expanded(line.replace("\\n", " "))}
 
     def __call__(self, template):
-        return _plain(template) not in self.held
+        return plain(template) not in self.held
+
+
+THINGS = {word for lines in POOLS["product"].sides.values() for line in lines for word in line.split()}
+NO_PRODUCTS = [word for word in WORDS if word not in THINGS]
 
 
 def _word(rng):
-    return rng.choice(WORDS)
+    """A word that is no product: nobody could tell "the mirror" that is asked for from one that is not."""
+    return rng.choice(NO_PRODUCTS)
 
 
 def _maybe(rng, part, options):

@@ -79,6 +79,7 @@ add_pool("neg_adj", NEG_ADJ)
 add_pool("pos", POS_PHRASE)
 add_pool("neg", NEG_PHRASE)
 add_pool("neu", NEU_PHRASE)
+import opinions  # noqa: E402 - needs the lists above
 
 # A opinion template serves positive and negative alike: {adj} and {op} take the polarity's list.
 OPINION = Pool("sentiment/opinion", """
@@ -251,6 +252,7 @@ Tell me how the writer feels: positive, negative or neutral.
 
 
 ALLOWED = grammar.Allowed(INSTRUCT)
+ALLOWED_TEXT = grammar.Allowed(OPINION, TURN_POS, TURN_NEG, NEUTRAL)
 
 
 def text(gen, label=None):
@@ -261,6 +263,8 @@ def text(gen, label=None):
 
 def _text(gen, label):
     label = label or gen.rng.choice(["positive", "negative", "neutral"])
+    if gen.pieces and gen.rng.random() < 0.4:
+        return opinions.text(gen, label, ALLOWED_TEXT), label
     if label == "neutral":
         return gen.fill(gen.template(NEUTRAL).replace("{op", "{neu")), label
     turn, polarity = (TURN_POS, "pos") if label == "positive" else (TURN_NEG, "neg")
