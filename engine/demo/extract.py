@@ -1,5 +1,6 @@
 """Extraction: names, dates, amounts, e-mail addresses and products, as JSON with the given keys."""
 import json
+import re
 
 import frames
 import grammar
@@ -110,6 +111,7 @@ def keys_text(rng, keys):
     return ", ".join(quoted[:-1]) + joint + quoted[-1]
 
 
+OTHERS = re.compile(r"\{(first|last|name:\d)")  # other people: nobody could tell which of them is asked for
 AGAIN = ["And {keys}?", "Now {keys}.", "{keys}", "{keys} as JSON", "The same with {keys}", "JSON with {keys}, please", "and now {keys} as JSON"]
 ALLOWED = grammar.Allowed(TEXT)
 ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
@@ -143,7 +145,7 @@ def _text(gen, noise):
         template = gen.choose(gen.rng.choice([frames, grammar]).extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
         template = gen.template(TEXT)
-    fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template]
+    fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template and not (f == "name" and OTHERS.search(template))]
     pieces, values = [], {}
     lower = gen.rng.random() < 0.15
     # noise touches the words of the template only, never an entity

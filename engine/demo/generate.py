@@ -19,7 +19,7 @@ import support
 from fillers import Gen
 
 SHARES = {"sentiment": 17, "support": 10, "extract": 30, "yesno": 21, "pick": 13, "greeting": 4, "about": 12, "off": 17}
-EVALUATION = "fifth"  # names the evaluation sets; changed when figures on them have steered the work
+EVALUATION = "sixth"  # names the evaluation sets; changed when figures on them have steered the work
 NEIGHBOUR = {"a": "qsz", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "k": "jl",
              "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe",
              "y": "tu"}

@@ -26,6 +26,8 @@ add_pool("cause", "when I tap save|when I open a file|after the last update|on m
          "when I scroll down|if the name has an accent|after a few minutes|when two people edit|on the second page|"
          "whenever I change the language|since version {n}|at startup|when I click the button|with a slow connection".split("|"))
 
+import tickets  # noqa: E402 - needs the lists above
+
 BILLING = Pool("support/billing", """
 I was charged twice for {plan}
 My card {card} was charged twice
@@ -275,6 +277,7 @@ Decide which queue a ticket goes to: billing, bug, feature or other. One word.
 """)
 
 ALLOWED = grammar.Allowed(INSTRUCT)
+ALLOWED_TEXT = grammar.Allowed(BILLING, BUG, FEATURE, OTHER)
 POOL_OF = {"billing": BILLING, "bug": BUG, "feature": FEATURE, "other": OTHER}
 LABELS = list(POOL_OF)
 OPENER = ["Hi, ", "Hello, ", "Hi team, ", "Hello there. ", "Good morning, ", "Dear support, ", "hey ", "Hi! ", "Quick question: ",
@@ -286,7 +289,10 @@ CLOSER = [" Thanks!", " Thank you.", " thx", " Please help.", " Best, {name}", "
 def text(gen, label=None):
     """A support message and its label."""
     label = label or gen.rng.choice(LABELS)
-    out = gen.fill(gen.template(POOL_OF[label]))
+    if gen.pieces and gen.rng.random() < 0.4:
+        out = tickets.text(gen, label, ALLOWED_TEXT)
+    else:
+        out = gen.fill(gen.template(POOL_OF[label]))
     if gen.rng.random() < 0.25:
         out = gen.rng.choice(OPENER) + out
     if gen.rng.random() < 0.25:
