@@ -158,7 +158,7 @@ def example(gen, task=None, without=()):
     rng = gen.rng
     first = task or _pick_task(rng, without)
     if gen.pieces:
-        gen.new = rng.choice([0, 0.3, 0.9])
+        gen.new = rng.choice([0, 0.25, 0.75])
     gen.drawn = 0
     turns, answer = turn(gen, first, without)
     gen.drawn_first = gen.drawn

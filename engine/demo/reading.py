@@ -139,6 +139,8 @@ for _topic in "politics art cars fashion billing shipping account returns".split
 for _topic, _lines in TOPIC.items():
     add_pool("topic_" + _topic, _lines.split("|") if _lines else [])
 
+import topics  # noqa: E402 - needs the lists above
+
 SERVICE = ["billing", "shipping", "account", "returns"]
 PICK_TOPIC = Pool("pick/topic", """
 Which topic is this about: {options}? {text}
@@ -285,13 +287,13 @@ def yesno(gen, facts=0):
 def pick(gen):
     """(prompt, answer)"""
     if gen.rng.random() < 0.5:
-        topics = gen.rng.sample(SERVICE if gen.rng.random() < 0.15 else [t for t in TOPIC if t != "account"], gen.rng.randint(2, 4))
-        answer = gen.rng.choice(topics)
-        text = gen.slot("topic_" + answer)
+        choice = gen.rng.sample(SERVICE if gen.rng.random() < 0.15 else [t for t in TOPIC if t != "account"], gen.rng.randint(2, 4))
+        answer = gen.rng.choice(choice)
+        text = topics.text(gen, answer) if gen.pieces and gen.rng.random() < 0.5 else gen.slot("topic_" + answer)
         if gen.rng.random() < 0.3:
             text += ". " + gen.slot("topic_" + answer)
         template = gen.template(PICK_TOPIC)
-        prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, topics))
+        prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, choice))
         return prompt, answer
     if gen.pieces and gen.rng.random() < 0.5:
         text, question, kind = grammar.mention(gen, ALLOWED_MENTION)
