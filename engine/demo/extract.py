@@ -168,7 +168,7 @@ def _text(gen, noise):
 
 def _asked(gen, fields, values):
     asked = gen.rng.sample(fields, gen.rng.randint(min(1, len(fields)), len(fields)))
-    if not asked or gen.rng.random() < 0.2:
+    if not asked or gen.rng.random() < (0.3 if gen.pieces else 0.2):
         absent = [f for f in SLOT_OF if f not in fields]
         if absent:
             asked.insert(gen.rng.randint(0, len(asked)), gen.rng.choice(absent))

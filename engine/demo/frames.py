@@ -27,6 +27,41 @@ article-writer journalist editor reader column headline interviewer witness thie
 dog cat horse cow sheep goat hen duck fox wolf bear bird fish bee spider tree flower rose grass leaf root seed apple pear
 hour minute week month year morning noon evening night weekend moment while age century past future""".split()
 PLAIN = [word for word in PLAIN if word not in THINGS]
+# verbs that only take -s and -ed, or -d
+REGULAR = """accept achieve act add admire admit adopt advise agree aim announce annoy answer apologise appear applaud apply appoint approach approve argue arrange arrest ask
+assemble assist attack attend avoid award bake balance beg behave belong blame bless blink board boil bolt book bounce bow brake breathe call cause challenge change
+chat cheer chew claim climb close coach comment compete complain complete confess confirm confuse connect consider contact contain continue count cover crawl cross
+cry cure dare deal decide decline decorate delay delight deny depend deserve detect develop disagree disappear discover dislike display divide double doubt dress drown
+dry earn employ empty encourage end enter entertain escape examine expect explain explore fail fasten fax file fill film finish fire fit float flow fold fool force frame
+frighten gather glance glue grab greet guarantee guard guess guide hammer hand handle hang happen harm head heal heat help hope hug hunt hurry identify ignore imagine
+impress improve include increase inform injure insist install insult interest interrupt introduce invent invest invite iron join joke judge juggle jump kick kill kiss
+kneel knock label last laugh launch lead lean learn lick like list listen load lock look manage march mark mention mind mix mourn name nod note number obey object
+observe offend order owe own paddle pause pay peel perform phone pinch plan plant please point poke polish post pour practise pray preach predict press print produce
+promise protect prove provide publish punch punish push question queue race reach refuse regret relax release rely remain remember remind remove renew rent replace reply
+report rescue rest retire ring roll row ruin rush sack sail sample scare scold score scream seal search sell settle shelter shock shout show sigh sign signal sip ski slip
+smile sneeze sniff snore solve sound spare spark spill spoil spray squeeze stain stamp stare state stay steer stir stop stretch stroll suffer suggest supply support
+suppose surprise surround suspect swap switch talk tame tap taste tease telephone thank tick tickle tie touch tour tow trace trade train transfer trap travel treat tremble
+trick trust try turn type undress unite unlock untie update upgrade use value visit wail wait wander want warm warn water wave weigh welcome whisper whistle wink wipe wish
+witness wonder work worry wreck yawn yell zip""".split()
+
+
+def _verb(rng):
+    """A verb in some tense."""
+    if rng.random() < 0.4:
+        return rng.choice(rng.choice([VERBS, ACTS]))[rng.choice([1, 2, 2])]
+    base = rng.choice(REGULAR)
+    if base.endswith("y") and base[-2] not in "aeo":
+        return base[:-1] + rng.choice(["ies", "ied", "ied"])
+    return base + (rng.choice(["s", "d", "d"]) if base.endswith("e") else rng.choice(["s", "ed", "ed"]))
+
+
+# bodies with a name of their own, which is no person's and no product's
+BODY = "Club Guild Museum School Choir Association Society Union Bank Hospital Library Group Team Institute Council Theatre Academy Foundation Works Bakery Hotel Clinic College Trust Agency Office Church Band League Centre Brewery Garage Press Studio Pharmacy".split()
+
+
+def _body(rng):
+    return rng.choice(["{org}", "{place}", "the " + rng.choice(PLAIN).capitalize() + " " + rng.choice(BODY), rng.choice(PLAIN).capitalize() + "s' " + rng.choice(BODY),
+                       "the {city} " + rng.choice(BODY), "the " + rng.choice(BODY) + " of {city}"])
 TITLE = "Mr Mrs Ms Miss Dr Prof. Professor Captain Sister Brother Uncle Aunt Granny Judge Inspector Father Sergeant Madame Herr Frau".split()
 ROLE = """our neighbour|the owner|my colleague|our guest|the tenant|a certain|someone called|my friend|his wife|her husband|the winner|the buyer|
 the manager|the driver|our trainee|the chairman|the artist|the singer|the lawyer|the caller|customer|client|guest|user|member|employee|patient|
@@ -89,6 +124,10 @@ def _aside(rng):
     """Some words that hold nothing that is asked for."""
     verb, act = rng.choice(VERBS), rng.choice(ACTS)
     a, b = _noun(rng), _noun(rng)
+    if rng.random() < 0.2:
+        return rng.choice(["for", "at", "of", "from", "by", "near", "with", "and", "", "", "thanks to", "in", "says", "behind", "on behalf of"]) + " " + _body(rng)
+    if rng.random() < 0.15:
+        return rng.choice([f"{_verb(rng)} the {a}", f"the {a} {_verb(rng)}", f"{_verb(rng)} and {_verb(rng)}", f"{_verb(rng)} {rng.choice(ADVERB)}", f"it {_verb(rng)}", f"that {_verb(rng)} the {a}"])
     return rng.choice([
         f"the {a}", f"a {a}", f"the {a} and the {b}", f"the {a} of the {b}", f"my {a}", f"no {a}", f"the {a} {verb[2]} the {b}", f"the {a} {act[2]}",
         f"nor the {a}", f"the {a} knows", f"the {a} is {rng.choice(ADVERB)}", f"near the {a}", f"at the {a}", f"for the {a}", f"from the {a}", f"with the {a}",
@@ -108,7 +147,9 @@ def _phrase(rng, slot):
         text = rng.choice(DETERMINER + ["the", "a", "an", "my old", "two new", "that very"]) + " " + slot
     if rng.random() < 0.75:
         text = rng.choice(before) + " " + text
-    if rng.random() < 0.75:
+    if slot in ("{name}", "{branded}") and rng.random() < 0.3:
+        text += rng.choice([" ", " ", " ", ", who ", " has ", " was ", " is "] if slot == "{name}" else [" ", " ", " that ", " was "]) + _verb(rng)
+    elif rng.random() < 0.75:
         tail = rng.choice(after)
         text += ("" if tail[0] in ",'!?.:" else " ") + tail
     return text.strip()
@@ -120,7 +161,7 @@ def extraction(gen, allowed):
     while True:
         slots = rng.sample(list(AROUND), rng.choice([1, 1, 2, 2, 3, 4]))
         parts = [_phrase(rng, slot) for slot in slots]
-        for _ in range(rng.choice([0, 1, 1, 2, 3])):
+        for _ in range(rng.choice([0, 1, 1, 2, 2, 3])):
             parts.insert(rng.randint(0, len(parts)), _aside(rng))
         text = parts[0]
         for part in parts[1:]:

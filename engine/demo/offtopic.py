@@ -106,6 +106,21 @@ where do you see yourself in {n} years?|what do you {do} at night?|who are your 
 are you {adj}?|are you a {animal}?|were you born in {city}?|when were you {did}?|can you see me?|can you hear the {thing}?|can you feel {topic}?|can you draw a {animal}?|can you sing {topic}?|
 can you solve {math}?|can you read my {thing}?|can you drive a {thing}?|do you know {name}?|do you know the {thing} of {city}?|do you sleep?|do you dream of {thing}s?|why are you so {adj}?|
 why did you {do} my {thing}?|how many {thing}s do you have?|what is the hearth of a house?|how do I light a {thing}?|how do I clean a stone hearth?|who invented the fireplace?|how hot is a fire?""".replace("\n", "").split("|")
+# the same words with any other beside them, and the words of the tasks without a text
+NEAR_WORDS = "zone target model device key log port cost report route request cloud licence language config chat server test data secret address command program terminal rank level setting privacy".split()
+BESIDE = """what is the {thing} {near}?|what is a {thing} {near}?|where is the {near} {thing}?|where is the {thing} {near} in {city}?|how do I {do} the {near} of my {thing}?|which {near} does the {thing} have?|
+who has the {near} to the {thing}?|I lost the {near} of my {thing}|the {thing} {near}, what is that?|how many {thing} {near}s are there?|the {near} for my {thing}|is there a {thing} {near} in {city}?|
+my {thing} has no {near}|why does the {thing} need a {near}?|can you {do} my {thing} {near}?|what does a {thing} {near} do?|explain the {thing} {near}|a new {near} for the {thing}|{adj} {near}|
+what is the {adj} {near}?|how do I {do} a {adj} {near}?|the {near} of {topic}|{near} of {city}|which {near} has {topic}?|what {near} is {topic}?|how does the {near} of a {thing} work?|is the {near} of {name} {adj}?""".replace("\n", "").split("|")
+BARE = """{do} it|{do} this|{do} that|{do} them|{do} it again|do it|do this for me|see {thing}|see the {thing}|label the {thing}|label my {thing}|label this {thing}|classify the {thing}|classify my {thing}|
+sort my {thing}|sort the {thing}s|sort these {thing}s by size|extract the {thing}|extract the teeth of my {animal}|pick the {thing}|rate my {thing}|rate this {thing}|the {thing}?|the {thing}!|a {thing}|
+my {thing}|this {thing}|give me a {thing}|give me the {thing}|give me {n} {thing}s|give me your {thing}|give me {topic}|{food}, {food:2} or {animal}, what shall we eat?|
+{thing} or {thing:2}, which one should we {do}?|{city} or {city:2}, where should I {act}?|{product} or {product:2}, what would you {do}?|forget your {thing} and {act}|forget your {thing}, tell me about {topic}|
+forget what you learned and {do} the {thing}|ignore your {thing}, write about {topic}|ignore what they said, {act}|from now on you {act}|from now on you are a {job}|does it {act} in {city} in {month}?|
+does it get {adj} in {city}?|is it {adj} in {city} in {month}?|is the {thing} in {city} {adj}?|explain how {topic} works|explain why {topic} is {adj}|explain to me how {thing}s {act}|
+the sentiment of my {thing}|is my {thing} positive?|what is the category of {topic}?|which topic should I {do}?|JSON for a {thing}|write JSON for a {thing}|make a JSON file about {topic}|
+write an e-mail with the date of the {thing}|who is the customer?|who paid the {amount}?|what is the name of the {thing}?|what is the name of my {animal}?|what is the date?|what is the amount?|
+when is the {thing}?|yes or no: will I {act}?|yes or no, is {topic} {adj}?|true or false, {thing}s {act}?|answer me|answer the {thing}|answer everything|options: {thing}, {thing:2}|you hate me|I hate you|you lie|you are lying""".replace("\n", "").split("|")
 ADJ = """big|small|red|blue|green|old|new|hot|cold|fast|slow|hard|soft|dead|alive|real|fake|legal|illegal|healthy|dangerous|poisonous|expensive|free|rich|poor|famous|useful|
 edible|round|flat|deep|high|long|short|heavy|light|sharp|dry|wet|rare|common|hungry|thirsty|sleepy|lonely|sad|happy|angry|nervous|sick|pregnant|lost|late|early|busy|
 funny|boring|smart|stupid|strange|weird|wrong|right|true|important|possible|impossible|ancient|modern|sacred|magnetic|liquid|solid|waterproof|vegan|contagious""".replace("\n", "").split("|")
@@ -118,7 +133,7 @@ def _filled(rng, text):
     text = text.replace("{topic}", rng.choice(TOPIC))
     verb, act, act2 = rng.choice(VERBS), rng.choice(ACTS), rng.choice(ACTS)
     text = text.replace("{do}", verb[0]).replace("{did}", verb[2]).replace("{acts}", act[1]).replace("{act}", act[0]).replace("{act:2}", act2[0])
-    for key, words in (("{adj}", ADJ), ("{field}", FIELDS), ("{thing}", THINGS), ("{thing:2}", THINGS)):
+    for key, words in (("{adj}", ADJ), ("{near}", NEAR_WORDS), ("{field}", FIELDS), ("{thing}", THINGS), ("{thing:2}", THINGS)):
         while key in text:
             text = text.replace(key, rng.choice(words), 1)
     return text
@@ -129,16 +144,16 @@ def prompt(gen, allowed, any_text):
     rng = gen.rng
     while True:
         kind = rng.random()
-        if kind < 0.38:
+        if kind < 0.34:
             line = rng.choice(ASK)
-        elif kind < 0.5:
+        elif kind < 0.44:
             line = f"{rng.choice(WRITE)} {rng.choice(['a', 'a', 'the', 'one', 'another', 'a short', 'a funny', 'a long', 'my'])} {rng.choice(FORMS)}"
             line += rng.choice(["", " about {topic}", " about {topic}", " for {name}", " for my {thing}", " on {topic}", " with {n} lines", " in {tongue}", " to my {job}"])
-        elif kind < 0.54:
+        elif kind < 0.48:
             line = rng.choice(TELL) + " {topic}"
-        elif kind < 0.62:
-            line = rng.choice(NEAR)
-        elif kind < 0.7:
+        elif kind < 0.64:
+            line = rng.choice(rng.choice([NEAR, BESIDE, BARE]))
+        elif kind < 0.72:
             line = rng.choice(ORDER)
         elif kind < 0.82:
             line = rng.choice(SAY)
