@@ -134,8 +134,11 @@ def conversation(gen, noise):
     """(text, [(keys as written, answer)...]): in training, sometimes several requests about the same text, for few ids."""
     text, fields, values = _text(gen, noise)
     requests = [_asked(gen, fields, values)]
-    while gen.pieces and len(requests) < 4 and gen.rng.random() < 0.4:
-        requests.append(_asked(gen, fields, values))
+    asked = {field for field, names in KEYS.items() if set(names) & set(json.loads(requests[0][1]))}
+    rest = [f for f in fields if f not in asked]
+    while gen.pieces and len(requests) < 4 and gen.rng.random() < (0.7 if rest else 0.3):
+        requests.append(_asked(gen, fields, values, rest))
+        rest = []
     return text, requests
 
 
@@ -166,8 +169,9 @@ def _text(gen, noise):
     return text, fields, values
 
 
-def _asked(gen, fields, values):
-    asked = gen.rng.sample(fields, gen.rng.randint(min(1, len(fields)), len(fields)))
+def _asked(gen, fields, values, rest=()):
+    """A request for some of the fields, if possible for some of `rest`: (keys as written, answer)"""
+    asked = gen.rng.sample(rest or fields, gen.rng.randint(min(1, len(rest or fields)), len(rest or fields)))
     if not asked or gen.rng.random() < (0.3 if gen.pieces else 0.2):
         absent = [f for f in SLOT_OF if f not in fields]
         if absent:

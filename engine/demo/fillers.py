@@ -122,8 +122,8 @@ def _new_word(gen):
 
 
 def _new_product(gen):
-    known, word = gen.rng.choice(PRODUCT).split(), _new_word(gen)
-    return gen.rng.choice([word, word, word + " " + _new_word(gen), known[0] + " " + word, word + " " + known[-1]])
+    known, word, more = gen.rng.choice(PRODUCT).split(), _new_word(gen).lower(), _new_word(gen).lower()  # brands are what has a capital
+    return gen.rng.choice([word, word, word + " " + more, known[0] + " " + word, word + " " + known[-1]])
 
 
 def _new_domain(gen):

@@ -87,7 +87,7 @@ def _classified(gen, module, noisy):
         label = label if label in labels else "other"
         prompt = gen.template(support.SUBSET).replace("{labels}", reading.options_text(rng, labels))
         return [("user", prompt.replace("{text}", text))], label
-    if rng.random() < 0.2:
+    if rng.random() < (0.3 if gen.pieces else 0.2):
         return [("system", gen.template(module.SYSTEM)), ("user", text)], label
     if gen.pieces and rng.random() < 0.35:
         prompt = grammar.instruction(gen, module.__name__, module.ALLOWED)
