@@ -30,6 +30,7 @@ from generate import SHARES, example
 from model import EPS, ROPE_BASE, Llama, Shape
 from induction import plant
 from muon import Muon
+from wide import WIDE
 
 LONGEST = 512  # ids of a conversation; longer distances are trained by gaps in the positions
 LONG_FIXED = {chat.FIXED} | {e["answer"] for kind in ("greetings", "about") for e in chat.TABLE[kind] if len(e["answer"]) > 40}
@@ -188,7 +189,7 @@ def pieces_of(tokenizer):
 def batches(rng, tokenizer, tokens, context, without, drills):
     """Endless (Batch of about `tokens` ids, task of each conversation). `drills()` says which part of the rows are
     drills."""
-    gen = Gen(rng, pieces=pieces_of(tokenizer))
+    gen = Gen(rng, pieces=pieces_of(tokenizer), wide=WIDE)
     while True:
         rows, tasks, total = [], [], 0
         while total < tokens:

@@ -19,6 +19,7 @@ import fillers  # noqa: E402
 import generate  # noqa: E402  (importing builds every list: an empty side is an error there)
 import split  # noqa: E402
 import chat  # noqa: E402
+import wide  # noqa: E402
 
 faults = []
 
@@ -47,7 +48,7 @@ def check_split():
 def check_examples():
     # with pieces of words, a generator also puts sentences together, as in training
     for side, pieces in (("train", ()), ("held", ()), ("train", ("st", "ra", "Ling", "when", "ok"))):
-        gen = fillers.Gen(random.Random(side), side, side, pieces=pieces)
+        gen = fillers.Gen(random.Random(side), side, side, pieces=pieces, wide=pieces and wide.WIDE)
         for _ in range(1500):
             e = generate.example(gen)
             last = e["messages"][-1]
