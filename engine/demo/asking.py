@@ -77,10 +77,49 @@ MORE = {
             "[I'm|I am] [off|out|done for today|leaving|going to bed|logging out|done here]", "[take care|be well|keep well|stay safe|all the best|until then|until tomorrow|over and out|end of chat|logging out|closing the chat|we are done]"],
 }
 
+# in a word or two; the first ones are commands
+COMMAND = {"serve": "serve", "chat": "chat", "keys": "keys", "report": "report", "explain": "explain", "config": "check"}
+ABOUT = {
+    "who": "yourself|your name|your size|your maker|your version|your parameters|your identity|the model that answers|the bot I talk to|this model|the demo model itself|who made you|your company|your origin",
+    "can": "your skills|your tasks|your abilities|what you can do|what you are for|your features|what to ask you|your limits and tasks|the tasks of the demo model|your repertoire|what works with you",
+    "hearth": "Hearth|the gateway|this software|the purpose of Hearth|the idea behind Hearth|this project|what Hearth does|the benefits of Hearth|what Hearth is for",
+    "add": "adding a model|another model|a bigger model|my own model|GGUF files|installing models|downloading a model|a real model|replacing the demo model|model files|the engine.models setting",
+    "route": "routing|the routing|the router|how a target is picked|the choice of a target|routing rules|routing decisions in general|the way of a request|how requests find a target|the cheapest target",
+    "private": "privacy|data protection|the safety of my data|private data|confidential texts|secrets in prompts|security|what happens to secrets|sensitive data|my private messages|data leaving my machine|protection of secrets",
+    "logs": "the logs|logging|log files|prompts in logs|what is logged|logging of prompts|what gets written to the log|the log and my prompts|keys in the log|prompts on disk",
+    "explain": "the reason for a route|why it went to the cloud|the explanation of a decision|the reason for a decision|why a target was taken|a decision that I do not understand|the why of a route",
+    "report": "costs|my costs|spending|the ledger|the cost of my requests|usage|usage and costs|what I spent|how long requests took|statistics|the bill so far",
+    "config": "the config|the configuration|the settings|settings|the YAML file|config files|configuring Hearth|validation of the config|checking the config|the configuration format|starting without a config",
+    "port": "the port|the address|the host|the default port|the base URL|the listening address|where Hearth listens|the endpoint's address|localhost and port|the URL of the server",
+    "api": "the API|the endpoints|OpenAI compatibility|using the OpenAI SDK|connecting an app|existing apps|the interface for apps|SDKs|chat completions|calling Hearth from code|streaming from my app",
+    "serve": "starting Hearth|starting the server|running Hearth|launching the gateway|how to boot Hearth|the start command|how to get it running",
+    "chat": "chatting in the terminal|terminal chat|the console chat|chat without an app|talking to a model from a shell|the command line chat|an interactive session",
+    "keys": "API keys|keys for apps|creating a key|revoking a key|key management|access keys|a key for my app|deleting keys|making keys",
+    "license": "the licence|the license|licensing|open source|the price of Hearth|commercial use|what Hearth costs to use|copyright|the terms of use|free use|money: does Hearth cost any",
+    "language": "the programming language|the language of the source|the code's language|the implementation language|what Hearth is coded in|the source code language|C or Rust",
+    "trained": "your training|your training data|your sources|what you learned from|the data behind you|your education|the texts you learned|how you were trained|your corpus",
+    "wrong": "your mistakes|your errors|your error rate|your accuracy|your reliability|how often you are wrong|trusting you|your quality|how right you are|mistakes you make|how good your answers are|your failures",
+}
+
+
+def _topic(rng, name):
+    if name in COMMAND and rng.random() < 0.4:
+        word = COMMAND[name]
+        it = rng.choice([f"hearth {word}", f"`hearth {word}`", f"the {word} command", f"the {word} subcommand", f"the command {word}", f"hearth's {word} command", f"{word} (the command)"])
+        return rng.choice([f"what does {it} do", f"what does {it} print", f"what does {it} show", f"what does {it} tell me", f"what is {it} for", f"what is {it}", f"how do I use {it}",
+                           f"how does {it} work", f"when do I need {it}", f"explain {it}", f"describe {it}", f"{it}, what for", f"{it}, how", f"usage of {it}", f"help on {it}",
+                           f"why would I run {it}", f"is there {it}", f"tell me about {it}", f"what happens with {it}"]) + rng.choice(["?", "", " please", " exactly?"])
+    it = rng.choice(ABOUT[name].split("|"))
+    return rng.choice(["tell me about %s", "what about %s?", "say something about %s", "info on %s", "%s please", "%s?", "%s", "explain %s", "I want to know about %s", "I have a question about %s",
+                       "question: %s", "what can you say about %s?", "how is it with %s?", "I'd like to hear about %s", "details on %s", "more on %s", "can you explain %s?", "describe %s",
+                       "anything on %s?", "I wonder about %s", "a word on %s", "how about %s?", "what is known about %s?", "hey, %s?", "my question is about %s", "inform me about %s"]) % it
+
 
 def line(rng, name):
     """A line for the entry `name` of about.json (with choices), or None if there is none."""
     lines = list(MORE.get(name, []))
+    if name in ABOUT and rng.random() < 0.3:
+        return _topic(rng, name)
     if name in TERM and rng.random() < 0.5:
         tail = rng.choice(["", "", "?", " in Hearth", " in Hearth?", " please", ", please", " to me", " for beginners", " exactly", " here", " again"])
         return rng.choice([WHAT + " " + TERM[name] + tail, WHAT + " " + TERM[name] + tail, TERM[name] + rng.choice(["?", "", ", what is that?", ": meaning?", ", explain", " - what's that", " meaning", " in one sentence", ", tell me more"])])

@@ -315,7 +315,7 @@ def any_text(gen):
 def table(gen, kind):
     """(question, answer) of a greeting or a question about Hearth."""
     answer, pool = gen.rng.choice(ENTRIES[kind])
-    if gen.pieces and gen.rng.random() < 0.5:
+    if gen.pieces and gen.rng.random() < 0.65:
         line = asking.line(gen.rng, pool.kind.split("/")[1])
         line = line and " ".join(gen.choose(line).split())
         if line and ALLOWED_TABLE(line):
