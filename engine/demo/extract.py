@@ -172,7 +172,7 @@ def _text(gen, noise):
 def _asked(gen, fields, values, rest=()):
     """A request for some of the fields, if possible for some of `rest`: (keys as written, answer)"""
     asked = gen.rng.sample(rest or fields, gen.rng.randint(min(1, len(rest or fields)), len(rest or fields)))
-    if not asked or gen.rng.random() < (0.3 if gen.pieces else 0.2):
+    if not asked or gen.rng.random() < (0.23 if gen.pieces else 0.2):
         absent = [f for f in SLOT_OF if f not in fields]
         if absent:
             asked.insert(gen.rng.randint(0, len(asked)), gen.rng.choice(absent))

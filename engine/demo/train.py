@@ -194,7 +194,7 @@ def batches(rng, tokenizer, tokens, context, without, drills):
         rows, tasks, total = [], [], 0
         while total < tokens:
             if rng.random() < drills():
-                task, make = rng.choice([("copy", copy_row), ("seen", seen_row), ("list", list_row), ("bare", bare_row), ("bare", bare_row)])
+                task, make = rng.choice([("copy", copy_row), ("copy", copy_row), ("seen", seen_row), ("list", list_row), ("bare", bare_row), ("bare", bare_row)])
                 row = make(rng, tokenizer)
             else:
                 e = example(gen, without=without)
