@@ -117,6 +117,19 @@ def _word(rng):
     return rng.choice(NO_PRODUCTS)
 
 
+class Free:
+    """Knows the fillers of some lists that do not train: says whether a text is free of those of several words."""
+
+    def __init__(self, *names):
+        self.held = {plain(line) for name in names for side in ("held", "dev") for line in POOLS[name].sides[side]
+                     if line not in POOLS[name].sides["train"] and " " in line}
+        self.longest = max(line.count(" ") + 1 for line in self.held)
+
+    def __call__(self, text):
+        words = plain(text).split()
+        return not any(" ".join(words[i:j]) in self.held for i in range(len(words)) for j in range(i + 2, min(len(words), i + self.longest) + 1))
+
+
 def _maybe(rng, part, options):
     return rng.choice(options) if rng.random() < part else ""
 

@@ -4,6 +4,7 @@ grammar.py: a held-out filler or template is never made.
 import re
 
 import frames
+import grammar
 from fillers import POOLS
 
 POS_ADJ = """admirable|adorable|ace|agreeable|astonishing|astounding|attentive|authentic|beautifully made|blissful|breathtaking|bright and airy|brisk|captivating|
@@ -107,6 +108,7 @@ def _plain(text):
 
 
 LISTS = ("pos_adj", "neg_adj", "pos", "neg", "neu")
+FREE = grammar.Free(*LISTS)
 PRAISE = {"adj": _free(POS_ADJ, *LISTS), "did": _free(POS_DID, *LISTS), "it": _free(POS_IT, *LISTS), "i": _free(POS_I, *LISTS), "no": TROUBLE, "much": GOODS,
           "pool": ("{pos_adj}", "{pos}")}
 BLAME = {"adj": _free(NEG_ADJ, *LISTS), "did": _free(NEG_DID, *LISTS), "it": _free(NEG_IT, *LISTS), "i": _free(NEG_I, *LISTS), "no": GOODS, "much": TROUBLE,
@@ -199,5 +201,5 @@ def text(gen, label, allowed):
                                   f"I thought {before}, but no, {out}", f"they said {before}. In fact {out}", f"although {before}, {out}", f"{before} last year, this year {out}",
                                   f"{before}. Still, {out}", f"even if {before}: {out}"])
         out = re.sub(" +", " ", out)
-        if allowed(_pattern(out)):
+        if allowed(_pattern(out)) and FREE(out):
             return gen.fill(out)

@@ -4,6 +4,7 @@ template or filler is never made.
 import re
 
 import frames
+import grammar
 from fillers import POOLS
 
 PART = """button|menu|search box|map|chart|export|upload|sync|notification|toolbar|cart|form|video player|playlist|filter|sort order|dark theme|widget|scanner|chat window|
@@ -93,6 +94,7 @@ def _free(words, *pools):
     return [word for word in words if _plain(word) not in taken]
 
 
+FREE = grammar.Free("area", "symptom", "wish", "cause", "plan")
 PART, FAILS, WHEN, WISH = (_free(words, "area", "symptom", "wish", "cause", "plan") for words in (PART, FAILS, WHEN, WISH))
 
 
@@ -105,5 +107,5 @@ def text(gen, label, allowed):
                            ("money", MONEY), ("money2", MONEY), ("pay", PAY), ("noun", frames.PLAIN), ("noun:2", frames.PLAIN)):
             while "{" + key + "}" in line:
                 line = line.replace("{" + key + "}", rng.choice(words), 1)
-        if allowed(line):
+        if allowed(line) and FREE(line):
             return gen.fill(line)
