@@ -315,7 +315,7 @@ def any_text(gen):
 def table(gen, kind):
     """(question, answer) of a greeting or a question about Hearth."""
     answer, pool = gen.rng.choice(ENTRIES[kind])
-    if gen.pieces and gen.rng.random() < 0.65:
+    if gen.composes(0.65):
         line = asking.line(gen.rng, pool.kind.split("/")[1])
         line = line and " ".join(gen.choose(line).split())
         if line and ALLOWED_TABLE(line):
@@ -325,7 +325,7 @@ def table(gen, kind):
 
 def off_topic(gen):
     """A prompt outside of every task; in training, often one put together from words."""
-    if gen.pieces and gen.rng.random() < 0.5:
+    if gen.composes(0.5):
         return offtopic.prompt(gen, lambda line: ALLOWED(line) and grammar.plain(line) not in MEANT, any_text)
     template = gen.template(OFF)
     for key in ("{any}", "{any:2}", "{any:3}", "{any:4}"):

@@ -119,7 +119,7 @@ ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
 
 def instruction(gen):
     """An instruction with {keys} and {text}; in training, sometimes one put together from parts."""
-    if gen.pieces and gen.rng.random() < 0.35:
+    if gen.composes(0.35):
         return grammar.extract_instruction(gen, ALLOWED_INSTRUCT)
     return gen.template(INSTRUCT)
 
@@ -144,7 +144,7 @@ def conversation(gen, noise):
 
 def _text(gen, noise):
     """(text, fields that it holds, value of each slot)"""
-    if gen.pieces and gen.rng.random() < 0.6:
+    if gen.composes(0.6):
         template = gen.choose(gen.rng.choice([frames, grammar]).extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
         template = gen.template(TEXT)

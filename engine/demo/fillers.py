@@ -187,19 +187,23 @@ CHOICE = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]")
 
 class Gen:
     """One generator: a random source and the side of templates and of fillers. `new` is the part of the fillers
-    (of NEW) that are new words. In training, `pieces` are texts that these are made of, the part varies, and
-    `wide` has more fillers."""
+    (of NEW) that are new words. In training, `pieces` are texts that these are made of, the part varies,
+    `wide` has more fillers, and `composed` says how much of what may be put together from words is."""
 
-    def __init__(self, rng, templates="train", fillers="train", new=0.0, pieces=(), wide=None):
+    def __init__(self, rng, templates="train", fillers="train", new=0.0, pieces=(), wide=None, composed=1.0):
         self.rng, self.templates, self.fillers, self.new, self.pieces = rng, templates, fillers, new, pieces
-        self.wide, self.values = wide or {}, {}
+        self.wide, self.composed, self.values = wide or {}, composed, {}
         self.drawn = self.drawn_first = 0  # fillers drawn that belong to a side; those of the first exchange
+
+    def composes(self, part):
+        """True in `part` of the cases, in training: then something is put together from words, not taken from a list."""
+        return bool(self.pieces) and self.rng.random() < part * self.composed
 
     def slot(self, name):
         """A fresh filler for slot `name`; a filler may itself hold slots."""
         if self.new and name in NEW and self.rng.random() < self.new:
             return NEW[name](self)
-        if self.pieces and name in self.wide and self.rng.random() < 0.5:
+        if name in self.wide and self.composes(0.5):
             return self.rng.choice(self.wide[name])
         self.drawn += name in POOLS or name in ("amount", "date")
         text = MADE[name](self) if name in MADE else POOLS[name].pick(self.rng, self.fillers)

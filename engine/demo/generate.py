@@ -89,7 +89,7 @@ def _classified(gen, module, noisy):
         return [("user", prompt.replace("{text}", text))], label
     if rng.random() < (0.3 if gen.pieces else 0.2):
         return [("system", gen.template(module.SYSTEM)), ("user", text)], label
-    if gen.pieces and rng.random() < 0.35:
+    if gen.composes(0.35):
         prompt = grammar.instruction(gen, module.__name__, module.ALLOWED)
     else:
         prompt = gen.template(sentiment.BINARY if module is sentiment and label != "neutral" and rng.random() < 0.18 else module.INSTRUCT)
@@ -158,7 +158,7 @@ def example(gen, task=None, without=()):
     rng = gen.rng
     first = task or _pick_task(rng, without)
     if gen.pieces:
-        gen.new = rng.choice([0, 0.25, 0.75])
+        gen.new = rng.choice([0, 0.25, 0.75]) * gen.composed
     gen.drawn = 0
     turns, answer = turn(gen, first, without)
     gen.drawn_first = gen.drawn

@@ -259,7 +259,7 @@ def _fact(gen, line):
 
 def yesno(gen, facts=0):
     """(text, [(question, answer)...]): yes and no equally often. With `facts` of them together, there are more questions."""
-    made = gen.pieces and gen.rng.random() < 0.5
+    made = gen.composes(0.5)
     kind = gen.rng.random()
     if kind < 0.2 and made:
         text, question, answer = grammar.negated(gen, ALLOWED)
@@ -289,13 +289,13 @@ def pick(gen):
     if gen.rng.random() < 0.5:
         choice = gen.rng.sample(SERVICE if gen.rng.random() < 0.15 else [t for t in TOPIC if t != "account"], gen.rng.randint(2, 4))
         answer = gen.rng.choice(choice)
-        text = topics.text(gen, answer) if gen.pieces and gen.rng.random() < 0.5 else gen.slot("topic_" + answer)
+        text = topics.text(gen, answer) if gen.composes(0.5) else gen.slot("topic_" + answer)
         if gen.rng.random() < 0.3:
             text += ". " + gen.slot("topic_" + answer)
         template = gen.template(PICK_TOPIC)
         prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, choice))
         return prompt, answer
-    if gen.pieces and gen.rng.random() < 0.5:
+    if gen.composes(0.5):
         text, question, kind = grammar.mention(gen, ALLOWED_MENTION)
     else:
         text, question, kind = gen.shared_choices(MENTION.pick(gen.rng, gen.templates)).split(" | ")

@@ -258,12 +258,12 @@ ALLOWED_TEXT = grammar.Allowed(OPINION, TURN_POS, TURN_NEG, NEUTRAL)
 def text(gen, label=None):
     """A text and its label; in training, sometimes with other words around it."""
     out, label = _text(gen, label)
-    return grammar.padded(gen, out) if gen.pieces and gen.rng.random() < 0.3 else out, label
+    return grammar.padded(gen, out) if gen.composes(0.3) else out, label
 
 
 def _text(gen, label):
     label = label or gen.rng.choice(["positive", "negative", "neutral"])
-    if gen.pieces and gen.rng.random() < 0.4:
+    if gen.composes(0.4):
         return opinions.text(gen, label, ALLOWED_TEXT), label
     if label == "neutral":
         return gen.fill(gen.template(NEUTRAL).replace("{op", "{neu")), label

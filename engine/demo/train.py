@@ -186,10 +186,10 @@ def pieces_of(tokenizer):
     return [text for text in dict.fromkeys(t.strip() for t in texts) if text.isascii() and text.isalpha()]
 
 
-def batches(rng, tokenizer, tokens, context, without, drills):
+def batches(rng, tokenizer, tokens, context, without, drills, composed=1.0):
     """Endless (Batch of about `tokens` ids, task of each conversation). `drills()` says which part of the rows are
     drills."""
-    gen = Gen(rng, pieces=pieces_of(tokenizer), wide=WIDE)
+    gen = Gen(rng, pieces=pieces_of(tokenizer), wide=WIDE, composed=composed)
     while True:
         rows, tasks, total = [], [], 0
         while total < tokens:
@@ -253,6 +253,7 @@ def arguments():
     p.add_argument("--lr", type=float, default=1.8e-3)
     p.add_argument("--decay", type=float, default=0.35, help="the part of the schedule in which the learning rate falls")
     p.add_argument("--drills", type=float, default=0.15, help="the part of the rows that only teach copying and comparing; falls with the rate")
+    p.add_argument("--composed", type=float, default=1, help="how much of what may be put together from words is")
     p.add_argument("--embd-times", type=float, default=2, help="how many times as fast the embedding learns as the rest")
     p.add_argument("--start", metavar="GGUF", help="begin with the weights and the tokenizer of this file")
     p.add_argument("--plant", action=argparse.BooleanOptionalAction, default=True, help="begin with a copying circuit")
@@ -387,7 +388,7 @@ def main():
     run.load()
     print(f"{sum(p.numel() for p in run.model.parameters())} parameters, {run.device}, step {run.step}", flush=True)
     source = batches(random.Random(f"train {args.seed} {run.step}"), run.tokenizer, args.tokens, args.context, args.without,
-                     lambda: args.drills * max(0.3, run.rate() / args.lr))
+                     lambda: args.drills * max(0.3, run.rate() / args.lr), args.composed)
     saved = shown = time.monotonic()
     losses, tally, used = [], Tally(), time.process_time()
     while True:
