@@ -5,6 +5,7 @@ import re
 
 import frames
 import grammar
+import implied
 from fillers import POOLS
 
 POS_ADJ = """admirable|adorable|ace|agreeable|astonishing|astounding|attentive|authentic|beautifully made|blissful|breathtaking|bright and airy|brisk|captivating|
@@ -109,9 +110,10 @@ def _plain(text):
 
 LISTS = ("pos_adj", "neg_adj", "pos", "neg", "neu")
 FREE = grammar.Free(*LISTS)
-PRAISE = {"adj": _free(POS_ADJ, *LISTS), "did": _free(POS_DID, *LISTS), "it": _free(POS_IT, *LISTS), "i": _free(POS_I, *LISTS), "no": TROUBLE, "much": GOODS,
+GOOD, BAD, EVEN = (_free(words, *LISTS) for words in (implied.GOOD, implied.BAD, implied.PLAIN))
+PRAISE = {"adj": _free(POS_ADJ, *LISTS), "did": _free(POS_DID, *LISTS), "it": _free(POS_IT, *LISTS), "i": _free(POS_I, *LISTS), "no": TROUBLE, "much": GOODS, "implied": GOOD,
           "pool": ("{pos_adj}", "{pos}")}
-BLAME = {"adj": _free(NEG_ADJ, *LISTS), "did": _free(NEG_DID, *LISTS), "it": _free(NEG_IT, *LISTS), "i": _free(NEG_I, *LISTS), "no": GOODS, "much": TROUBLE,
+BLAME = {"adj": _free(NEG_ADJ, *LISTS), "did": _free(NEG_DID, *LISTS), "it": _free(NEG_IT, *LISTS), "i": _free(NEG_I, *LISTS), "no": GOODS, "much": TROUBLE, "implied": BAD,
          "pool": ("{neg_adj}", "{neg}")}
 ANY_ADJ = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PRAISE["adj"] + BLAME["adj"]), key=len, reverse=True)) + r")(?![\w-])")
 CALM = [v for v in frames.VERBS if v[0] not in ("like", "lose", "break", "steal", "hate", "love", "miss", "recommend", "prefer", "damage", "scratch", "win",
@@ -128,7 +130,9 @@ def _clause(rng, words, other):
     if adj[:2] in ("a ", "an") or " " in adj:
         very = ""
     bare = adj[2:] if adj.startswith("a ") else adj
-    kind = rng.randrange(15)
+    kind = rng.randrange(19)
+    if kind >= 15:
+        return rng.choice(words["implied"])
     if kind <= 3:
         return f"{thing} {be} {very}{adj}"
     if kind == 4:
@@ -164,7 +168,7 @@ def _clause(rng, words, other):
 
 
 def _neutral(rng):
-    line = rng.choice(NEUTRAL)
+    line = rng.choice(NEUTRAL if rng.random() < 0.6 else EVEN)
     for key in ("{noun}", "{noun:2}"):
         line = line.replace(key, rng.choice(frames.PLAIN))
     verb = rng.choice(CALM)

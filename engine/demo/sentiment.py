@@ -263,7 +263,7 @@ def text(gen, label=None):
 
 def _text(gen, label):
     label = label or gen.rng.choice(["positive", "negative", "neutral"])
-    if gen.composes(0.4):
+    if gen.composes(0.6):
         return opinions.text(gen, label, ALLOWED_TEXT), label
     if label == "neutral":
         return gen.fill(gen.template(NEUTRAL).replace("{op", "{neu")), label

@@ -289,7 +289,7 @@ CLOSER = [" Thanks!", " Thank you.", " thx", " Please help.", " Best, {name}", "
 def text(gen, label=None):
     """A support message and its label."""
     label = label or gen.rng.choice(LABELS)
-    if gen.composes(0.4):
+    if gen.composes(0.55):
         out = tickets.text(gen, label, ALLOWED_TEXT)
     else:
         out = gen.fill(gen.template(POOL_OF[label]))
