@@ -117,6 +117,16 @@ def _word(rng):
     return rng.choice(NO_PRODUCTS)
 
 
+def _bare(text):
+    return re.sub(r"^(a|an|the) ", "", plain(text))
+
+
+def trainable(words, *names):
+    """`words` without the fillers of some lists that do not train."""
+    held = {_bare(line) for name in names for side in ("held", "dev") for line in POOLS[name].sides[side] if line not in POOLS[name].sides["train"]}
+    return [word for word in words if _bare(word) not in held]
+
+
 class Free:
     """Knows the fillers of some lists that do not train: says whether a text is free of those of several words."""
 

@@ -1,7 +1,6 @@
 """Sentences about a topic, put together from its words. Only for training, as in grammar.py."""
-import re
-
 from fillers import POOLS
+from grammar import plain
 
 WORDS = {
     "sports": "goal|penalty|striker|goalkeeper|referee|coach|league|cup final|semi-final|match|sprint|marathon runner|relay|hurdles|high jump|javelin|swimmer|diver|rower|cyclist|boxer|wrestler|fencer|gymnast|skier|tennis player|serve|racket|hockey puck|basket|rugby team|cricket bat|golf club|surfer|stadium|medal|world record|offside|free kick|half-time|tournament|title|champion|rematch|jersey|dugout|locker room|fitness test|training camp|push-ups|doping test|extra time",
@@ -31,11 +30,7 @@ news about the {w}|the {w} on {weekday}|yesterday's {w}|first the {w}, then the 
 is the {w} ready?|the {w} has changed|a long {w}|the second {w}|what a {w}|thanks to the {w}|the {w} surprised everyone|{first} and the {w}|the {w} was lost|we saw the {w}""".replace("\n", "").split("|")
 
 
-def _plain(text):
-    return re.sub(r"[^a-z0-9{}]+", " ", text.lower()).strip()
-
-
-HELD = {_plain(line) for topic in WORDS for side in ("held", "dev") for line in POOLS["topic_" + topic].sides[side]}
+HELD = {plain(line) for topic in WORDS for side in ("held", "dev") for line in POOLS["topic_" + topic].sides[side]}
 
 
 def text(gen, topic):
@@ -45,5 +40,5 @@ def text(gen, topic):
         line = rng.choice(FRAMES)
         for key in ("{w}", "{w2}", "{w3}"):
             line = line.replace(key, rng.choice(WORDS[topic].split("|")))
-        if _plain(line) not in HELD:
+        if plain(line) not in HELD:
             return gen.fill(line)
