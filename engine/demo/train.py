@@ -68,12 +68,15 @@ def row_of(rng, tokenizer, messages, context):
     if len(ids) > LONGEST:
         return None
     weights, i = [0.0] * len(ids), 0
+    answers = [m["content"] for m in messages if m["role"] == "assistant"]
     while i < len(ids):
         end = i
         while end < len(ids) and learn[end]:
             end += 1
         if end > i:
             weights[i:end] = [(end - i) ** -0.5] * (end - i) if end - i > 3 else [1.5] * (end - i - 1) + [0.3]
+            if answers.pop(0) in LONG_FIXED:
+                weights[i:i + 3] = [1.0, 1.0, 0.8]  # there it is decided which one it is
         i = end + 1
     gap = (0, 0)
     if rng.random() < 0.1:  # a jump: the same text, as if more had stood before or within it
