@@ -695,7 +695,7 @@ enum base_err config_load_text(struct slice text, const char *name, struct confi
 static const char default_yaml[] =
     "engine:\n"
     "  models:\n"
-    "    - {name: demo, path: \"%s\", capability: {classification: 0.4}}\n"
+    "    - {name: demo, path: \"%s\", capability: {classification: 0.4, extraction: 0.55}}\n"
     "models:\n"
     "  auto: {}\n"
     "  local-model: {route: auto}\n"

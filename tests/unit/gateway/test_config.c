@@ -219,6 +219,8 @@ static void test_default_config(void **state)
     const double *by_task = c->engine_models[0].capability.by_task;
     assert_true(by_task[ROUTER_TASK_CLASSIFICATION] > 0.39);
     assert_true(by_task[ROUTER_TASK_CLASSIFICATION] < 0.41);
+    assert_true(by_task[ROUTER_TASK_EXTRACTION] > 0.54);
+    assert_true(by_task[ROUTER_TASK_EXTRACTION] < 0.56);
     assert_true(by_task[ROUTER_TASK_CHAT] < 0.01);
     assert_int_equal(c->model_count, 4);
     config_free(c);
