@@ -185,20 +185,6 @@ static size_t read_shifted(struct slice token, char *room, char *out)
     return len + keep_runs(slice_of(room, size), out + len);
 }
 
-/* Letters of one case: a word. */
-static bool is_word(struct slice token)
-{
-    bool large = false, small = false;
-    for (size_t i = 0; i < token.len; i++) {
-        char c = token.ptr[i];
-        if (c >= '0' && c <= '9')
-            return false;
-        large |= c >= 'A' && c <= 'Z';
-        small |= c >= 'a' && c <= 'z';
-    }
-    return !large || !small;
-}
-
 /* What can be read of a token, in `out`, which has room for ROOM(token.len) bytes. */
 static size_t read_token(struct slice token, char *out, bool *ret_is_exact)
 {
@@ -220,8 +206,6 @@ static bool try_token(struct slice text, size_t from, size_t to, struct arena *a
     struct slice token = slice_of(text.ptr + from, to - from);
     char few[ROOM(SHORT_TOKEN)]; /* most tokens hold nothing: no memory of the arena for them */
     bool is_exact;
-    if (is_word(token))
-        return false;
     char *room = token.len <= SHORT_TOKEN ? few : malloc(ROOM(token.len));
     size_t len = room ? read_token(token, room, &is_exact) : 0;
     char *kept = len > 0 ? arena_alloc(arena, len) : NULL;

@@ -402,6 +402,26 @@ static void test_base64_in_strings(void **state)
     }
 }
 
+/* base64 of a key that happens to have capital letters only looks like a word; and once more. */
+static void test_base64_like_a_word(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "aws QVNJQUVNTERE"
+        "TFBCSTRCTVBWSDU= ",
+        "aws UVZOSlFVVk5URVJFVEZC"
+        "Q1NUUkNUVkJXU0RVPQ== ",
+    };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct policy_scan scan;
+        assert_int_equal(policy_scan_text(policy, slice_from_str(texts[i]), arena, &scan, NULL),
+                         BASE_OK);
+        assert_int_equal(scan.level, POLICY_LEVEL_RESTRICTED);
+        arena_free(arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_escapes_in_escapes),
         cmocka_unit_test(test_base64_in_strings),
+        cmocka_unit_test(test_base64_like_a_word),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
