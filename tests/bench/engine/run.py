@@ -49,9 +49,13 @@ def measure(options, model, path, threads, bandwidth):
     size = token_bytes(make_model.SHAPES[shape], kind)
     for prompt in options.prompts:
         gen = options.gen if prompt == options.prompts[0] else 0
-        ours, theirs = [], []
+        ours, theirs, shares, bandwidths = [], [], [], []
         for _ in range(options.rounds):  # in turn, so that what disturbs one disturbs the other
+            if gen:
+                bandwidths.append(float(output([bandwidth, str(threads)])))
             ours.append(hearth(path, prompt, gen, threads))
+            if gen:
+                shares.append(ours[-1][1] * size / 1e9 / bandwidths[-1])
             if options.driver:
                 theirs.append(other(options.driver, path, prompt, gen or 1, threads))
         line = f"{model:13} {threads} threads  prompt {prompt:4} {median(ours, 0):8.1f} tokens/s"
@@ -59,8 +63,8 @@ def measure(options, model, path, threads, bandwidth):
             line += f" ({median(theirs, 0):7.1f}: {median(ours, 0) / median(theirs, 0):4.2f} x)"
         if gen:
             rate = median(ours, 1)
-            line += f"   generation {rate:7.1f} tokens/s, {rate * size / 1e9:5.1f} of {bandwidth:.1f} GB/s"
-            line += f" = {rate * size / 1e9 / bandwidth * 100:.0f} %"
+            line += f"   generation {rate:7.1f} tokens/s, {rate * size / 1e9:5.1f} of {statistics.median(bandwidths):.1f} GB/s"
+            line += f" = {statistics.median(shares) * 100:.0f} % ({min(shares) * 100:.0f} to {max(shares) * 100:.0f})"
             if theirs:
                 line += f" ({median(theirs, 1):6.1f}: {rate / median(theirs, 1):4.2f} x)"
         print(line, flush=True)
@@ -89,7 +93,7 @@ def main():
                 path = os.path.join(options.keep, model + ".gguf")
                 if not os.path.exists(path):
                     make_model.write_model(path, make_model.SHAPES[shape], kind)
-                measure(options, model, path, threads, float(output([bandwidth, str(threads)])))
+                measure(options, model, path, threads, bandwidth)
     finally:
         if busy:
             busy.kill()
