@@ -226,10 +226,16 @@ class Soak {
     async client(until) {
         while (Date.now() < until) {
             const what = pick(this.visits);
+            let timer;
+            const late = new Promise((_, reject) => {
+                timer = setTimeout(() => reject(new Error(`no end after ${HANGS_MS + 5000} ms`)), HANGS_MS + 5000);
+            });
             try {
-                await this[what]();
+                await Promise.race([this[what](), late]);
             } catch (error) {
                 this.oddities.push(`${what}: ${error.message} ${error.cause?.message ?? ''}`);
+            } finally {
+                clearTimeout(timer);
             }
         }
     }
