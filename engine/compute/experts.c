@@ -82,11 +82,13 @@ static void gather(struct engine_session *s, const struct engine_layer *layer, s
     }
 }
 
-/* Inputs are packed in fours, those of each expert for themselves. */
+/* Inputs are packed in fours, those of each expert for themselves; each of their forms begins with
+ * a cache line. */
 size_t engine_expert_packed_bytes(const struct engine_hparams *hp, uint32_t batch, size_t cols)
 {
     size_t rows = (size_t)batch * hp->n_expert_used;
-    return engine_input_bytes(rows + 4 * (rows < hp->n_expert ? rows : hp->n_expert), cols);
+    size_t experts = rows < hp->n_expert ? rows : hp->n_expert;
+    return engine_input_bytes(rows + 4 * experts, cols) + experts * ENGINE_ACT_COUNT * 64;
 }
 
 /* The rows of expert e: of `x` by token, or side by side. `packed` moves on past them. */

@@ -229,6 +229,34 @@ static void test_sequences_do_not_mix(void **state)
     }
 }
 
+/* Many experts of a few columns, each with an input of its own: what is left of a cache line behind
+ * each adds up to more than the inputs. Beside a session with room for many tokens. */
+static void test_narrow_experts(void **state)
+{
+    (void)state;
+    struct tiny_model shape = experts;
+    const uint32_t types[] = {0, 1, 30};
+    static float small[LENGTH * VOCAB], large[LENGTH * VOCAB];
+    struct fixture f;
+    shape.n_embd = shape.n_ff = 4;
+    shape.head_dim = shape.n_head = 2;
+    shape.n_head_kv = 1;
+    shape.n_expert = shape.n_expert_used = 64;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        shape.type = types[i];
+        fixture_open(&f, &shape);
+        struct engine_session *s = session_of(
+            &f, (struct engine_session_options){.sequences = 1, .batch = 1, .outputs = 1});
+        feed(s, 0, f.tokens, LENGTH, small);
+        engine_session_free(s);
+        s = session_of(&f, (struct engine_session_options){.sequences = 1, .batch = 32});
+        feed(s, 0, f.tokens, LENGTH, large);
+        engine_session_free(s);
+        same(small, large, LENGTH);
+        fixture_close(&f);
+    }
+}
+
 /* A copy goes its own way, and so does its source; lengths on both sides of a page's border. */
 static void test_copies_and_trims(void **state)
 {
@@ -528,6 +556,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches_change_nothing),
         cmocka_unit_test(test_sequences_do_not_mix),
+        cmocka_unit_test(test_narrow_experts),
         cmocka_unit_test(test_copies_and_trims),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_full_cache),
