@@ -5,7 +5,6 @@
 #include "engine/compute/session.h"
 #include "engine/compute/adapter.h"
 #include "engine/compute/matmul.h"
-#include "engine/compute/matmul.h"
 
 #define MAX_CONTEXT (1U << 28)
 #define MAX_SEQUENCES 4096U
