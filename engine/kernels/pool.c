@@ -101,7 +101,8 @@ static void take_chunks(struct engine_pool *pool, uint32_t thread)
 
 static bool lane_has_work(struct lane *lane)
 {
-    return is_open(atomic_load(&lane->ticket), atomic_load(&lane->end));
+    uint64_t ticket = atomic_load(&lane->ticket); /* the end that belongs to it is there then */
+    return is_open(ticket, atomic_load(&lane->end));
 }
 
 static bool has_work(struct engine_pool *pool)
