@@ -32,13 +32,14 @@ INLINE void float_column(const V *weights, const float *x, size_t quad_floats, s
     }
 }
 
-/* As far as there are rows and tokens. */
-INLINE void float_store(const struct engine_panel_job *job, size_t row, size_t first, size_t tokens,
-                        const V *acc)
+/* A tile's sums, vector after vector of rows from `row` on, those of all tokens from `first` on side
+ * by side: as far as there are rows and tokens. */
+INLINE void store_tile(const struct engine_panel_job *job, size_t row, size_t first, size_t vectors,
+                       size_t tokens, const V *acc)
 {
     /* Unrolled, so that sums have no address and stay in registers. */
 #pragma GCC unroll 4
-    for (size_t v = 0; v < FLOAT_SPAN; v++, row += VW) {
+    for (size_t v = 0; v < vectors; v++, row += VW) {
         float *y = job->y + first * job->y_stride + row;
 #pragma GCC unroll 12
         for (size_t t = 0; t < tokens; t++) {
@@ -71,7 +72,7 @@ INLINE void float_tile(const struct engine_panel_job *job, size_t panel, bool br
     }
     for (size_t i = 0; FLOAT_SUMS == 2 && i < FLOAT_SPAN * tokens; i++)
         acc[0][i] = v_add(acc[0][i], acc[FLOAT_SUMS - 1][i]);
-    float_store(job, panel * ENGINE_PANEL_ROWS, first, tokens, acc[0]);
+    store_tile(job, panel * ENGINE_PANEL_ROWS, first, FLOAT_SPAN, tokens, acc[0]);
 }
 
 PER_FORMAT void float_matmul(const struct engine_panel_job *job, size_t panel, size_t end,

@@ -189,26 +189,6 @@ INLINE V wide_add(V acc, I sum, I mins, struct engine_panel_type type, const uin
 
 /* --- tiles -------------------------------------------------------------------------------- */
 
-/* The tokens of one tile of a panel, as far as there are rows and tokens. */
-INLINE void panel_store(const struct engine_panel_job *job, size_t row, size_t first,
-                        size_t vectors, size_t tokens, const V *acc)
-{
-    /* Unrolled, so that sums have no address and stay in registers. */
-#pragma GCC unroll 4
-    for (size_t v = 0; v < vectors; v++, row += VW) {
-        float *y = job->y + first * job->y_stride + row;
-#pragma GCC unroll 12
-        for (size_t t = 0; t < tokens; t++) {
-            if (row >= job->rows || first + t >= job->tokens)
-                continue;
-            if (row + VW <= job->rows)
-                v_store(y + t * job->y_stride, acc[v * tokens + t]);
-            else
-                v_store_n(y + t * job->y_stride, acc[v * tokens + t], job->rows - row);
-        }
-    }
-}
-
 /* Rows from `row` on of a panel against one token, or the four from `first` on. No prefetching: the
  * hardware does it better. */
 INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t row,
@@ -229,7 +209,7 @@ INLINE void panel_tile(const struct engine_panel_job *job, size_t panel, size_t 
         at = b % 2 == 0 ? panel_first(&p, b, type, at.header) : panel_second(at, type);
         panel_block(at, row, type, x, vectors, tokens, acc);
     }
-    panel_store(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
+    store_tile(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
 }
 
 /* The same for a wide type. */
@@ -259,7 +239,7 @@ INLINE void wide_tile(const struct engine_panel_job *job, size_t panel, size_t r
             acc[i] = wide_add(acc[i], sums[i], mins[i], type, at.header, row + i / tokens * VW,
                               x.d[i % tokens]);
     }
-    panel_store(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
+    store_tile(job, panel * ENGINE_PANEL_ROWS + row, first, vectors, tokens, acc);
 }
 
 INLINE void panel_any_tile(const struct engine_panel_job *job, size_t panel, size_t row,
