@@ -136,7 +136,9 @@ static inline enum engine_act_form engine_kernels_form(const struct engine_kerne
 {
     if (layout->format == ENGINE_FORMAT_BF16 && kernels->pack_bf16_four)
         return ENGINE_ACT_BF16;
-    return engine_act_form(layout->type);
+    return layout->type.scales == ENGINE_PANEL_FLOATS  ? ENGINE_ACT_FLOATS
+           : ENGINE_PANEL_IS_WIDE(layout->type.scales) ? ENGINE_ACT_WIDE
+                                                       : ENGINE_ACT_NARROW;
 }
 
 extern const struct engine_kernels engine_kernels_portable;

@@ -188,7 +188,7 @@ struct engine_wide4 {
 _Static_assert(sizeof(struct engine_wide1) == 384 && sizeof(struct engine_wide4) == 1488,
                "no gaps: kernels step by these sizes");
 
-/* What a product wants its input as. */
+/* What a product wants its input as; engine_kernels_form() says which. */
 enum engine_act_form {
     ENGINE_ACT_NARROW, /* act1, act4 */
     ENGINE_ACT_WIDE,   /* wide1, wide4 */
@@ -196,13 +196,6 @@ enum engine_act_form {
     ENGINE_ACT_BF16,   /* bfloat16[engine_act_cols(cols)]; [engine_act_cols(cols) / 2][4][2] */
     ENGINE_ACT_COUNT
 };
-
-static inline enum engine_act_form engine_act_form(struct engine_panel_type type)
-{
-    return type.scales == ENGINE_PANEL_FLOATS  ? ENGINE_ACT_FLOATS
-           : ENGINE_PANEL_IS_WIDE(type.scales) ? ENGINE_ACT_WIDE
-                                               : ENGINE_ACT_NARROW;
-}
 
 /* Columns of four tokens in float32 or bfloat16, so that no line of the cache is torn; those added
  * are zero. */
