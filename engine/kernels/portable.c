@@ -199,9 +199,7 @@ static void lora_up(const struct engine_lora *l, const float *h, size_t row, siz
 const struct engine_kernels engine_kernels_portable = {
     .name = "portable",
     .matmul = matmul,
-    .panels =
-        {ENGINE_PANEL_TYPES(PANELS_ENTRY)[ENGINE_FORMAT_F16] = float_panels, [ENGINE_FORMAT_BF16] =
-                                                                                 float_panels},
+    .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY) FLOATS_ENTRY(F16) FLOATS_ENTRY(BF16)},
     .pack_one = pack_one,
     .pack_four = pack_four,
     .pack_wide_one = pack_wide_one,

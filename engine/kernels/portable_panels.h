@@ -254,3 +254,5 @@ static void float_panels(const struct engine_panel_job *job, size_t panel, size_
     for (; panel < end; panel++)
         float_panel(job, panel);
 }
+
+#define FLOATS_ENTRY(name) [ENGINE_FORMAT_##name] = float_panels,
