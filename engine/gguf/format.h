@@ -5,9 +5,9 @@
  *     uint64_t bytes = engine_format_row_bytes(f, 4096);             // one row of 4096 numbers
  *     f->dequantise(row, out, 4096);
  *
- * This table knows sizes and meaning only; speed is the business of the kernel tables
- * (kernels/kernels.h), which may have no entry for a format: it is then computed through
- * `dequantise`. Adding a type: a value of the enum, a row, a function. All static data: any thread.
+ * This table knows sizes and meaning only; speed is the business of panels (kernels/panel.h), which
+ * every format but F32 has. Adding a type: a value of the enum, a row, a function, and its panels.
+ * All static data: any thread.
  */
 #ifndef ENGINE_GGUF_FORMAT_H
 #define ENGINE_GGUF_FORMAT_H
