@@ -120,10 +120,12 @@ static void fetch_next(struct engine_fetch *f, const struct engine_fetch_part *p
 struct engine_fetch engine_lora_fetch(const struct engine_product *p, size_t row, size_t end,
                                       size_t chunk, size_t chunks, struct engine_fetch_part *parts)
 {
+    struct engine_fetch f = {parts, parts, 0};
+    if (!p->input->adapters)
+        return f;
     const size_t first = p->matrix->first_row, tokens = p->input->tokens;
     const size_t pairs = (p->matrix->cols + 2 * ENGINE_PANEL_BLOCK - 1) / (2 * ENGINE_PANEL_BLOCK);
     const size_t panels = (end - row + ENGINE_PANEL_ROWS - 1) / ENGINE_PANEL_ROWS;
-    struct engine_fetch f = {parts, parts, 0};
     const struct engine_lora *before = NULL;
     for (size_t t = 0; p->narrow && t < tokens; t++) {
         const struct engine_lora *l = lora_of(p, t);
@@ -131,8 +133,7 @@ struct engine_fetch engine_lora_fetch(const struct engine_product *p, size_t row
             fetch_up(&f, parts, l, first + row, first + end);
         before = l;
     }
-    if (p->input->adapters)
-        fetch_next(&f, parts, p->input, chunk, chunks);
+    fetch_next(&f, parts, p->input, chunk, chunks);
     f.lines = f.lines / (pairs * panels * ((tokens + TILE_TOKENS - 1) / TILE_TOKENS)) + 1;
     return f;
 }
