@@ -152,7 +152,9 @@ static void wait_for_chunks(struct engine_pool *pool)
         relax();
     }
     pthread_mutex_lock(&pool->lock);
-    atomic_store(&pool->caller_sleeps, true);
+    /* Not a store: QEMU's AArch64 lets the load behind one go before it, so that the last thread
+     * saw nobody to wake. */
+    (void)atomic_exchange(&pool->caller_sleeps, true);
     while (atomic_load(&pool->pending) != 0)
         pthread_cond_wait(&pool->wake_caller, &pool->lock);
     atomic_store(&pool->caller_sleeps, false);

@@ -10,7 +10,7 @@
 
 #include "engine/kernels/pool.h"
 
-enum { CHUNKS = 70, JOBS = 3000, MAX_THREADS = 5 };
+enum { CHUNKS = 70, JOBS = 3000, MAX_THREADS = 5, SLOW_TURNS = 6000 };
 
 struct count {
     atomic_uint hits[CHUNKS];
@@ -80,6 +80,35 @@ static void test_a_held_chunk(void **state)
     }
 }
 
+/* Chunk 0 waits for chunk 1 to begin, so that two threads are there; that one takes its time. */
+struct slow {
+    atomic_bool begun;
+    size_t turns;
+};
+
+static void do_slow(void *user, size_t chunk, uint32_t thread)
+{
+    struct slow *job = user;
+    (void)thread;
+    while (chunk == 0 && !atomic_load(&job->begun))
+        sched_yield();
+    atomic_store(&job->begun, true);
+    for (size_t i = 0; chunk != 0 && i < job->turns; i++)
+        atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* The last chunk ends while its caller is about to sleep. */
+static void test_callers_sleep(void **state)
+{
+    struct engine_pool *pool = pool_of(2);
+    (void)state;
+    for (size_t i = 0; i < 10 * JOBS; i++) {
+        struct slow job = {.turns = i * 997 % SLOW_TURNS};
+        engine_pool_run(pool, do_slow, &job, 2);
+    }
+    engine_pool_free(pool);
+}
+
 static void *call(void *user)
 {
     for (size_t i = 0; i < JOBS / 2; i++)
@@ -103,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_chunk_once),
         cmocka_unit_test(test_a_held_chunk),
+        cmocka_unit_test(test_callers_sleep),
         cmocka_unit_test(test_two_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
