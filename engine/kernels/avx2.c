@@ -9,6 +9,7 @@ typedef __m256 V;
 #define FLOAT_SUMS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 2
+#define WIDE_IN_16_BITS false
 
 static inline V v_load(const float *p)
 {

@@ -9,6 +9,7 @@ typedef __m512 V;
 #define FLOAT_SUMS 2
 #define ATTN_ROWS 6
 #define ADD_ROWS 4
+#define WIDE_IN_16_BITS true
 
 static inline V v_load(const float *p)
 {

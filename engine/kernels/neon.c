@@ -10,6 +10,7 @@ typedef float32x4_t V;
 #define FLOAT_SUMS 1
 #define ATTN_ROWS 2
 #define ADD_ROWS 4
+#define WIDE_IN_16_BITS false
 
 #define v_load vld1q_f32
 #define v_store vst1q_f32

@@ -462,6 +462,7 @@ static void attn_add(const struct engine_attn *a, const float *p, const void *v,
 #define SIMD_KERNELS(set)                                                                          \
     const struct engine_kernels engine_kernels_##set = {                                           \
         .name = #set,                                                                              \
+        .wide_in_16_bits = WIDE_IN_16_BITS,                                                        \
         .matmul = matmul_f32,                                                                      \
         .panels = {ENGINE_PANEL_TYPES(PANELS_ENTRY) PANELS_ENTRY(F16, ) PANELS_ENTRY(BF16, )},     \
         .pack_one = pack_one,                                                                      \

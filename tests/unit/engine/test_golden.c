@@ -244,6 +244,14 @@ static bool is_float(uint32_t type)
     return type == 0 || type == 1 || (type == BF16 && !rounds_bf16());
 }
 
+/* Whether dot products of a type lose bits in the set in use: Q4_K, Q5_K, Q6_K and IQ4_XS. What that
+ * costs, a thousandth of what inputs of 8 bits cost, sends enough inputs of later products to the
+ * next step for tokens to differ from `reference_logits_in_8_bits`; test_panels.c has its bound. */
+static bool loses_bits(uint32_t type)
+{
+    return engine_kernels()->wide_in_16_bits && ((type >= 12 && type <= 14) || type == 23);
+}
+
 static void some_tokens(uint32_t *tokens, size_t count)
 {
     uint64_t seed = 99;
@@ -309,7 +317,7 @@ static void check_model(const struct tiny_model *m, uint32_t threads)
                                        : 1e-4;
     if (!(nmse < most_nmse) || !(kl < most_kl))
         fail_msg("nmse %.3e (below %.1e), kl %.3e (below %.1e)", nmse, most_nmse, kl, most_kl);
-    if (!floats) {
+    if (!floats && !loses_bits(m->type)) {
         double *rounded = is_bf16 ? reference_logits_in_bf16(bytes, tokens, TOKENS)
                                   : reference_logits_in_8_bits(bytes, tokens, TOKENS);
         check_rounded(logits, rounded, is_bf16 ? "bfloat16" : "8 bits", is_bf16 ? 1e-6 : 1e-4);

@@ -418,6 +418,40 @@ static double input_at(const struct engine_kernels *k, const struct matrix *m, c
     }
 }
 
+/* What rounding a dot product to 16 bits may cost, in steps of the weights: half of what its last
+ * bits count. 0 = it has not more. */
+static double lost_steps(const struct engine_kernels *k, enum engine_format_id id)
+{
+    if (!k->wide_in_16_bits)
+        return 0;
+    switch (id) {
+    case ENGINE_FORMAT_Q4_K: /* 15 * 127 * 32 at most */
+    case ENGINE_FORMAT_Q6_K: /* 32 * 127 * 16 */
+        return 1;
+    case ENGINE_FORMAT_Q5_K: /* 31 * 127 * 32 */
+        return 2;
+    case ENGINE_FORMAT_IQ4_XS: /* 127 * 127 * 32 */
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+/* A step of weights that share a scale, or a multiple of it: the least by which two of them differ,
+ * of IQ4_XS at least ten steps. */
+static double step_of(const float *w, size_t count, enum engine_format_id id)
+{
+    double least = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            double d = fabs((double)w[i] - (double)w[j]);
+            if (d > 1e-6 * fabs((double)w[i]) && (least == 0 || d < least))
+                least = d;
+        }
+    }
+    return id == ENGINE_FORMAT_IQ4_XS ? least / 10 : least;
+}
+
 /* Exact product with inputs as it takes them. */
 static void check_sums(const struct engine_kernels *k, const struct matrix *m, const void *in,
                        const float *y)
@@ -432,7 +466,14 @@ static void check_sums(const struct engine_kernels *k, const struct matrix *m, c
             /* codes are not below zero: what is summed can be larger than what is meant */
             magnitude += fabs((double)w[c] * q) + 1e-3 * fabs(q);
         }
-        if (!(fabs((double)y[r] - sum) <= ROUNDING * magnitude + 1e-30))
+        double steps = lost_steps(k, m->format->id), lost = 0;
+        for (size_t c = 0; steps > 0 && c < m->cols; c += 16) {
+            const struct engine_wide1 *x = (const struct engine_wide1 *)in + c / ENGINE_WIDE;
+            bool halves = m->format->id == ENGINE_FORMAT_Q6_K; /* have a scale of their own */
+            if (halves || c % 32 == 0)
+                lost += steps * (double)x->d * step_of(w + c, halves ? 16 : 32, m->format->id);
+        }
+        if (!(fabs((double)y[r] - sum) <= ROUNDING * magnitude + lost + 1e-30))
             fail_msg("%s %s, %zu x %zu: row %zu is %.9g and should be %.9g (of %.3g)", k->name,
                      m->format->name, m->rows, m->cols, r, (double)y[r], sum, magnitude);
     }
