@@ -4,8 +4,8 @@
  *
  * The dot products of two neighbours (32 columns, or 16) are put side by side as 16-bit numbers, so
  * that one instruction multiplies both with their scales and adds them. Where they have more bits
- * than that (wide_lost()), the last ones are rounded away: an eighth of a per cent of the error that
- * inputs of 8 bits have anyway.
+ * than that (wide_lost()), the last ones are rounded away: an eighth of a per cent of the error
+ * that inputs of 8 bits have anyway.
  */
 
 /* Makes the compiler keep an array in memory that is used once in 256 columns: registers are for
@@ -25,7 +25,7 @@ INLINE __m512i wide_signed(__m128i first, __m128i second)
     return _mm512_cvtepi8_epi16(_mm256_set_m128i(high, low));
 }
 
-/* The scales, from `scales` on, of the two blocks of a pair (K32), or of the two halves of a block. */
+/* The scales, from `scales` on, of the two blocks of a pair (K32), or of a block's two halves. */
 INLINE __m512i wide_scales(const uint8_t *scales, enum engine_panel_scales kind)
 {
     const __m128i *p = (const __m128i *)(const void *)scales, low = _mm_set1_epi8(15);
@@ -65,8 +65,9 @@ INLINE int wide_lost(struct engine_panel_type type)
     return type.bits == 6 ? 1 : 0; /* 32, 4 or 3, times 127 * 16 */
 }
 
-/* Where a dot product of codes starts: at -32 times a sum of inputs, of K32_ZERO of two, and at half
- * of what wide_beside() takes away, so that it rounds; of two neighbours one up and one down. */
+/* Where a dot product of codes starts: at -32 times a sum of inputs, of K32_ZERO of two, and at
+ * half of what wide_beside() takes away, so that it rounds; of two neighbours one up and one down.
+ */
 INLINE __m512i wide_start(const int32_t *start, size_t step, struct engine_panel_type type,
                           bool second)
 {

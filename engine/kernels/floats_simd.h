@@ -32,8 +32,8 @@ INLINE void float_column(const V *weights, const float *x, size_t quad_floats, s
     }
 }
 
-/* A tile's sums, vector after vector of rows from `row` on, those of all tokens from `first` on side
- * by side: as far as there are rows and tokens. */
+/* A tile's sums, vector after vector of rows from `row` on, those of all tokens from `first` on
+ * side by side: as far as there are rows and tokens. */
 INLINE void store_tile(const struct engine_panel_job *job, size_t row, size_t first, size_t vectors,
                        size_t tokens, const V *acc)
 {

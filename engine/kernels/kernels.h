@@ -8,8 +8,8 @@
  * symbol is its table, so that no vector instruction can be reached on a processor that lacks it.
  * cpu.c chooses. Weights are computed as panels (panel.h), quantised ones with inputs in 8 bits,
  * F16 and BF16 in float32; F32 as it lies in the file. One set rounds the inputs of BF16 to
- * bfloat16 (avx512_bf16.c: half of the multiplications; docs/decisions/0008), two round dot products
- * of K types to 16 bits (avx512_wide.h; docs/decisions/0009).
+ * bfloat16 (avx512_bf16.c: half of the multiplications; docs/decisions/0008), two round dot
+ * products of K types to 16 bits (avx512_wide.h; docs/decisions/0009).
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
  * token every set adds in one order. Sets differ among themselves by rounding alone.

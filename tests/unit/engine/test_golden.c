@@ -244,9 +244,10 @@ static bool is_float(uint32_t type)
     return type == 0 || type == 1 || (type == BF16 && !rounds_bf16());
 }
 
-/* Whether dot products of a type lose bits in the set in use: Q4_K, Q5_K, Q6_K and IQ4_XS. What that
- * costs, a thousandth of what inputs of 8 bits cost, sends enough inputs of later products to the
- * next step for tokens to differ from `reference_logits_in_8_bits`; test_panels.c has its bound. */
+/* Whether dot products of a type lose bits in the set in use: Q4_K, Q5_K, Q6_K and IQ4_XS. What
+ * that costs, a thousandth of what inputs of 8 bits cost, sends enough inputs of later products to
+ * the next step for tokens to differ from `reference_logits_in_8_bits`; test_panels.c has its
+ * bound. */
 static bool loses_bits(uint32_t type)
 {
     return engine_kernels()->wide_in_16_bits && ((type >= 12 && type <= 14) || type == 23);
