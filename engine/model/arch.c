@@ -199,6 +199,39 @@ static void read_float(struct reader *r, const char *suffix, float low, float hi
                                 key, (double)low, (double)high);
 }
 
+static void not_computed(struct reader *r, const char *key)
+{
+    if (!r->err)
+        r->err = base_error_set(r->reterr, BASE_ERR_UNSUPPORTED,
+                                "%s: key '%s' asks for what this engine does not compute",
+                                gguf_name(r->file), key);
+}
+
+/* An integer that says, if it is there, what is computed in any case: `value`, or 0 where that is
+ * 1. */
+static void expect_size(struct reader *r, const char *suffix, uint32_t value)
+{
+    char key[96];
+    const struct gguf_kv *kv = find(r->file, r->arch, suffix, key);
+    int64_t said = 0;
+    if (r->err || !kv)
+        return;
+    bool alone = kv->type != GGUF_ARRAY && gguf_item_i64(kv, 0, &said);
+    if (!alone || (said != value && (said != 0 || value != 1)))
+        not_computed(r, key);
+}
+
+/* The same for a factor: one of the two. */
+static void expect_factor(struct reader *r, const char *suffix, float value, float same)
+{
+    char key[96];
+    float said = value;
+    (void)find(r->file, r->arch, suffix, key);
+    read_float(r, suffix, -1e6F, 1e6F, GGUF_OPTIONAL, &said);
+    if (said != value && said != same)
+        not_computed(r, key);
+}
+
 /* --- rope --------------------------------------------------------------------------------- */
 
 enum scaling { SCALING_NONE, SCALING_LINEAR, SCALING_YARN, SCALING_LONGROPE, SCALING_COUNT };
@@ -287,6 +320,9 @@ static void read_rope(struct reader *r, struct engine_hparams *hp)
         hp->rope[1].scale = 1.0F;
     if (scaling == SCALING_YARN)
         read_yarn(r, hp, factor);
+    float extends = scaling == SCALING_YARN ? 1.0F : 0.0F; /* at a factor of 1 either is the same */
+    expect_factor(r, "rope.scaling.yarn_ext_factor", extends,
+                  factor == 1.0F ? 1.0F - extends : extends);
 }
 
 /* --- layers ------------------------------------------------------------------------------- */
@@ -388,36 +424,6 @@ static void read_window(struct reader *r, struct engine_hparams *hp)
     (void)read_sizes(r, "attention.sliding_window_pattern", hp->n_layer, 0, 1024, 1);
 }
 
-static void not_computed(struct reader *r, const char *key)
-{
-    if (!r->err)
-        r->err = base_error_set(r->reterr, BASE_ERR_UNSUPPORTED,
-                                "%s: key '%s' asks for what this engine does not compute",
-                                gguf_name(r->file), key);
-}
-
-/* An integer that says, if it is there, what is computed in any case: `value`, or less than 2 where
- * that is 1. */
-static void expect_size(struct reader *r, const char *suffix, uint32_t value)
-{
-    char key[96];
-    const struct gguf_kv *kv = find(r->file, r->arch, suffix, key);
-    int64_t said = 0;
-    if (!r->err && kv && (!gguf_item_i64(kv, 0, &said) || (said != value && said + value != 1)))
-        not_computed(r, key);
-}
-
-/* The same for a factor: 0 is none, as 1 is. */
-static void expect_factor(struct reader *r, const char *suffix)
-{
-    char key[96];
-    float said = 1.0F;
-    (void)find(r->file, r->arch, suffix, key);
-    read_float(r, suffix, -1e6F, 1e6F, GGUF_OPTIONAL, &said);
-    if (said != 0.0F && said != 1.0F)
-        not_computed(r, key);
-}
-
 /* Keys of other architectures that llama.cpp's converters write under any name. */
 static void refuse_others(struct reader *r, const struct engine_hparams *hp)
 {
@@ -435,12 +441,11 @@ static void refuse_others(struct reader *r, const struct engine_hparams *hp)
     expect_size(r, "expert_group_count", 1);
     const struct gguf_kv *gating = find(r->file, r->arch, "expert_gating_func", key);
     int64_t kind = SOFTMAX;
-    if (gating && (!gguf_item_i64(gating, 0, &kind) ||
+    if (gating && (gating->type == GGUF_ARRAY || !gguf_item_i64(gating, 0, &kind) ||
                    (kind != 0 && kind != SOFTMAX && kind != SOFTMAX_OF_THE_BEST)))
         not_computed(r, key);
-    expect_factor(r, "expert_weights_scale");
-    expect_factor(r, "rope.scaling.yarn_ext_factor");
-    expect_factor(r, "rope.scaling.alpha");
+    expect_factor(r, "expert_weights_scale", 0.0F, 1.0F); /* 0 is none, as 1 is */
+    expect_factor(r, "rope.scaling.alpha", 0.0F, 1.0F);
 }
 
 static void read_experts(struct reader *r, struct engine_hparams *hp)

@@ -144,12 +144,14 @@ static void test_refuses_wrong_options(void **state)
 static void test_refuses_other_computations(void **state)
 {
     (void)state;
-    enum { U32 = 4, F32 = 6, BOOL = 7 };
+    enum { U32 = 4, I32 = 5, F32 = 6, BOOL = 7 };
     static const struct {
         const char *key;
         uint32_t type, other, same;
     } cases[] = {
         {"llama.attention.causal", BOOL, 0, 1},
+        {"llama.attention.key_length_swa", I32, (uint32_t)-7, 8}, /* -7 + 8 is 1 */
+        {"llama.expert_group_count", I32, (uint32_t)-1, 0},
         {"llama.attention.key_length_swa", U32, 16, 8},
         {"llama.attention.value_length_swa", U32, 4, 8},
         {"llama.rope.dimension_count_swa", U32, 4, 8},
@@ -176,6 +178,38 @@ static void test_refuses_other_computations(void **state)
         engine_model_unref(model);
         tiny_done(&f);
     }
+}
+
+/* Only the first item of an array would be looked at. */
+static void test_refuses_arrays(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        uint32_t first;
+    } cases[] = {{"llama.attention.key_length_swa", 8}, {"llama.expert_gating_func", 1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct tiny_model m = tiny;
+        m.more_key = cases[i].key;
+        m.more_key_type = 9;
+        m.more_key_value = cases[i].first;
+        refuse(&m, BASE_ERR_UNSUPPORTED, cases[i].key);
+    }
+}
+
+/* Without it YaRN is plain interpolation; with it linear scaling is YaRN. */
+static void test_refuses_half_a_scaling(void **state)
+{
+    (void)state;
+    struct tiny_model m = tiny;
+    m.rope_scaling = "yarn";
+    m.rope_factor = 4;
+    m.more_key = "llama.rope.scaling.yarn_ext_factor";
+    m.more_key_type = 6;
+    refuse(&m, BASE_ERR_UNSUPPORTED, "key 'llama.rope.scaling.yarn_ext_factor'");
+    m.rope_scaling = "linear";
+    m.more_key_value = 0x3f800000;
+    refuse(&m, BASE_ERR_UNSUPPORTED, "key 'llama.rope.scaling.yarn_ext_factor'");
 }
 
 static void test_refuses_wrong_experts(void **state)
@@ -368,6 +402,8 @@ int main(void)
         cmocka_unit_test(test_refuses_what_it_cannot_compute),
         cmocka_unit_test(test_refuses_wrong_options),
         cmocka_unit_test(test_refuses_other_computations),
+        cmocka_unit_test(test_refuses_arrays),
+        cmocka_unit_test(test_refuses_half_a_scaling),
         cmocka_unit_test(test_refuses_wrong_experts),
         cmocka_unit_test(test_refuses_patched_options),
         cmocka_unit_test(test_refuses_broken_contents),

@@ -909,7 +909,10 @@ static void write_keys(const struct tiny_model *m, struct tiny_file *f)
     }
     if (m->pooling)
         kv_u32(m, f, "pooling_type", m->pooling);
-    if (m->more_key)
+    const int32_t several[2] = {(int32_t)m->more_key_value, 0};
+    if (m->more_key && m->more_key_type == 9)
+        tiny_kv_i32s(f, m->more_key, several, 2);
+    else if (m->more_key)
         tiny_kv_raw(f, m->more_key, m->more_key_type, &m->more_key_value,
                     m->more_key_type == 7 ? 1 : 4);
 }

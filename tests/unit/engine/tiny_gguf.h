@@ -79,7 +79,8 @@ struct tiny_model {
     float temperature, attn_cap, final_cap;
     bool encoder, positions; /* norms behind the sums; no output */
     uint32_t token_types, pooling;
-    const char *more_key; /* one more, whole: of this type, and these bytes of a value */
+    const char *more_key; /* one more, whole: of this type, and these bytes of a value; of type 9 an
+                             array of that value and 0 */
     uint32_t more_key_type, more_key_value;
     bool split_biases; /* with `fused_qkv` and `biases`: three of them */
 };
