@@ -9,6 +9,7 @@ struct format {
     const struct jinja_node *node;
     struct engine_value items, named;
     size_t next;
+    bool is_safe; /* the format is, so what comes into it is escaped */
     struct jinja_text out;
 };
 
@@ -22,12 +23,15 @@ static enum base_err add(struct format *f, struct engine_value value, bool whole
 {
     if (whole && !jinja_is_number(value))
         return fail(f, BASE_ERR_BAD_REQUEST, "a number is needed");
-    double d = whole ? jinja_to_double(value) : 0;
-    if (d >= 0x1p63 || d < -0x1p63 || d != d)
-        return fail(f, BASE_ERR_UNSUPPORTED, "a number needs more than 64 bits");
-    if (whole && value.type != ENGINE_VALUE_INT)
+    if (whole && value.type != ENGINE_VALUE_INT) {
+        double d = jinja_to_double(value);
+        if (d >= 0x1p63 || d < -0x1p63 || d != d)
+            return fail(f, BASE_ERR_UNSUPPORTED, "a number needs more than 64 bits");
         value = engine_value_int((int64_t)d);
+    }
     enum base_err err = jinja_to_string(f->run, f->node, value, &value);
+    if (!err && f->is_safe && !value.is_safe)
+        err = jinja_escape(f->run, value, &value);
     if (err)
         return err;
     jinja_text_add(&f->out, value);
@@ -43,17 +47,21 @@ static enum base_err add_at(struct format *f, size_t place, bool whole)
 
 static enum base_err finish(struct format *f, enum base_err err, struct engine_value *ret)
 {
+    if (err) {
+        jinja_text_done(&f->out);
+        return err;
+    }
+    err = jinja_text_finish(f->run, &f->out, ret);
     if (!err)
-        return jinja_text_finish(f->run, &f->out, ret);
-    jinja_text_done(&f->out);
-    return err;
+        ret->is_safe = f->is_safe;
+    return err ? err : jinja_work(f->run, ret->u.s.len / 64);
 }
 
 enum base_err jinja_format_percent(struct jinja_run *run, const struct jinja_node *node,
                                    struct engine_value format, struct engine_value items,
                                    struct engine_value *ret)
 {
-    struct format f = {.run = run, .node = node, .items = items};
+    struct format f = {.run = run, .node = node, .items = items, .is_safe = format.is_safe};
     enum base_err err = BASE_OK;
     jinja_text_init(&f.out, run->limits.memory_max);
     while (!err) {
@@ -88,22 +96,25 @@ static enum base_err add_field(struct format *f, struct slice field)
         return fail(f, BASE_ERR_UNSUPPORTED, "only :d is supported");
     if (name.len == 0)
         return add_at(f, f->next++, whole);
-    if (slice_to_i64(name, &place) && place >= 0)
+    if (name.ptr[0] != '-' && slice_to_i64(name, &place))
         return add_at(f, (size_t)place, whole);
     for (size_t i = 0; i < name.len; i++)
         if (strchr("!.[{", name.ptr[i]))
             return fail(f, BASE_ERR_UNSUPPORTED, "only names and numbers are supported");
-    struct engine_value value = engine_value_get(&f->named, name);
-    if (value.type == ENGINE_VALUE_UNDEFINED)
+    const struct engine_value_member *found =
+        jinja_map_find(&f->named, engine_value_string(name, false));
+    if (!found)
         return fail(f, BASE_ERR_BAD_REQUEST, "there is no value of that name");
-    return add(f, value, whole);
+    enum base_err err = add(f, found->value, whole);
+    return err ? err : jinja_work(f->run, jinja_count(f->named) / 16);
 }
 
 enum base_err jinja_format_braces(struct jinja_run *run, const struct jinja_node *node,
                                   struct engine_value format, struct engine_value items,
                                   struct engine_value named, struct engine_value *ret)
 {
-    struct format f = {.run = run, .node = node, .items = items, .named = named};
+    struct format f = {
+        .run = run, .node = node, .items = items, .named = named, .is_safe = format.is_safe};
     struct slice text = jinja_bytes(format);
     enum base_err err = BASE_OK;
     size_t from = 0, at = 0;
@@ -116,13 +127,12 @@ enum base_err jinja_format_braces(struct jinja_run *run, const struct jinja_node
         }
         bool twice = at + 1 < text.len && text.ptr[at + 1] == c;
         jinja_text_add(&f.out, jinja_sub(format, from, at - from + (twice ? 1 : 0)));
-        size_t len = slice_find(slice_sub(text, at + 1, SIZE_MAX), SLICE("}"));
-        if (twice)
-            len = 0;
-        else if (c == '}' || len == SIZE_MAX)
-            err = fail(&f, BASE_ERR_BAD_REQUEST, "a brace stands alone");
-        else
-            err = add_field(&f, slice_sub(text, at + 1, len));
+        size_t len = 0;
+        if (!twice) { /* looked for here only: a text of double braces is read once */
+            len = c == '}' ? SIZE_MAX : slice_find(slice_sub(text, at + 1, SIZE_MAX), SLICE("}"));
+            err = len == SIZE_MAX ? fail(&f, BASE_ERR_BAD_REQUEST, "a brace stands alone")
+                                  : add_field(&f, slice_sub(text, at + 1, len));
+        }
         from = at = at + 2 + (err ? 0 : len);
     }
     if (!err)

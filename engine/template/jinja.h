@@ -63,7 +63,7 @@ struct engine_value {
     enum engine_value_type type;
     bool literal;  /* STRING: all bytes are vouched for; only when s.origin is NULL */
     bool is_tuple; /* LIST: prints in parentheses, and equals no list */
-    bool is_safe;  /* STRING: out of `safe` or `escape`; what + adds to it is escaped for HTML */
+    bool is_safe;  /* STRING: out of `safe` or `escape`; what + or % adds is escaped for HTML */
     union {
         bool b;
         int64_t i;

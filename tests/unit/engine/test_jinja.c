@@ -262,6 +262,10 @@ static void test_bounds(void **state)
           "{% endcall %}{% endmacro %}{{ n() }}",
           "{}", BASE_ERR_LIMIT, "deeper");
     fails("{{ 'x%s' * 9999999 % 1 }}", "{}", BASE_ERR_LIMIT, "");
+    /* In time that grows with the text, not with its square: 26 s else. */
+    fails("{% set s = ('{{' * 1000 * 1500).format() %}{{ 1 / 0 }}", "{}", BASE_ERR_BAD_REQUEST,
+          "by zero");
+    fails("{{ '{-0}'.format(1) }}", "{}", BASE_ERR_BAD_REQUEST, "of that name");
     fails("{{ '{0:>9}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, ":d");
     fails("{{ '{0.real}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, "names and numbers");
     fails("{{ '%5d' % 1 }}", "{}", BASE_ERR_UNSUPPORTED, "%s and %d");
