@@ -109,7 +109,7 @@ static enum base_err exec_print(struct jinja_run *run, const struct jinja_node *
         value = node->value;
     if (!err)
         err = jinja_to_string(run, node, value, &value);
-    if (err)
+    if (err || run->breaking || run->continuing) /* a jump out of a `filter` drops its text */
         return err;
     jinja_text_add(run->text, value);
     if (run->text->bytes.err || run->text->origin.err)

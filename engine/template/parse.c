@@ -189,8 +189,11 @@ static enum base_err parse_call_block(struct jinja_parser *p, struct jinja_node 
         return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "'call' needs a macro");
     if (!err)
         err = want_block_end(p);
+    int loops = p->loops; /* no jump leads out of the body, which runs inside of the macro */
+    p->loops = 0;
     if (!err)
         err = parse_body(p, ends, &(*ret)->a->c);
+    p->loops = loops;
     return err ? err : want_end(p, "endcall");
 }
 

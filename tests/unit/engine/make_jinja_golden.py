@@ -622,6 +622,8 @@ WIDER = r"""
 ---
 {{ '<%s>' | safe % '<' }}{{ ('<%s>' | safe) % '<' + '&' }}{{ ('%s' | safe) % ('<' | safe) }}{{ ('{}{k}<' | safe).format('<', k='>') + '<' }}
 ---
+{% for x in [1, 2] %}{{ x }}{% filter upper %}a{% break %}{% endfilter %}{% endfor %}.
+---
 {{ '{}{}'.format(1) }}
 ---
 {{ '{x}'.format(y=1) }}

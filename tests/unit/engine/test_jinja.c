@@ -204,6 +204,9 @@ static void test_refused_when_loaded(void **state)
         {"{{ (a }}", "expected ')'", BASE_ERR_BAD_VALUE},
         {"{{ [a }}", "expected ']'", BASE_ERR_BAD_VALUE},
         {"{% break %}", "outside", BASE_ERR_BAD_VALUE},
+        {"{% macro m() %}{% endmacro %}{% for x in y %}{% call m() %}{% break %}{% endcall %}"
+         "{% endfor %}",
+         "outside", BASE_ERR_BAD_VALUE},
         {"{{ a ? b }}", "no meaning", BASE_ERR_BAD_VALUE},
         {"{{ a } }}", "} without {", BASE_ERR_BAD_VALUE},
         {"{% for %}{% endfor %}", "name", BASE_ERR_BAD_VALUE},
