@@ -286,7 +286,7 @@ enum base_err jinja_to_json(struct jinja_run *run, const struct jinja_node *node
 /* Python's repr() of a float. */
 size_t jinja_format_double(double d, char out[40]);
 
-/* By a key that is a STRING or an INT; NULL when there is none. */
+/* By a key that is a STRING, an INT or a BOOL (0 or 1); NULL when there is none. */
 struct engine_value_member *jinja_map_find(const struct engine_value *map, struct engine_value key);
 /* Puts a value into a map, replacing one that is there. */
 bool jinja_map_put(struct jinja_run *run, struct engine_value *map, struct engine_value key,

@@ -40,6 +40,8 @@ bool engine_value_set(struct arena *arena, struct engine_value *map, struct slic
 struct engine_value_member *jinja_map_find(const struct engine_value *map, struct engine_value key)
 {
     bool text = key.type == ENGINE_VALUE_STRING;
+    if (key.type == ENGINE_VALUE_BOOL) /* a number, in Python */
+        key = engine_value_int(key.u.b);
     if (!text && key.type != ENGINE_VALUE_INT)
         return NULL;
     for (size_t i = 0; map->u.map && i < map->u.map->count; i++) {

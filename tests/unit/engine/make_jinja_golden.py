@@ -624,6 +624,8 @@ WIDER = r"""
 ---
 {% for x in [1, 2] %}{{ x }}{% filter upper %}a{% break %}{% endfilter %}{% endfor %}.
 ---
+{{ {1: 'a'}[true] }}{{ true in {1: 2} }}{{ {0: 'b'}.get(false) }}{{ false in {1: 2} }}{{ {'1': 2}.get(true) }}
+---
 {{ '{}{}'.format(1) }}
 ---
 {{ '{x}'.format(y=1) }}
