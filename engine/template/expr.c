@@ -280,7 +280,7 @@ static const struct jinja_call *known(const struct jinja_parser *p, const struct
     return call || p->ifs == 0 ? call : &jinja_unknown_call;
 }
 
-static int find_param(const struct jinja_call *call, struct slice name)
+int jinja_find_param(const struct jinja_call *call, struct slice name)
 {
     for (int i = 0; i < JINJA_ARGS_MAX && call->params[i]; i++)
         if (slice_eq_str(name, call->params[i]))
@@ -303,7 +303,7 @@ static enum base_err bind_args(struct jinja_parser *p, struct jinja_node *node,
         if (slice_is_absent(arg->name))
             place++;
         else
-            at = find_param(call, arg->name);
+            at = jinja_find_param(call, arg->name);
         if (at < 0)
             return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "%s() has no parameter '%.*s' here",
                                     call->name, SLICE_ARG(slice_sub(arg->name, 0, 40)));

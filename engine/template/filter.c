@@ -340,28 +340,53 @@ FILTER(filter_sum)
     return err;
 }
 
-/* map(attribute='a', default=x), or map('filter') for a filter without arguments */
+/* What stands behind a filter's name, in the places of its parameters. */
+static bool place_args(const struct jinja_call *filter, const struct engine_value *any,
+                       struct engine_value *ret)
+{
+    bool good = !filter->any_args;
+    for (size_t i = 1; good && i < jinja_count(any[0]); i++) {
+        good = i <= JINJA_ARGS_MAX && filter->params[i - 1];
+        if (good)
+            ret[i - 1] = any[0].u.list->items[i];
+    }
+    for (size_t i = 0; good && i < jinja_count(any[1]); i++) {
+        const struct engine_value_member *named = &any[1].u.map->items[i];
+        int at = jinja_find_param(filter, jinja_bytes(named->key));
+        good = at >= 0 && !given(ret[at]);
+        if (good)
+            ret[at] = named->value;
+    }
+    for (int i = 0; good && i < filter->required; i++)
+        good = given(ret[i]);
+    return good;
+}
+
+/* map('filter', its arguments), or map(attribute='a', default=x) */
 FILTER(filter_map)
 {
-    struct engine_value list, none[JINJA_ARGS_MAX] = {0};
+    static const struct jinja_call by_path = {.params = {"filter", "attribute", "default"}};
+    struct engine_value list, values[JINJA_ARGS_MAX] = {0};
     const struct jinja_call *filter = NULL;
     enum base_err err = iterate_if_true(run, node, self, &list);
-    if (!err && !given(args[1])) {
-        err = want_string(run, node, args[0]);
+    bool has_filter = jinja_count(args[0]) > 0;
+    if (!err && has_filter) {
+        err = want_string(run, node, args[0].u.list->items[0]);
         if (!err)
-            filter = jinja_find_filter(jinja_bytes(args[0]));
-        if (!err && (!filter || filter->required > 0))
-            err = jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "map() with that filter");
+            filter = jinja_find_filter(jinja_bytes(args[0].u.list->items[0]));
     }
+    if (!err && ((has_filter && !filter) || !place_args(filter ? filter : &by_path, args, values) ||
+                 (!has_filter && !given(values[1]))))
+        err = jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "map() with that filter or argument");
     *ret = engine_value_list();
     struct jinja_node call = *node;
     call.call = filter;
     for (size_t i = 0; !err && i < jinja_count(list); i++) {
         struct engine_value item = list.u.list->items[i];
-        err = filter ? filter->fn(run, &call, item, none, &item)
-                     : get_path(run, node, item, args[1], &item);
-        if (!filter && !err && item.type == ENGINE_VALUE_UNDEFINED && given(args[2]))
-            item = args[2];
+        err = filter ? filter->fn(run, &call, item, values, &item)
+                     : get_path(run, node, item, values[1], &item);
+        if (!filter && !err && item.type == ENGINE_VALUE_UNDEFINED && given(values[2]))
+            item = values[2];
         if (!err && !engine_value_push(run->arena, ret, item))
             err = jinja_no_memory(run);
         if (!err)
@@ -551,7 +576,7 @@ static const struct jinja_call table[] = {
     {.name = "items", .fn = filter_items},
     {.name = "reverse", .fn = filter_reverse},
     {.name = "join", .fn = filter_join, .params = {"d", "attribute"}},
-    {.name = "map", .fn = filter_map, .params = {"filter", "attribute", "default"}},
+    {.name = "map", .fn = filter_map, .any_args = true},
     {.name = "select", .fn = filter_select, .params = {"test", "arg"}},
     {.name = "reject", .fn = filter_select, .params = {"test", "arg"}},
     {.name = "selectattr", .fn = filter_select, .params = {"attr", "test", "arg"}, .required = 1},

@@ -89,8 +89,9 @@ struct jinja_call {
     jinja_call_fn fn;
     const char *params[JINJA_ARGS_MAX];
     uint8_t required;
-    bool any_args; /* FUNCTION, or METHOD: any number by place (a LIST in args[0]), any keywords */
+    bool any_args; /* any number by place (a LIST in args[0]), any keywords (a MAP in args[1]) */
 };
+int jinja_find_param(const struct jinja_call *call, struct slice name); /* -1 = none */
 
 const struct jinja_call *jinja_find_filter(struct slice name);
 const struct jinja_call *jinja_find_test(struct slice name);

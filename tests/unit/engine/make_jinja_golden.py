@@ -626,6 +626,8 @@ WIDER = r"""
 ---
 {{ {1: 'a'}[true] }}{{ true in {1: 2} }}{{ {0: 'b'}.get(false) }}{{ false in {1: 2} }}{{ {'1': 2}.get(true) }}
 ---
+{{ ['a', 'bb'] | map('replace', 'b', 'c') | list }}{{ [1, none] | map('default', 'q', true) | list }}{{ [[1, 2]] | map('join', ', ') | list }}{{ [{'a': 1}] | map('tojson', indent=1) | list }}{{ ['xa'] | map('trim', chars='x') | list }}{{ [{'a': 1}] | map(attribute='b', default='-') | list }}
+---
 {{ '{}{}'.format(1) }}
 ---
 {{ '{x}'.format(y=1) }}

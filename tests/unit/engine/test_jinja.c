@@ -272,6 +272,11 @@ static void test_bounds(void **state)
     fails("{{ '{0:>9}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, ":d");
     fails("{{ '{0.real}'.format(1) }}", "{}", BASE_ERR_UNSUPPORTED, "names and numbers");
     fails("{{ '%5d' % 1 }}", "{}", BASE_ERR_UNSUPPORTED, "%s and %d");
+    fails("{{ ['a'] | map() }}", "{}", BASE_ERR_UNSUPPORTED, "map()");
+    fails("{{ ['a'] | map('replace', 'a') }}", "{}", BASE_ERR_UNSUPPORTED, "map()");
+    fails("{{ ['a'] | map('trim', 'a', chars='b') }}", "{}", BASE_ERR_UNSUPPORTED, "map()");
+    fails("{{ ['a'] | map('trim', 'a', 'b') }}", "{}", BASE_ERR_UNSUPPORTED, "map()");
+    fails("{{ ['a'] | map('map', 'map', 'trim') }}", "{}", BASE_ERR_UNSUPPORTED, "map()");
     fails("{{ 1 is sameas 1 }}", "{}", BASE_ERR_UNSUPPORTED, "sameas");
     /* Inside an `if` what is not known fails when it is reached. */
     fails("{% if true %}{{ 1 | nope(2, a=3) }}{% endif %}", "{}", BASE_ERR_UNSUPPORTED,
