@@ -167,6 +167,8 @@ enum base_err jinja_get_item(struct jinja_run *run, const struct jinja_node *nod
         return jinja_work(run, jinja_count(from) / 16);
     }
     bool indexable = from.type == ENGINE_VALUE_LIST || from.type == ENGINE_VALUE_STRING;
+    if (key.type == ENGINE_VALUE_BOOL) /* a number, in Python */
+        key = engine_value_int(key.u.b);
     if (!indexable || key.type != ENGINE_VALUE_INT)
         return BASE_OK;
     size_t count;

@@ -202,12 +202,9 @@ FILTER(filter_abs)
     (void)args;
     if (!jinja_is_number(self))
         return jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "abs() of %s", jinja_type_name(self));
-    bool negative = jinja_to_double(self) < 0;
-    if (!negative) {
-        *ret = self;
-        return BASE_OK;
-    }
-    return jinja_binary(run, node, JINJA_OP_SUB, engine_value_int(0), self, ret);
+    bool negative = jinja_to_double(self) < 0; /* + makes true 1 */
+    return jinja_binary(run, node, negative ? JINJA_OP_SUB : JINJA_OP_ADD, engine_value_int(0),
+                        self, ret);
 }
 
 /* --- Values --- */
@@ -541,7 +538,9 @@ FILTER(filter_dictsort)
     struct engine_value list, path = engine_value_string(SLICE("0"), true);
     if (given(args[1]))
         return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "dictsort() by key only");
-    enum base_err err = filter_items(run, node, self, args, &list);
+    enum base_err err = not_undefined(run, node, self);
+    if (!err)
+        err = filter_items(run, node, self, args, &list);
     return err ? err
                : sort_list(run, node, list, path, jinja_is_true(args[2]), jinja_is_true(args[0]),
                            ret);

@@ -40,44 +40,32 @@ TYPE_TEST(is_boolean, self.type == ENGINE_VALUE_BOOL)
 TYPE_TEST(is_true, self.type == ENGINE_VALUE_BOOL && self.u.b)
 TYPE_TEST(is_false, self.type == ENGINE_VALUE_BOOL && !self.u.b)
 
-/* `self % by` with whole numbers; *ret_rest */
-static enum base_err rest_of(struct jinja_run *run, const struct jinja_node *node,
-                             struct engine_value self, struct engine_value by, int64_t *ret_rest)
+/* Whether `self % by` is `rest`. */
+static enum base_err has_rest(struct jinja_run *run, const struct jinja_node *node,
+                              struct engine_value self, struct engine_value by, double rest,
+                              struct engine_value *ret)
 {
-    struct engine_value rest;
-    enum base_err err = jinja_binary(run, node, JINJA_OP_MOD, self, by, &rest);
-    if (!err && rest.type != ENGINE_VALUE_INT)
-        err = jinja_fail(run, node, BASE_ERR_BAD_REQUEST, "'is %s' needs whole numbers",
-                         node->call->name);
-    if (!err)
-        *ret_rest = rest.u.i;
+    struct engine_value is = {0};
+    enum base_err err = jinja_binary(run, node, JINJA_OP_MOD, self, by, &is);
+    *ret = engine_value_bool(!err && jinja_is_number(is) && jinja_to_double(is) == rest);
     return err;
 }
 
 TEST(is_odd)
 {
-    int64_t rest = 0;
     (void)args;
-    enum base_err err = rest_of(run, node, self, engine_value_int(2), &rest);
-    *ret = engine_value_bool(rest == 1);
-    return err;
+    return has_rest(run, node, self, engine_value_int(2), 1, ret);
 }
 
 TEST(is_even)
 {
-    int64_t rest = 1;
     (void)args;
-    enum base_err err = rest_of(run, node, self, engine_value_int(2), &rest);
-    *ret = engine_value_bool(rest == 0);
-    return err;
+    return has_rest(run, node, self, engine_value_int(2), 0, ret);
 }
 
 TEST(is_divisible)
 {
-    int64_t rest = 1;
-    enum base_err err = rest_of(run, node, self, args[0], &rest);
-    *ret = engine_value_bool(rest == 0);
-    return err;
+    return has_rest(run, node, self, args[0], 0, ret);
 }
 
 #define OP_TEST(name, op)                                                                          \

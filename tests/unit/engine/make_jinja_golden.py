@@ -628,6 +628,10 @@ WIDER = r"""
 ---
 {{ ['a', 'bb'] | map('replace', 'b', 'c') | list }}{{ [1, none] | map('default', 'q', true) | list }}{{ [[1, 2]] | map('join', ', ') | list }}{{ [{'a': 1}] | map('tojson', indent=1) | list }}{{ ['xa'] | map('trim', chars='x') | list }}{{ [{'a': 1}] | map(attribute='b', default='-') | list }}
 ---
+{{ ['no', 'yes'][true] }}{{ s[false] }}{{ s[l[0] == 1] }}|{{ true | abs }}{{ false | abs }}{{ -2.5 | abs }}|{{ 2.5 is even }}{{ 3.0 is odd }}{{ 4.5 is divisibleby 1.5 }}
+---
+{{ missing | dictsort }}
+---
 {{ '{}{}'.format(1) }}
 ---
 {{ '{x}'.format(y=1) }}
