@@ -205,7 +205,7 @@ static enum base_err exec_set_attr(struct jinja_run *run, const struct jinja_nod
     struct jinja_node name = {.kind = JINJA_NAME, .line = node->line, .name = node->a->name};
     if (!err)
         err = jinja_eval(run, &name, &space);
-    if (err)
+    if (err || run->breaking || run->continuing) /* a jump out of the block that is set */
         return err;
     if (space.type != ENGINE_VALUE_NAMESPACE)
         return jinja_fail(run, node, BASE_ERR_BAD_REQUEST,

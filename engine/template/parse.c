@@ -213,7 +213,7 @@ static enum base_err parse_set(struct jinja_parser *p, struct jinja_node **ret)
             return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "only one attribute can be set");
         err = jinja_want_name(p, &node->name);
     }
-    if (!err && node->kind == JINJA_SET && !jinja_at_op(p, "=")) {
+    if (!err && !jinja_at_op(p, "=")) {
         if (node->a->next)
             return jinja_parse_fail(p, BASE_ERR_UNSUPPORTED, "a block can be set to one name only");
         return parse_capture(p, "endset", false, &node->b);

@@ -632,6 +632,8 @@ WIDER = r"""
 ---
 {{ missing | dictsort }}
 ---
+{% set ns = namespace(x=1) %}{% set ns.x | upper %}a{{ l[1] }}{% endset %}{{ ns.x }}{% set ns.y %} b {% endset %}{{ ns.y }}{% for i in l %}{% set ns.x %}c{% break %}{% endset %}{% endfor %}{{ ns.x }}
+---
 {{ '{}{}'.format(1) }}
 ---
 {{ '{x}'.format(y=1) }}
