@@ -15,10 +15,10 @@ enum section {
     SECTION_REASONING, /* up to its closing marker */
     SECTION_TEXT_START,
     SECTION_TEXT,
-    SECTION_CALLS,     /* behind [TOOL_CALLS]: a list, or a name */
+    SECTION_CALLS,     /* behind the marker: a list, an object, or a name */
     SECTION_LIST,      /* between the calls of a list */
     SECTION_OBJECT,    /* a call as an object */
-    SECTION_CLOSE,     /* behind it: its closing marker */
+    SECTION_CLOSE,     /* behind it, or the list: the closing marker */
     SECTION_ARGUMENTS, /* a call's arguments alone */
     SECTION_TAG_NAME,  /* tags: up to the name of the function */
     SECTION_TAG_KEY,   /* between parameters */
@@ -360,12 +360,22 @@ static enum step on_calls(struct engine_answer *a)
     char c = buffer_slice(&a->held).ptr[0];
     if (c == '{')
         return begin_call(a, SECTION_OBJECT);
+    if (c != '[' && !slice_is_absent(engine_markup_call(a->markup.tools)->end))
+        return not_a_call(a);
     if (c != '[')
         return on_name(a);
     buffer_add_char(&a->raw, c);
     buffer_consume(&a->held, 1);
     a->in_list = true;
     return go_on(a, SECTION_LIST);
+}
+
+/* A family with a mark of the end: it may come now. */
+static enum step behind_calls(struct engine_answer *a)
+{
+    bool is_open = slice_is_absent(engine_markup_call(a->markup.tools)->end);
+    a->skip_space = true;
+    return go_on(a, is_open ? SECTION_TEXT : SECTION_CLOSE);
 }
 
 static enum step on_list(struct engine_answer *a)
@@ -382,8 +392,7 @@ static enum step on_list(struct engine_answer *a)
     if (c == ',')
         return STEP_AGAIN;
     a->in_list = false;
-    a->skip_space = true;
-    return go_on(a, SECTION_TEXT);
+    return behind_calls(a);
 }
 
 /* A call's JSON, as an object or its arguments alone. */
@@ -407,14 +416,12 @@ static enum step on_json(struct engine_answer *a)
     if (is_deepseek(a))
         return go_on(a, SECTION_NEXT_CLOSE);
     a->skip_space = true;
-    return go_on(a, a->markup.is_harmony                            ? SECTION_HEADER
-                    : a->markup.tools == ENGINE_MARKUP_TOOLS_HERMES ? SECTION_CLOSE
-                                                                    : SECTION_TEXT);
+    return a->markup.is_harmony ? go_on(a, SECTION_HEADER) : behind_calls(a);
 }
 
 static enum step on_close(struct engine_answer *a)
 {
-    static const struct slice close = SLICE_INIT("</tool_call>");
+    struct slice close = engine_markup_call(a->markup.tools)->end;
     struct slice held = buffer_slice(&a->held);
     struct slice word = slice_sub(held, space_at(held), SIZE_MAX);
     if (is_beginning(word, close))

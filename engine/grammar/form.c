@@ -178,14 +178,18 @@ static uint32_t hermes_calls(const struct form *f)
     return repeated(f, one, more, GRAMMAR_AT_RETURN);
 }
 
-static uint32_t mistral_list(const struct form *f)
+static uint32_t list_of_calls(const struct form *f)
 {
     struct grammar_builder *b = f->b;
+    const struct engine_markup_call *m = engine_markup_call(f->markup->tools);
     uint32_t one = grammar_rule(b, SLICE_NONE), more = grammar_rule(b, SLICE_NONE);
     grammar_define(b, one, call_object(f, "arguments", false, GRAMMAR_AT_RETURN));
     grammar_define(b, more, grammar_comma(b, grammar_call(b, one, 1, 1, GRAMMAR_AT_RETURN)));
-    uint32_t end = space(f, text(f, "]", GRAMMAR_AT_RETURN));
-    return text(f, "[TOOL_CALLS]", space(f, text(f, "[", space(f, repeated(f, one, more, end)))));
+    uint32_t end = GRAMMAR_AT_RETURN;
+    if (!slice_is_absent(m->end))
+        end = blanks(f, BLANKS_MAX, grammar_text(b, m->end, end));
+    uint32_t list = repeated(f, one, more, space(f, text(f, "]", end)));
+    return grammar_text(b, m->marker, space(f, text(f, "[", space(f, list))));
 }
 
 static uint32_t call_id(const struct form *f, uint32_t next)
@@ -281,8 +285,10 @@ static uint32_t calls(const struct form *f)
     static uint32_t (*const families[ENGINE_MARKUP_TOOLS_COUNT])(const struct form *) = {
         [ENGINE_MARKUP_TOOLS_HERMES] = hermes_calls,
         [ENGINE_MARKUP_TOOLS_LLAMA] = llama_call,
-        [ENGINE_MARKUP_TOOLS_MISTRAL] = mistral_list,
+        [ENGINE_MARKUP_TOOLS_MISTRAL] = list_of_calls,
         [ENGINE_MARKUP_TOOLS_MISTRAL_ARGS] = mistral_args,
+        [ENGINE_MARKUP_TOOLS_NEMOTRON] = list_of_calls,
+        [ENGINE_MARKUP_TOOLS_APRIEL] = list_of_calls,
         [ENGINE_MARKUP_TOOLS_HARMONY] = harmony_call,
         [ENGINE_MARKUP_TOOLS_TAGGED] = tagged_calls,
         [ENGINE_MARKUP_TOOLS_DEEPSEEK] = deepseek_calls,

@@ -17,6 +17,8 @@
  *                                  behind <|python_tag|>
  *               Mistral            [TOOL_CALLS][{"name": ..., "arguments": {...}}, ...], or
  *                                  [TOOL_CALLS]name[ARGS]{...}
+ *               Nemotron           <TOOLCALL>[{"name": ..., "arguments": {...}}, ...]</TOOLCALL>
+ *               Apriel             the same in <tool_calls> ... </tool_calls>
  *               Qwen3-Coder        <tool_call><function=name><parameter=key>\nvalue\n</parameter>
  *                                  </function></tool_call>; texts as they are, all else as JSON
  *               DeepSeek           <｜tool▁calls▁begin｜><｜tool▁call▁begin｜>name<｜tool▁sep｜>{...}
@@ -40,6 +42,8 @@ enum engine_markup_tools {
     ENGINE_MARKUP_TOOLS_LLAMA,
     ENGINE_MARKUP_TOOLS_MISTRAL,      /* a list */
     ENGINE_MARKUP_TOOLS_MISTRAL_ARGS, /* name[ARGS]{...} */
+    ENGINE_MARKUP_TOOLS_NEMOTRON,     /* a list between markers */
+    ENGINE_MARKUP_TOOLS_APRIEL,       /* the same between others */
     ENGINE_MARKUP_TOOLS_HARMONY,
     ENGINE_MARKUP_TOOLS_TAGGED,          /* <function=name><parameter=key> */
     ENGINE_MARKUP_TOOLS_DEEPSEEK,        /* name and JSON */
@@ -57,7 +61,7 @@ struct engine_markup {
 struct engine_markup_call {
     struct slice marker;                   /* of the first call, or of each */
     struct slice open, behind_name, close; /* DeepSeek: around each call */
-    struct slice end;                      /* and behind the last */
+    struct slice end;                      /* behind the last, or each that has a marker */
 };
 const struct engine_markup_call *engine_markup_call(enum engine_markup_tools tools);
 

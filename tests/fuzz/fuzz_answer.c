@@ -16,6 +16,8 @@ static const char *const templates[] = {
     "tools <tool_call> <function= <parameter=",
     "tools <｜tool▁sep｜>",
     "tools <｜tool▁sep｜> ```json",
+    "tools <TOOLCALL>[ <think>",
+    "tools <tool_calls>[",
 };
 
 /* Pieces of one kind in a row are one. */
@@ -72,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct engine_markup markup;
     struct seen whole, cut;
     struct slice text = slice_of((const char *)data + 2, size - 2);
-    engine_markup_detect(slice_from_str(templates[data[0] % 9]), &markup);
+    engine_markup_detect(slice_from_str(templates[data[0] % 11]), &markup);
     enum base_err first = run(&markup, data[1], text, 0, &whole);
     enum base_err second = run(&markup, data[1], text, data[1] * 2654435761u | 1, &cut);
     if (first != second)

@@ -25,6 +25,8 @@ static const char *const templates[] = {
     "tools <tool_call> <function= <parameter=",
     "tools <｜tool▁sep｜>",
     "tools <｜tool▁sep｜> ```json",
+    "tools <TOOLCALL>[ <think>",
+    "tools <tool_calls>[",
 };
 
 struct seen {
@@ -138,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct engine_markup markup;
     struct engine_grammar *grammar = NULL;
     struct base_error detail = {0};
-    engine_markup_detect(slice_from_str(templates[data[0] % 9]), &markup);
+    engine_markup_detect(slice_from_str(templates[data[0] % 11]), &markup);
     enum base_err err = engine_grammar_from_form(&markup, &form, &grammar, &detail);
     if (err && detail.message[0] == '\0')
         abort();

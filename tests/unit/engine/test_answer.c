@@ -49,7 +49,9 @@ enum kind {
     PLAIN,
     CODER,
     DEEPSEEK,
-    DEEPSEEK_FENCED
+    DEEPSEEK_FENCED,
+    NEMOTRON,
+    APRIEL
 };
 static const char *const templates[] = {
     [QWEN] = "{% if tools %}<tool_call>{% endif %} <think>",
@@ -64,6 +66,8 @@ static const char *const templates[] = {
     [CODER] = "{{ tools }}<tool_call><function=f><parameter=p>",
     [DEEPSEEK] = "{{ tools }}<｜tool▁sep｜>",
     [DEEPSEEK_FENCED] = "{{ tools }}<｜tool▁sep｜>\n```json\n",
+    [NEMOTRON] = "{{ tools }} in the format: <TOOLCALL>[{...}]</TOOLCALL> {{ '<think>' }}",
+    [APRIEL] = "{{ tools }} within <tool_call></tool_call> tags: <tool_calls>[{...}]</tool_calls>",
 };
 
 enum end { WHOLE, CUT };
@@ -153,6 +157,8 @@ static void test_detect(void **state)
         {CODER, ENGINE_MARKUP_TOOLS_TAGGED, NULL},
         {DEEPSEEK, ENGINE_MARKUP_TOOLS_DEEPSEEK, NULL},
         {DEEPSEEK_FENCED, ENGINE_MARKUP_TOOLS_DEEPSEEK_FENCED, NULL},
+        {NEMOTRON, ENGINE_MARKUP_TOOLS_NEMOTRON, "<think>"},
+        {APRIEL, ENGINE_MARKUP_TOOLS_APRIEL, NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct engine_markup markup;
@@ -167,6 +173,8 @@ static void test_detect(void **state)
     struct engine_markup markup;
     engine_markup_detect(SLICE("{{ tools }}<tool_call>f<arg_key>p</arg_key>"), &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* not JSON */
+    engine_markup_detect(SLICE("{{ tools }}<tool_calls>\n{...}\n{...}\n</tool_calls>"), &markup);
+    assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE); /* no list */
     engine_markup_detect(SLICE("{{ tools }}<tool_call><invoke name="), &markup);
     assert_int_equal(markup.tools, ENGINE_MARKUP_TOOLS_NONE);
     engine_markup_detect(SLICE("<|start_header_id|><function={{ f }}>{\"parameters\"}"), &markup);
@@ -341,6 +349,34 @@ static void test_mistral(void **state)
            "R(x)C0(f)A0({})");
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    expect(
+        NEMOTRON, true,
+        "<think>\nhm\n</think>\n\n<TOOLCALL>[{\"name\": \"f\", \"arguments\": {\"a\": [\"]\"]}}, "
+        "{\"name\": \"g\", \"arguments\": {}}]</TOOLCALL>\n",
+        WHOLE, 2, "R(hm)C0(f)A0({\"a\": [\"]\"]})C1(g)A1({})");
+    expect(NEMOTRON, true, "<TOOLCALL>[{\"name\": \"f\", \"arguments\": {}}]</TOOLCALL> then",
+           WHOLE, 1, "C0(f)A0({})T(then)");
+    expect(
+        APRIEL, true,
+        "I look.\n<tool_calls>[\n {\"name\": \"f\", \"arguments\": {\"a\": 1}, \"id\": \"x\"}\n]\n"
+        "</tool_calls>",
+        WHOLE, 1, "T(I look.)C0(f)A0({\"a\": 1})");
+    expect(APRIEL, true, "<tool_calls>{\"name\": \"f\", \"arguments\": {}}</tool_calls>", WHOLE, 1,
+           "C0(f)A0({})");
+    expect(APRIEL, true, "<tool_calls>[{\"name\": \"f\", \"arguments\": {}}]", WHOLE, 1,
+           "C0(f)A0({})");
+    expect(APRIEL, true, "<tool_calls>[{\"name\": \"f\", \"arguments\": {}}]</tool_c", CUT, 1,
+           "C0(f)A0({})");
+    expect(APRIEL, true, "<tool_calls>[{\"nam", CUT, 0, "");
+    expect(APRIEL, true, "<tool_calls>f[ARGS]{}", WHOLE, 0, "T(<tool_calls>f[ARGS]{})");
+    expect(APRIEL, true, "<tool_calls>[1]", WHOLE, 0, "T(<tool_calls>[1])");
+    expect(APRIEL, true, "1 < 2 <tool_call>", WHOLE, 0, "T(1 < 2 <tool_call>)");
+    expect(APRIEL, false, "<tool_calls>[]", WHOLE, 0, "T(<tool_calls>[])");
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -372,7 +408,7 @@ int main(void)
         cmocka_unit_test(test_harmony), cmocka_unit_test(test_hermes),
         cmocka_unit_test(test_llama),   cmocka_unit_test(test_mistral),
         cmocka_unit_test(test_tags),    cmocka_unit_test(test_deepseek),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_lists),   cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,6 +47,9 @@ static const char *const markers[] = {"<tool_call>",
                                       "<｜tool▁calls▁end｜>",
                                       "function<｜tool▁sep｜>",
                                       "```json\n",
+                                      "<TOOLCALL>",
+                                      "</TOOLCALL>",
+                                      "]</tool_calls>",
                                       NULL};
 
 static const struct family {
@@ -62,6 +65,8 @@ static const struct family {
     {"tools <tool_call> <function= <parameter= <think>", false},
     {"tools <｜tool▁sep｜>", false},
     {"tools <｜tool▁sep｜> ```json <think>", false},
+    {"tools <TOOLCALL>[ <think>", false},
+    {"tools <tool_calls>[", false},
 };
 enum { FAMILIES = sizeof(families) / sizeof(families[0]) };
 
