@@ -374,6 +374,20 @@ static enum base_err int_math(struct jinja_run *run, const struct jinja_node *no
     return BASE_OK;
 }
 
+/* The two are one computation in Python: what is left has the sign of the divisor. */
+static double floor_or_rest(enum jinja_op op, double a, double b)
+{
+    double rest = fmod(a, b), quotient = (a - rest) / b;
+    if (rest != 0 && (rest < 0) != (b < 0)) {
+        rest += b;
+        quotient -= 1;
+    }
+    if (op == JINJA_OP_MOD)
+        return rest != 0 ? rest : copysign(0, b);
+    double whole = floor(quotient);
+    return quotient == 0 ? copysign(0, a / b) : quotient - whole > 0.5 ? whole + 1 : whole;
+}
+
 static enum base_err float_math(struct jinja_run *run, const struct jinja_node *node,
                                 enum jinja_op op, double a, double b, struct engine_value *ret)
 {
@@ -393,11 +407,8 @@ static enum base_err float_math(struct jinja_run *run, const struct jinja_node *
     case JINJA_OP_DIV:
         result = a / b;
         break;
-    case JINJA_OP_FLOORDIV:
-        result = floor(a / b);
-        break;
     default:
-        result = a - b * floor(a / b);
+        result = floor_or_rest(op, a, b);
         break;
     }
     *ret = engine_value_double(result);
@@ -409,6 +420,8 @@ static enum base_err math_op(struct jinja_run *run, const struct jinja_node *nod
 {
     static const char *const names[] = {"+", "-", "*", "/", "//", "%"};
     if (jinja_is_number(a) && jinja_is_number(b)) {
+        if (jinja_is_big(a) || jinja_is_big(b))
+            return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "a number needs more than 64 bits");
         if (a.type == ENGINE_VALUE_DOUBLE || b.type == ENGINE_VALUE_DOUBLE)
             return float_math(run, node, op, jinja_to_double(a), jinja_to_double(b), ret);
         int64_t x = a.type == ENGINE_VALUE_BOOL ? a.u.b : a.u.i;

@@ -171,14 +171,17 @@ FILTER(filter_int)
             return BASE_OK;
         }
         (void)parse_number(text, &d);
-    } else if (self.type == ENGINE_VALUE_INT || self.type == ENGINE_VALUE_BOOL) {
-        *ret = engine_value_int(self.type == ENGINE_VALUE_INT ? self.u.i : self.u.b);
+    } else if (self.type == ENGINE_VALUE_INT || jinja_is_big(self)) {
+        *ret = self;
         return BASE_OK;
+    } else if (self.type == ENGINE_VALUE_BOOL) {
+        d = self.u.b;
     } else if (self.type == ENGINE_VALUE_DOUBLE) {
         d = self.u.d;
     }
-    bool fits = d > -9.2e18 && d < 9.2e18;
-    *ret = fits ? engine_value_int((int64_t)d) : fallback;
+    if (isfinite(d) && (d < -0x1p63 || d >= 0x1p63))
+        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "a number needs more than 64 bits");
+    *ret = isfinite(d) ? engine_value_int((int64_t)d) : fallback;
     return BASE_OK;
 }
 

@@ -23,7 +23,7 @@ static enum base_err add(struct format *f, struct engine_value value, bool whole
 {
     if (whole && !jinja_is_number(value))
         return fail(f, BASE_ERR_BAD_REQUEST, "a number is needed");
-    if (whole && value.type != ENGINE_VALUE_INT) {
+    if (whole && value.type != ENGINE_VALUE_INT && !jinja_is_big(value)) {
         double d = jinja_to_double(value);
         if (d >= 0x1p63 || d < -0x1p63 || d != d)
             return fail(f, BASE_ERR_UNSUPPORTED, "a number needs more than 64 bits");

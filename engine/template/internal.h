@@ -271,6 +271,11 @@ enum base_err jinja_contains(struct jinja_run *run, const struct jinja_node *nod
                              struct engine_value item, struct engine_value in, bool *ret);
 bool jinja_is_number(struct engine_value value); /* BOOL, INT, DOUBLE */
 double jinja_to_double(struct engine_value value);
+/* A whole number beyond 64 bits, which can be printed and compared. */
+static inline bool jinja_is_big(struct engine_value value)
+{
+    return value.type == ENGINE_VALUE_DOUBLE && value.u.digits;
+}
 size_t jinja_count(struct engine_value value); /* members of a list, map or namespace */
 /* What {{ value }} prints, as a STRING. */
 enum base_err jinja_to_string(struct jinja_run *run, const struct jinja_node *node,

@@ -587,6 +587,7 @@ def cases():
         yield template, VARS
     for number in (2**63 - 1, 2**63, -2**63, -2**63 - 1, 12345678901234567890123):
         yield "{{ n }} {{ n | tojson }} {{ [n] | tojson }} {{ {'a': n} }}", {"n": number}
+        yield "{{ n | int }} {{ '%d' % n }} {{ n < 1 }} {{ n == n }}", {"n": number}
     yield "line\r\nother\rthird\n", {}
     yield "{% if true -%}\r\n  x\r\n{%- endif %}\n\n", {}
     yield "", {}
@@ -631,6 +632,8 @@ WIDER = r"""
 {{ ['no', 'yes'][true] }}{{ s[false] }}{{ s[l[0] == 1] }}|{{ true | abs }}{{ false | abs }}{{ -2.5 | abs }}|{{ 2.5 is even }}{{ 3.0 is odd }}{{ 4.5 is divisibleby 1.5 }}
 ---
 {{ missing | dictsort }}
+---
+{{ -191808324359335360.0 % 7 }} {{ -191808324359335360.0 // 3 }} {{ 1e16 // 3 }} {{ 7.5 // -2 }} {{ 7.5 % -2 }} {{ -6.0 % 3 }} {{ 6.0 // -7 }} {{ 0.3 % 0.1 }} {{ 0.0 // -2 }}
 ---
 {% set ns = namespace(x=1) %}{% set ns.x | upper %}a{{ l[1] }}{% endset %}{{ ns.x }}{% set ns.y %} b {% endset %}{{ ns.y }}{% for i in l %}{% set ns.x %}c{% break %}{% endset %}{% endfor %}{{ ns.x }}
 ---

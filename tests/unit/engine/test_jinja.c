@@ -258,6 +258,10 @@ static void test_bounds(void **state)
           "{}", BASE_ERR_LIMIT, "");
     fails("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{}", BASE_ERR_LIMIT, "deeper");
     fails("{{ 9223372036854775807 + 1 }}", "{}", BASE_ERR_BAD_REQUEST, "64 bits");
+    static const char big[] = "{\"n\": 12345678901234567890123}";
+    fails("{{ n + 1 }}", big, BASE_ERR_UNSUPPORTED, "64 bits");
+    fails("{{ -n }}", big, BASE_ERR_UNSUPPORTED, "64 bits");
+    fails("{{ 1e30 | int }}", "{}", BASE_ERR_UNSUPPORTED, "64 bits");
     fails("{{ (-9223372036854775807 - 1) // -1 }}", "{}", BASE_ERR_BAD_REQUEST, "64 bits");
     fails("{{ d.items }}", "{\"d\": {}}", BASE_ERR_UNSUPPORTED, "['items']");
     fails("{% for x in [1] %}{{ loop.depth }}{% endfor %}", "{}", BASE_ERR_UNSUPPORTED, "depth");
