@@ -324,25 +324,39 @@ static void put_json_string(struct writer *w, struct slice s)
     put(w, "\"");
 }
 
-/* Python's repr() of a str; characters that it calls unprintable are escaped below U+00A0 only. */
+/* Python's str.isprintable() of one character */
+static bool is_printable(struct engine_unicode_char c)
+{
+    return c.class != ENGINE_UNICODE_OTHER && (c.class != ENGINE_UNICODE_SPACE || c.code == ' ');
+}
+
+/* Python's repr() of a str */
 static void put_repr_string(struct writer *w, struct slice s)
 {
+    static const char from[] = "\\'\"\n\r\t", to[] = "\\'\"nrt";
     bool single = memchr(s.ptr, '\'', s.len) && !memchr(s.ptr, '"', s.len);
-    char quote = single ? '"' : '\'';
-    char quotes[2] = {quote, '\0'};
+    const char *quotes = single ? "\"" : "'", *other = single ? "'" : "\"";
     put(w, quotes);
-    for (size_t i = 0; i < s.len; i++) {
-        char c = s.ptr[i], escape[8];
-        if (c == '\\' || c == quote)
-            (void)snprintf(escape, sizeof(escape), "\\%c", c);
-        else if (c == '\n' || c == '\r' || c == '\t')
-            (void)snprintf(escape, sizeof(escape), "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        else if ((unsigned char)c < 0x20 || c == 0x7f)
-            (void)snprintf(escape, sizeof(escape), "\\x%02x", (unsigned)(unsigned char)c);
+    size_t start = 0;
+    for (size_t i = 0, len; i < s.len; i += len) {
+        struct engine_unicode_char c = engine_unicode_at(s, i);
+        const char *special = c.code > 0 && c.code < 0x80 ? strchr(from, (int)c.code) : NULL;
+        char escape[16];
+        len = c.len;
+        if (special ? *special == *other : is_printable(c))
+            continue;
+        if (special)
+            (void)snprintf(escape, sizeof(escape), "\\%c", to[special - from]);
+        else if (c.code < 0x100)
+            (void)snprintf(escape, sizeof(escape), "\\x%02x", c.code);
         else
-            (void)snprintf(escape, sizeof(escape), "%c", c);
+            (void)snprintf(escape, sizeof(escape), c.code < 0x10000 ? "\\u%04x" : "\\U%08x",
+                           c.code);
+        jinja_text_add_slice(&w->text, slice_sub(s, start, i - start), false);
         put(w, escape);
+        start = i + len;
     }
+    jinja_text_add_slice(&w->text, slice_sub(s, start, SIZE_MAX), false);
     put(w, quotes);
 }
 

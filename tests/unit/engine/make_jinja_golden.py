@@ -588,6 +588,9 @@ def cases():
     for number in (2**63 - 1, 2**63, -2**63, -2**63 - 1, 12345678901234567890123):
         yield "{{ n }} {{ n | tojson }} {{ [n] | tojson }} {{ {'a': n} }}", {"n": number}
         yield "{{ n | int }} {{ '%d' % n }} {{ n < 1 }} {{ n == n }}", {"n": number}
+    yield "{{ [s] }}{{ s }}", {"s": "\x00\x7f\x80\x85\x9f\u00a0\u00ad\u00e9\u0301\u200d\u2028\u3000\u4e2d\ufeff\ue000\U0001f44d\U000e0001"}
+    for quoted in ("'", '"', "'\"\\\n\t\r"):
+        yield "{{ [s] }}", {"s": quoted}
     yield "line\r\nother\rthird\n", {}
     yield "{% if true -%}\r\n  x\r\n{%- endif %}\n\n", {}
     yield "", {}
