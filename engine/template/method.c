@@ -109,15 +109,7 @@ CALL(method_split)
 CALL(method_splitlines)
 {
     enum base_err err = want_strings(run, node, self, args, 0);
-    if (!err && memchr(jinja_bytes(self).ptr, '\r', self.u.s.len))
-        return jinja_fail(run, node, BASE_ERR_UNSUPPORTED, "splitlines() of a text with \\r");
-    if (!err && slice_ends_with(jinja_bytes(self), SLICE("\n")))
-        self = jinja_sub(self, 0, self.u.s.len - 1);
-    else if (!err && self.u.s.len == 0) {
-        *ret = engine_value_list();
-        return BASE_OK;
-    }
-    return err ? err : jinja_split(run, self, SLICE("\n"), -1, ret);
+    return err ? err : jinja_split_lines(run, self, ret);
 }
 
 /* A text or a list of texts. */

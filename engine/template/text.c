@@ -164,26 +164,64 @@ enum base_err jinja_join(struct jinja_run *run, const struct jinja_node *node,
     return jinja_text_finish(run, &out, ret);
 }
 
+static bool ends_line(uint32_t code)
+{
+    return (code >= '\n' && code <= '\r') || (code >= 0x1c && code <= 0x1e) || code == 0x85 ||
+           code == 0x2028 || code == 0x2029;
+}
+
+/* Takes the first line from *rest; its end is left out, and false when there is none. */
+static bool take_line(struct engine_value *rest, struct engine_value *ret_line)
+{
+    struct slice text = jinja_bytes(*rest);
+    struct engine_unicode_char c = {0};
+    size_t end = 0;
+    for (; end < text.len; end += c.len) {
+        c = engine_unicode_at(text, end);
+        if (ends_line(c.code))
+            break;
+    }
+    bool ended = end < text.len;
+    size_t len = ended ? c.len : 0;
+    if (ended && slice_starts_with(slice_sub(text, end, 2), SLICE("\r\n")))
+        len = 2;
+    *ret_line = jinja_sub(*rest, 0, end);
+    *rest = jinja_sub(*rest, end + len, SIZE_MAX);
+    return ended;
+}
+
+enum base_err jinja_split_lines(struct jinja_run *run, struct engine_value string,
+                                struct engine_value *ret)
+{
+    struct engine_value line;
+    *ret = engine_value_list();
+    for (struct engine_value rest = string; rest.u.s.len > 0;) {
+        (void)take_line(&rest, &line);
+        if (!engine_value_push(run->arena, ret, line))
+            return jinja_no_memory(run);
+    }
+    return jinja_work(run, jinja_count(*ret) + string.u.s.len / 16);
+}
+
 enum base_err jinja_indent(struct jinja_run *run, struct engine_value string,
                            struct engine_value by, bool first, bool blank, struct engine_value *ret)
 {
     struct jinja_text out;
     jinja_text_init(&out, run->limits.memory_max);
-    struct engine_value rest = string;
-    for (bool start = true;; start = false) {
-        size_t end = slice_find(jinja_bytes(rest), SLICE("\n"));
-        struct engine_value line = jinja_sub(rest, 0, end);
+    struct engine_value rest = string, line;
+    if (slice_ends_with(jinja_bytes(rest), SLICE("\r"))) /* Jinja adds a \n and drops one end */
+        rest = jinja_sub(rest, 0, rest.u.s.len - 1);
+    for (bool start = true, more = true; more; start = false) {
+        more = take_line(&rest, &line);
         if (start ? first : (blank || line.u.s.len > 0))
             jinja_text_add(&out, by);
         jinja_text_add(&out, line);
-        if (end == SIZE_MAX)
-            break;
-        jinja_text_add(&out, jinja_literal("\n"));
-        rest = jinja_sub(rest, end + 1, SIZE_MAX);
+        if (more)
+            jinja_text_add(&out, jinja_literal("\n"));
         run->steps++;
     }
     enum base_err err = jinja_text_finish(run, &out, ret);
-    return err ? err : jinja_work(run, string.u.s.len / 64);
+    return err ? err : jinja_work(run, string.u.s.len / 16);
 }
 
 enum base_err jinja_escape(struct jinja_run *run, struct engine_value string,

@@ -33,7 +33,11 @@ enum base_err jinja_join(struct jinja_run *run, const struct jinja_node *node,
                          struct engine_value list, struct engine_value by,
                          struct engine_value *ret);
 
-/* Puts `by` before each line; before the first and before empty ones only if told. */
+/* Without their ends, which are those of Python's str.splitlines(): \r, \r\n, \f, U+2028... */
+enum base_err jinja_split_lines(struct jinja_run *run, struct engine_value string,
+                                struct engine_value *ret);
+
+/* Puts `by` before each line, and "\n" between them; before the first and before empty ones only if told. */
 enum base_err jinja_indent(struct jinja_run *run, struct engine_value string,
                            struct engine_value by, bool first, bool blank,
                            struct engine_value *ret);

@@ -589,6 +589,8 @@ def cases():
         yield "{{ n }} {{ n | tojson }} {{ [n] | tojson }} {{ {'a': n} }}", {"n": number}
         yield "{{ n | int }} {{ '%d' % n }} {{ n < 1 }} {{ n == n }}", {"n": number}
     yield "{{ [s] }}{{ s }}", {"s": "\x00\x7f\x80\x85\x9f\u00a0\u00ad\u00e9\u0301\u200d\u2028\u3000\u4e2d\ufeff\ue000\U0001f44d\U000e0001"}
+    for lines in ("a\r\nb\rc\n", "a\r", "a\r\r", "\u2028a\x85\u00e9\vc\fd\x1ce", "\r\n\n\r", "\n", ""):
+        yield "{{ s.splitlines() }}{{ s | indent(2) }}|{{ s | indent('-', true, true) }}|", {"s": lines}
     for quoted in ("'", '"', "'\"\\\n\t\r"):
         yield "{{ [s] }}", {"s": quoted}
     yield "line\r\nother\rthird\n", {}
