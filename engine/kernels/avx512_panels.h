@@ -40,16 +40,20 @@ INLINE __m512i panel_load(const uint8_t *p, size_t vector)
     return _mm512_load_si512(p + vector * STEP_BYTES);
 }
 
-/* v | (h & bits), not as one instruction: that one takes a multiplier's turn. */
-INLINE __m512i panel_insert(__m512i v, __m512i h, char bits)
+/* v | (h & bits). As one instruction it takes a multiplier's turn, which tiles have not to spare;
+ * with one token fewer instructions count. */
+INLINE __m512i panel_insert(__m512i v, __m512i h, char bits, bool tile)
 {
-    h = _mm512_and_si512(h, _mm512_set1_epi8(bits));
+    const __m512i mask = _mm512_set1_epi8(bits);
+    if (!tile)
+        return _mm512_ternarylogic_epi32(v, h, mask, 0xF8);
+    h = _mm512_and_si512(h, mask);
     __asm__("" : "+v"(v), "+v"(h));
     return _mm512_or_si512(v, h);
 }
 
 /* Codes of one step. The loads of steps i and i + 4 are the same vector. */
-INLINE __m512i panel_step(const uint8_t *codes, struct engine_panel_type type, size_t i)
+INLINE __m512i panel_step(const uint8_t *codes, struct engine_panel_type type, size_t i, bool tile)
 {
     const unsigned bits = type.bits;
     const uint8_t *plane = codes;
@@ -63,7 +67,7 @@ INLINE __m512i panel_step(const uint8_t *codes, struct engine_panel_type type, s
     }
     if (bits == 6) { /* v | (h & 48) */
         h = panel_shift(panel_load(plane, i / 4), 4 - (int)(i % 4) * 2);
-        v = panel_insert(v, h, 48);
+        v = panel_insert(v, h, 48, tile);
     }
     if (bits < 4) {
         h = panel_load(plane, i / 4);
@@ -73,12 +77,12 @@ INLINE __m512i panel_step(const uint8_t *codes, struct engine_panel_type type, s
     }
     if (bits == 5) { /* v | (h & 16) */
         h = panel_shift(panel_load(plane, 0), 4 - (int)i);
-        v = panel_insert(v, h, 16);
+        v = panel_insert(v, h, 16, tile);
     }
     if (bits == 3) { /* v | (h & 4); step 7 goes five down */
         h = panel_load(plane, 0);
         h = i == 7 ? _mm512_srli_epi16(h, 5) : panel_shift(h, 2 - (int)i);
-        v = panel_insert(v, h, 4);
+        v = panel_insert(v, h, 4, tile);
     }
     if (type.levels) {
         __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)type.levels);
@@ -170,7 +174,7 @@ INLINE void panel_dots(const uint8_t *codes, struct engine_panel_type type, size
 #pragma GCC unroll 8
     for (size_t i = 0; i < count; i++) {
         size_t step = count == 8 ? i / 2 + i % 2 * 4 : from + i;
-        __m512i w = panel_step(codes, type, step);
+        __m512i w = panel_step(codes, type, step, true);
 #pragma GCC unroll 12
         for (size_t t = 0; t < quads * 4; t++)
             dots[t] = panel_dot(dots[t], w, q[t / 4][step][t % 4]);
@@ -236,9 +240,9 @@ INLINE V panel_block_single(struct panel_at at, struct engine_panel_type type,
 {
     __m512i low = panel_start(x->shift, type.zero), high = _mm512_setzero_si512();
     for (size_t i = 0; i < 4; i++) {
-        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i),
+        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i, false),
                                   _mm512_set1_epi32(panel_quad_step(x->q + i * 4)));
-        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4),
+        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4, false),
                                    _mm512_set1_epi32(panel_quad_step(x->q + 16 + i * 4)));
     }
     acc = panel_scaled(acc, _mm512_add_epi32(low, high), x->d, panel_scale(at, type.scales));

@@ -234,36 +234,51 @@ INLINE void wide_tile(const struct engine_panel_job *job, const uint8_t *panel,
     }
 }
 
-/* A pair of blocks against one token. */
-INLINE __m512i wide_blocks_single(struct panel_at at, size_t block, struct engine_panel_type type,
-                                  const struct engine_wide1 *x, __m512i sum)
+/* Scales of sixteen rows as 32-bit numbers: of half h of a block. */
+INLINE __m512i wide_scale(struct panel_at at, enum engine_panel_scales kind, size_t h)
+{
+    __m128i bytes = _mm_load_si128((const __m128i *)(const void *)(at.scales + h * 16));
+    if (kind == ENGINE_PANEL_K32)
+        return _mm512_cvtepu8_epi32(bytes);
+    if (kind == ENGINE_PANEL_K16_MIN)
+        return _mm512_cvtepu8_epi32(_mm_and_si128(bytes, _mm_set1_epi8(15)));
+    return _mm512_cvtepi8_epi32(bytes);
+}
+
+/* What wide_two() does with one of its two: while memory is waited for, fewer instructions count
+ * and not the multipliers' turns. */
+INLINE __m512i wide_one(__m512i sum, __m512i dots, __m512i scale, struct engine_panel_type type)
+{
+    const int lost = wide_lost(type);
+    dots = lost == 0   ? dots
+           : lost == 1 ? _mm512_srai_epi32(dots, 1)
+           : lost == 2 ? _mm512_srai_epi32(dots, 2)
+                       : _mm512_srai_epi32(dots, 4);
+    return _mm512_add_epi32(sum, _mm512_mullo_epi32(dots, scale));
+}
+
+/* One block, the second of its pair or not, against one token. */
+INLINE __m512i wide_block_single(struct panel_at at, size_t block, bool second,
+                                 struct engine_panel_type type, const struct engine_wide1 *x,
+                                 __m512i sum)
 {
     const bool halves = type.scales >= ENGINE_PANEL_K16;
-    const uint8_t *scales = at.scales;
-    __m512i first = _mm512_setzero_si512();
-    for (size_t b = 0; b < 2; b++) {
-        const int8_t *q = x->q + (block + b) * ENGINE_PANEL_BLOCK;
-        const int32_t *start = &x->start[(block + b) * 2];
-        __m512i low = wide_start(start, 1, type, !halves && b == 1), high = _mm512_setzero_si512();
-        if (halves)
-            high = wide_start(start + 1, 1, type, true);
-        for (size_t i = 0; i < 4; i++) {
-            low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i),
-                                      _mm512_set1_epi32(panel_quad_step(q + i * 4)));
-            high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4),
-                                       _mm512_set1_epi32(panel_quad_step(q + 16 + i * 4)));
-        }
-        if (halves)
-            sum = _mm512_dpwssd_epi32(sum, wide_beside(low, high, type),
-                                      wide_scales(at.scales, type.scales));
-        else if (b == 0)
-            first = _mm512_add_epi32(low, high);
-        else
-            sum = _mm512_dpwssd_epi32(sum, wide_beside(first, _mm512_add_epi32(low, high), type),
-                                      wide_scales(scales, type.scales));
-        at = panel_second(at, type);
+    const int8_t *q = x->q + block * ENGINE_PANEL_BLOCK;
+    __m512i low = wide_start(&x->start[block * 2], 1, type, second && !halves);
+    __m512i high = _mm512_setzero_si512();
+    if (halves)
+        high = wide_start(&x->start[block * 2 + 1], 1, type, true);
+    for (size_t i = 0; i < 4; i++) {
+        low = _mm512_dpbusd_epi32(low, panel_step(at.codes, type, i, false),
+                                  _mm512_set1_epi32(panel_quad_step(q + i * 4)));
+        high = _mm512_dpbusd_epi32(high, panel_step(at.codes, type, i + 4, false),
+                                   _mm512_set1_epi32(panel_quad_step(q + 16 + i * 4)));
     }
-    return sum;
+    if (halves)
+        sum = wide_one(sum, high, wide_scale(at, type.scales, 1), type);
+    else
+        low = _mm512_add_epi32(low, high);
+    return wide_one(sum, low, wide_scale(at, type.scales, 0), type);
 }
 
 /* One panel against one token: the same numbers. No prefetching: the hardware does it better. */
@@ -281,7 +296,8 @@ INLINE V wide_single(const struct engine_panel_job *job, const uint8_t *panel,
         for (size_t i = 0; i < ENGINE_WIDE_BLOCKS; i += 2, panel += bytes) {
             const struct panel_at at = {header, panel,
                                         panel + ENGINE_PANEL_PAIR_SCALES(type.scales)};
-            sum = wide_blocks_single(at, i, type, x, sum);
+            sum = wide_block_single(at, i, false, type, x, sum);
+            sum = wide_block_single(panel_second(at, type), i + 1, true, type, x, sum);
             if (type.scales == ENGINE_PANEL_K32)
                 mins = _mm512_dpwssd_epi32(mins, wide_mins(at.scales, type.scales),
                                            wide_sums(&x->sums[i]));

@@ -37,7 +37,8 @@ enum base_err jinja_join(struct jinja_run *run, const struct jinja_node *node,
 enum base_err jinja_split_lines(struct jinja_run *run, struct engine_value string,
                                 struct engine_value *ret);
 
-/* Puts `by` before each line, and "\n" between them; before the first and before empty ones only if told. */
+/* Puts `by` before each line, and "\n" between them; before the first and before empty ones only
+ * if told. */
 enum base_err jinja_indent(struct jinja_run *run, struct engine_value string,
                            struct engine_value by, bool first, bool blank,
                            struct engine_value *ret);
