@@ -168,16 +168,20 @@ static enum base_err exec_for(struct jinja_run *run, const struct jinja_node *no
         err = filter_items(run, node, &list);
     if (err)
         return err;
-    if (jinja_count(list) == 0)
-        return jinja_exec(run, node->e);
+    struct jinja_frame frame = {.parent = run->frame}; /* what is set inside is gone behind */
+    if (jinja_count(list) == 0) {
+        run->frame = &frame;
+        err = jinja_exec(run, node->e);
+        run->frame = frame.parent;
+        return err;
+    }
     struct engine_value_loop *loop = arena_calloc(run->arena, 1, sizeof(*loop));
     if (!loop)
         return jinja_no_memory(run);
     loop->items = list.u.list;
     struct engine_value loop_value = {.type = ENGINE_VALUE_LOOP, .u.loop = loop};
-    struct jinja_frame frame = {.parent = run->frame};
     for (; loop->index < list.u.list->count && !err && !run->breaking; loop->index++) {
-        frame.count = 0; /* what was set inside is gone */
+        frame.count = 0;
         run->frame = &frame;
         err = jinja_assign(run, SLICE("loop"), loop_value);
         if (!err)

@@ -638,6 +638,8 @@ WIDER = r"""
 ---
 {{ missing | dictsort }}
 ---
+{% set k = 1 %}{% for x in [] %}{% else %}{% set k = 2 %}{% set y = 3 %}{{ k }}{% endfor %}{{ k }}{{ y }}
+---
 {{ -191808324359335360.0 % 7 }} {{ -191808324359335360.0 // 3 }} {{ 1e16 // 3 }} {{ 7.5 // -2 }} {{ 7.5 % -2 }} {{ -6.0 % 3 }} {{ 6.0 // -7 }} {{ 0.3 % 0.1 }} {{ 0.0 // -2 }}
 ---
 {% set ns = namespace(x=1) %}{% set ns.x | upper %}a{{ l[1] }}{% endset %}{{ ns.x }}{% set ns.y %} b {% endset %}{{ ns.y }}{% for i in l %}{% set ns.x %}c{% break %}{% endset %}{% endfor %}{{ ns.x }}
