@@ -1,6 +1,12 @@
 """Questions about Hearth in many more words than the lists have. Only for training, as in grammar.py: a line that is held
 out is never made. [a|b] is one of these.
 """
+import functools
+import re
+
+import greeting
+import grammar
+
 WHAT = (
     "[what is|what's|what do you mean by|what is meant by|define|explain|describe|tell me about|I don't get|meaning of|what about|please explain|"
     "can you explain|could you tell me what is|help me understand|a word about|info on|remind me what is|so what is|what exactly is|who can explain|"
@@ -10,31 +16,31 @@ TERM = {
     "sensitivity": (
         "[sensitivity|the sensitivity|sensitivity levels|sensitivity of a prompt|a request's sensitivity|the sensitivity of my data|"
         "the four sensitivity levels|the privacy level|public and internal|confidential requests|the restricted level|an internal request|"
-        "a public request|the sensitivity scale|how private a request is|privacy classes|the word sensitivity|the term sensitivity]"),
+        "a public request|the sensitivity scale|privacy classes|the word sensitivity|the term sensitivity]"),
     "clearance": (
         "[clearance|the clearance|clearances|a target's clearance|clearance of a model|the clearance level|the clearance limit|the clearance field|"
-        "clearance: internal|a clearance of confidential|the highest sensitivity a target may see|what a target may read|the word clearance|"
+        "clearance: internal|a clearance of confidential|the word clearance|"
         "the term clearance|clearance in the config]"),
     "complexity": (
         "[complexity|the complexity|complexity scores|a request's complexity|complexity 0.5|a complexity of 0.9|the complexity rank|"
-        "how hard a request is|the difficulty of a request|the difficulty score|the number for difficulty|the word complexity|the term complexity|"
+        "the difficulty of a request|the difficulty score|the number for difficulty|the word complexity|the term complexity|"
         "the complexity of a prompt|the rank between 0 and 1]"),
     "capability": (
         "[capability|the capability|capabilities of a target|a target's capability|capability 0.4|a capability of 0.8|the capability of my model|"
-        "how able a model is|how strong a target is|the strength of a model|the capability field|the word capability|the term capability|"
-        "capability per task|model strength|what a target handles well]"),
+        "the strength of a model|the capability field|the word capability|the term capability|"
+        "capability per task|model strength]"),
     "zones": (
         "[a zone|zones|the zones|Hearth's zones|the device zone|the premises zone|the cloud zone|premises|device and cloud|the three zones|"
-        "zone: premises|the zone of a target|where a target stands|the word zone|the term zone|on premises|device, premises, cloud]"),
+        "zone: premises|the zone of a target|the word zone|the term zone|on premises|device, premises, cloud]"),
     "target": (
         "[a target|targets|the target|Hearth's targets|a cloud target|a local target|the word target|the term target|targets in the config|"
         "the target list|a place to serve requests|the kinds of target|an engine target|a remote target]"),
 }
 MORE = {
     "sensitivity": [
-        "[how|in what way] [private|secret|sensitive] [can|may|is] [a request|a prompt|my text]?",
+        "how [private|secret|sensitive] is [a request|a prompt|my text]?",
         "[levels|grades|steps|classes|kinds] of [sensitivity|privacy|secrecy]",
-        "[is there|are there] [levels|classes|grades] of [privacy|sensitivity]?",
+        "are there [levels|classes|grades] of [privacy|sensitivity]?",
         "[public, internal, confidential, restricted|public or internal|confidential or restricted], what [is that|does it mean]?",
         "[how many|which|what] [privacy|sensitivity] [levels|grades|classes] [do you know|are there|exist|does it use]?",
     ],
@@ -175,7 +181,9 @@ MORE = {
     "port": [
         "[which|what] [port|address|host|URL|IP] [does it|does Hearth|do you|does the server|does the gateway] [use|listen on|bind|open|have|"
         "run on] [by default|]?",
-        "[where|at what address|on which port] [does|is|can I find|do I reach] [Hearth|the server|the gateway|it|the endpoint] [listen|running|found|]?",
+        "[where|at what address|on which port] [does|will] [Hearth|the server|the gateway|it] listen?",
+        "[where|at what address|on which port] [can I find|do I reach|do I find|can I reach] [Hearth|the server|the gateway|it|the endpoint]?",
+        "[where|at what address|on which port] is [Hearth|the server|the gateway|it] running?",
         "[default|standard|usual] [port|address|URL|host|endpoint][| please|, which|?]",
         "[port|address|URL|base URL|endpoint] of [Hearth|the server|the gateway]",
         "[localhost|127.0.0.1|8080|port 8080], [is that right|is that the default|or what|is it you]?",
@@ -250,53 +258,6 @@ MORE = {
         "[is|are] [your answer|your answers|what you say] [always right|correct|true|certain|reliable|safe to use]?",
         "[do|did] you [make mistakes|get things wrong|invent facts|guess|make it up]?",
     ],
-    "hello": [
-        "[hi|hello|hey|hallo|hullo|heya|hiya|yo|oi|aloha|hola|servus|ahoy|hey hey|well hello|oh hi|hi hi|ello|helo|hai] [there|you|all|mate|pal|buddy|"
-        "bot|computer|stranger|machine|dear model|my friend|sir|Hearth|again|everyone|folks|team|]",
-        "[good|a good|a very good|a wonderful|a lovely] [morning|evening|afternoon|day] [to you|Hearth|all|bot|everybody|from {city}|sir|]",
-        "[morning|evening|afternoon|g'day|mornin|good mornin|top of the morning|rise and shine|wakey wakey] [mate|Hearth|all|to you|]",
-        "[hi|hello|hey], [my name is|I'm|I am|this is|it is|here is] {first}",
-        "{first} here[, hi|, hello|, hey]",
-        "[anybody|anyone|somebody|someone|are you] [home|there|here|awake|online|around|listening]?",
-        "[test|testing|mic test|check|one two|ping|knock knock|beep|is this on|can you hear me|line check|sound check]",
-        "[nice|pleased|glad|good] to [meet|see] you",
-        "[hi|hello|greetings|regards] from [{city}|{first}|me|the office|all of us]",
-        "[I am|I'm] [back|here|new here|online|up]",
-    ],
-    "how": [
-        "[how|so how|and how|hey, how|hi, how] [are|r] [you|ya|u|things|we] [doing|today|now|feeling|getting on|this evening|then|]?",
-        "[how's|hows|how is] [life|it going|everything|your day|your week|your morning|business|work|the mood|your night|it hanging]?",
-        "[are you|you|r u] [ok|okay|fine|well|alright|happy|good|tired|busy|in a good mood|feeling well|doing fine] [today|now|there|]?",
-        "[all|everything] [good|well|fine|ok|okay|alright|in order|under control] [there|with you|today|over there|]?",
-        "[had|did you have|have you had|having] a [good|nice|busy|long|quiet|pleasant] [day|night|morning|week|weekend|evening] [so far|]?",
-        "[busy|long|good|quiet|hard|nice] [day|night|morning|week|shift] [for you|so far|today|]?",
-        "[feeling|doing] [well|fine|good|ok|better]?",
-        "hope [all is well|you're fine|you slept well|your day is good|things are good]",
-    ],
-    "thanks": [
-        "[thanks|thank you|thx|ty|tysm|cheers|many thanks|thanx|thank u|tnx|merci|danke] [for that|a lot|so much|a bunch|very much|for the help|"
-        "for the info|for the answer|mate|again|kindly|for your time|for everything|]",
-        "[great|good|nice|lovely|excellent|brilliant|fine|super|perfect|awesome|ok|well done], [thanks|thank you|thx|cheers|much obliged]",
-        "[that|this|it] [helps|helped|worked|was great|did it|is useful|is what I wanted|was quick], [thanks|thank you|cheers|thx]",
-        "[much|greatly|really] [appreciated|obliged]",
-        "I [am grateful|am obliged|thank you|owe you one|appreciate that|appreciate it]",
-        "[you|that] [saved me|saved my day|helped a lot|were a great help|did great], [thanks|thank you]",
-        "[very|so|too] [kind|nice|helpful] of you",
-        "[my|our] [thanks|gratitude]",
-    ],
-    "bye": [
-        "[bye|goodbye|good bye|bye bye|ciao|adios|farewell|so long|cheerio|ta ta|adieu|tschuess|laters|later|cu|cya|see ya|see you|see u|catch you|"
-        "catch ya|meet you|talk to you|talk to ya|speak to you] [later|soon|tomorrow|then|around|on {weekday}|next week|next time|in the morning|"
-        "after lunch|after work|tonight|again soon|on the other side|Hearth|mate|all|for now|]",
-        "[have|enjoy] [a|your|the] [nice|good|great|lovely|pleasant] [day|evening|weekend|night|week|rest of the day|holiday]",
-        "[I|I really|ok I|sorry I] [have to go|must go|must leave|need to run|need to go|have to run|am leaving|am going|am off|got to go|"
-        "gotta run] [now|home|to bed|to work|]",
-        "[good|sweet|have a good] [night|dreams|rest|sleep]",
-        "[that's|that is|this is|that was] [all|it|everything] [for today|for now|from me|folks], [bye|goodbye|see you|ciao]",
-        "[I'm|I am] [off|out|done for today|leaving|going to bed|logging out|done here]",
-        "[take care|be well|keep well|stay safe|all the best|until then|until tomorrow|over and out|end of chat|logging out|closing the chat|"
-        "we are done]",
-    ],
 }
 
 # in a word or two; the first ones are commands
@@ -366,25 +327,146 @@ ABOUT = {
 }
 
 
-def _topic(rng, name):
-    if name in COMMAND and rng.random() < 0.4:
-        word = COMMAND[name]
-        it = rng.choice([f"hearth {word}", f"`hearth {word}`", f"the {word} command", f"the {word} subcommand", f"the command {word}", f"hearth's {word} command", f"{word} (the command)"])
-        return rng.choice([f"what does {it} do", f"what does {it} print", f"what does {it} show", f"what does {it} tell me", f"what is {it} for", f"what is {it}", f"how do I use {it}",
-                           f"how does {it} work", f"when do I need {it}", f"explain {it}", f"describe {it}", f"{it}, what for", f"{it}, how", f"usage of {it}", f"help on {it}",
-                           f"why would I run {it}", f"is there {it}", f"tell me about {it}", f"what happens with {it}"]) + rng.choice(["?", "", " please", " exactly?"])
-    it = rng.choice(ABOUT[name].split("|"))
-    return rng.choice(["tell me about %s", "what about %s?", "say something about %s", "info on %s", "%s please", "%s?", "%s", "explain %s", "I want to know about %s", "I have a question about %s",
-                       "question: %s", "what can you say about %s?", "how is it with %s?", "I'd like to hear about %s", "details on %s", "more on %s", "can you explain %s?", "describe %s",
-                       "anything on %s?", "I wonder about %s", "a word on %s", "how about %s?", "what is known about %s?", "hey, %s?", "my question is about %s", "inform me about %s"]) % it
+# what one may want to do: verbs, and what is done
+DO = {
+    "add": ["[add|install|load|plug in|set up|register|configure|use|run|try|get|bring in|connect|put in|include|integrate|import|mount|hook up|switch to|move to|change to|upgrade to|"
+            "download and add|bring along|employ] [a model|another model|a second model|a real model|a proper model|a bigger model|a better model|a larger model|a smarter model|a stronger model|"
+            "my own model|my model|a GGUF file|a GGUF model|a model file|my GGUF|a local model|new models|more models|other models|Llama|Mistral|Qwen|Gemma|a 7B model|a 70B model|a good LLM|"
+            "another LLM|an open model|a model from my disk|a downloaded model|a fine-tuned model|my own weights]",
+            "[replace|swap|exchange|swap out|get rid of|upgrade|substitute] [the demo model|this model|you|the small model|the tiny model|the built-in model|this demo]"
+            " [by|with|for] [a real model|a bigger one|a better one|something better|Llama|my own|a real one|another model]"],
+    "route": ["[understand|follow|learn|see] [how the routing works|how routing works|how a target is chosen|where requests go|how requests are routed|the choice of a target|"
+              "how Hearth picks a model|the rules of routing]"],
+    "private": ["[keep|hold] [my data|private data|secrets|confidential texts|sensitive requests|personal data|my customers' data|my documents] [private|safe|out of the cloud|on my machine|in the house|local|secret]",
+                "[protect|secure|guard|shield] [my data|private data|secrets|confidential texts|sensitive prompts|personal data|my customers' data]",
+                "[prevent|stop|avoid|make sure nobody sees] [leaks|data leaks|a leak of secrets|that my data leaves|that secrets go to the cloud|sending secrets to the cloud]"],
+    "explain": ["[see|find out|know|learn|check|understand|look up|tell|figure out|be told] why [a request|my request|this request|the last request|my prompt|it] [went to the cloud|went there|was refused|was sent there|"
+                "took that target|was not local|was routed like that|ended up in the cloud|used that model|was answered there]",
+                "[trace|inspect|debug|explain|retrace|investigate|understand|review] [a routing decision|a decision|one request's route|the route of a request|why a request was routed so]"],
+    "report": ["[see|find|get|look up|check|track|print|view|show|list|watch|monitor|sum up|know|calculate] [my costs|the costs|what I spent|what it cost|my spending|usage|my usage|the usage statistics|the cost of my requests|"
+               "the money spent|how much I spent|how much requests cost|how long requests took|the ledger|the bill so far|expenses per model|where the money went|the total cost]"],
+    "config": ["[configure|set up|set options of|change the settings of|adjust|customise|edit the config of] [Hearth|the gateway|it|the server]",
+               "[check|validate|verify|test|lint|prove] [my config|the config|the config file|my YAML file|my configuration|the settings file|the configuration before I start]",
+               "[find|write|edit|change|create|open|read] [the config|the config file|a config file|the configuration|the YAML file|the settings|the settings file]"],
+    "port": ["[reach|find|open|address|locate|contact] [Hearth|the server|the gateway|the endpoint|the service] [on this machine|locally|in the browser|]",
+             "[know|find out|see|look up] [the port|the default port|the address|the base URL|which port it is|on which port it listens|where it listens]"],
+    "api": ["[call|use|query|access|talk to|reach|connect to|integrate] [Hearth|the gateway|the API|it] [from|in|with] [my app|my code|Python|JavaScript|Node|Java|Go|C#|curl|a script|my program|an OpenAI client|the OpenAI SDK|"
+            "LangChain|my website|a notebook|my bot|existing software]",
+            "[connect|hook up|point|attach|link|adapt] [my app|an app|my client|my program|my OpenAI client|an existing app|my chat app|the SDK|my code] [to|at] [Hearth|the gateway|it]",
+            "use [the OpenAI SDK|the openai package|the openai library|OpenAI's client|an OpenAI compatible client|my existing OpenAI code] with [Hearth|it|the gateway]"],
+    "serve": ["[start|launch|run|boot|bring up|fire up|spin up|turn on|switch on|power up|execute] [Hearth|the server|the gateway|the service|the daemon|the Hearth server|the process]",
+              "get [Hearth|the server|the gateway|it all] [running|started|up|up and running|going|online|to run]"],
+    "chat": ["[chat|talk|speak|have a chat|converse|have a conversation|write] [with|to] [a model|the model|you|my model|a local model] [in|from|on] [the terminal|a terminal|the shell|the console|the command line|my shell|bash|an ssh session]",
+             "[chat|talk to a model|ask a model something] without [an app|a browser|a GUI|an API client|a web page|writing code]"],
+    "keys": ["[create|make|get|issue|add|generate|obtain|set up|hand out|produce|mint|request] [a key|an API key|keys|API keys|a key for my app|a new key|an access key|a token for my app|a key for a client|credentials for an app|a second key]",
+             "[revoke|delete|remove|withdraw|cancel|disable|block|invalidate|retire|kill|take back|rotate|renew|manage|list] [a key|an API key|keys|API keys|a leaked key|an old key|the key of an app|a stolen key|my keys|all keys]"],
+    "license": ["[use|sell|change|modify|fork|share|copy|redistribute|ship|embed|bundle|resell|publish] [Hearth|the code|the demo model|this software|the gateway] [at work|in my company|in a product|commercially|for money|for free|in a closed product|legally|]"],
+}
+# what follows "tell me" as a clause of its own
+CLAUSE = {
+    "who": "[who|what] you [are|really are|actually are]|who [made|built|trained|created] you|what your name is|what kind of [model|bot|AI|machine] you are|which model [you are|I am talking to|this is|answers here]|"
+           "whether you are [a bot|an AI|human|a person|ChatGPT|a real model]|how [big|large|small] you are|who I am [talking to|chatting with|speaking to]",
+    "can": "what you [can|could] do|what you can do for me|what you are [good at|able to do|made for|for|useful for|capable of]|what I can ask you|how you can [help|help me|be useful]|which [tasks|jobs|questions|things] you [can do|know|handle|support|understand]",
+    "hearth": "what Hearth [is|does|is for|is good for|can do]|what this [software|program|gateway|project] [is|does|is for]|why [I|people|we] [need|should use|would want] Hearth|how Hearth [helps|is useful]",
+    "add": "how [another|a bigger|a real|a better] model [is added|gets in here|is installed]|where [model files|GGUF files|models] [go|belong|are put|have to be]|where to put [my GGUF file|a model file|the model]|"
+           "which setting names [the model|models]",
+    "route": "how [Hearth|it|the router|the gateway] [chooses|picks|selects|decides on|finds] [a target|the target|a model|the model|where to send a request]|how [routing|the routing|the router] works|how requests are [routed|sent|assigned|distributed]|"
+             "what decides [where a request goes|which model answers|which target is taken]|by which rules [a target is chosen|requests are routed]",
+    "sensitivity": "how [private|secret|sensitive] a request [is|can be]|what [the levels|the four levels|the sensitivity levels] are|which [levels|sensitivity levels|classes of privacy] there are|what [confidential|restricted|internal|public] means [here|in Hearth|]",
+    "clearance": "what a [target|model] [may|is allowed to] [see|read|get]|which data a [target|model] may see|how much a [target|model] may [see|get|read]|what limits what a target sees|how Hearth limits what [a model|a cloud model|a target] sees",
+    "complexity": "how [hard|difficult] a [request|prompt|question] is|how [difficulty|complexity] is [measured|rated|scored|computed]|what the [complexity|difficulty] [number|score|rank] [means|is|says]",
+    "capability": "how [good|able|strong|capable] a [model|target] is|how Hearth [knows|rates|learns|judges] how [good|able|strong] a [model|target] is|what a [target|model] [can handle|handles well]|how models are rated",
+    "zones": "where a target [is|stands|runs|lives]|which zones [there are|exist|you know|Hearth has]|what the [three zones|zones|areas] are|how many zones [there are|exist|Hearth has]|what [premises|the device zone|the premises zone|the cloud zone] means",
+    "target": "where [a request|my request|a prompt] can be [served|answered|handled]|what [counts as|makes|can be] a target|which kinds of target [there are|exist]|what targets [are|can be]",
+    "private": "whether my [data|texts|prompts|secrets|documents] [are|stay] [safe|private|secure|protected]|what happens [to|with] [private|secret|confidential|restricted|sensitive] [data|requests|prompts|texts]|who [sees|can see|may read|gets] my [data|prompts|texts|secrets]|"
+               "whether [my data leaves|secrets leave|anything leaves] [my machine|this computer|the house]|how [Hearth|it] [protects|treats|handles] [private data|secrets|my data|confidential requests]",
+    "logs": "whether [my prompts|my messages|my texts|prompts|keys|secrets|passwords] are [logged|written to the log|kept in the logs|recorded|in the log files]|what [is logged|is written to the log|the logs contain|Hearth logs|gets into the logs|stands in the log]|"
+            "whether [Hearth|it|the log] [logs|records|keeps|contains] [prompts|keys|what I type|my text]",
+    "explain": "why [my request|a request|it|this prompt|my prompt] [went|was sent|was routed|got sent] [to the cloud|there|to that model|to that target]|why [this model|that target|the cloud] was [chosen|used|picked|taken]|why [my request|it|a request] was [refused|not answered locally]|"
+               "the reason for [the route|this route|the decision|that choice]",
+    "report": "how much [I spent|I have spent|my requests cost|it cost|this has cost me|I paid|I owe so far]|what [my requests|the requests|last month's requests] [cost|have cost]|how long [my|the] requests [took|have taken]|where my requests went last [week|month]",
+    "config": "where [the config|the configuration|the config file|the settings file] [is|lives|belongs|stands]|whether [my config|my YAML|the config file] is [right|valid|correct|ok]|which [format|syntax|file format] the config [has|is in|uses]|whether I need a [config|config file]",
+    "port": "on which [port|address] [it|Hearth|the server|the gateway] [listens|runs|is]|which port [it|Hearth|the server] uses|where [Hearth|the server|the gateway] [listens|can be reached|is found|runs]|what the [default port|base URL|address|default address|URL] is",
+    "api": "which API [Hearth|it|the gateway|the server] [has|speaks|offers|provides]|whether [Hearth|it|the API] is [compatible with OpenAI|OpenAI compatible|like OpenAI's]|whether my app [can talk to it|works with Hearth|has to change]|which [endpoints|SDKs|clients] [work|are supported|I can use]",
+    "serve": "how [Hearth|the server|the gateway] is [started|launched|run]|which command [starts|runs|launches|boots] [Hearth|the server|the gateway|it]",
+    "chat": "whether there is a [terminal|command line|console] chat|which command [opens a chat|starts a chat|lets me chat]|how a chat in the terminal [works|is started]",
+    "keys": "where [keys|API keys] [come from|are made]|how [keys|API keys] are [made|created|revoked|managed]|which command [makes|creates|revokes|manages] [keys|API keys]",
+    "license": "what the [licence|license] is|under which [licence|license] [it|Hearth|the model|the code] is|whether [Hearth|it|this software|the code] is [free|open source|free software|Apache licensed]|what [Hearth|it] costs to [use|buy|own]",
+    "language": "[in which language|what language] [Hearth|it|the gateway|the engine|the code] is written in|what [Hearth|the engine|the gateway] is [written|programmed|coded] in|whether [Hearth|it] is written in [C|Rust|Go|Python|C++|Java]",
+    "trained": "what you were trained [on|with]|where your [training data|training texts|knowledge|data] [comes from|was taken from]|what data you [learned from|were trained on|have seen]|how you were [trained|made]|whether you [read|learned from|were trained on] [the internet|books|Wikipedia|my data|web pages]",
+    "wrong": "whether you [can be|are ever|may be|are sometimes] wrong|how [accurate|reliable|good|exact|trustworthy] you are|how often you [are wrong|make mistakes|fail|err]|whether I can [trust|believe|rely on] [you|your answers]|whether your answers are [always right|correct|true|reliable]",
+}
+ASK = ("[tell me|please tell me|can you tell me|could you tell me|would you tell me|can you say|I want to know|I'd like to know|I would like to know|I need to know|do you know|I wonder|I was wondering|explain|please explain|"
+       "can you explain|could you explain|explain to me|let me know|I don't know|I do not understand|I don't get|I'm curious|I am curious|I ask myself|may I ask|may I know|any idea|remind me|show me|"
+       "I want to understand|I'd love to hear|say|describe|you can surely tell me|my question is|the question is|I have to find out|help me understand|someone asked me|my boss asks|not sure]")
+TO = ("[how do I|how do I|how can I|how could I|how should I|how does one|how do you|how do we|how would I|how to|how to|how to|how can we|where do I|where can I|can I|could I|is it possible to|is there a way to|"
+      "what must I do to|what do I do to|what do I need to|what is the way to|what's the best way to|what's the easiest way to|what is the command to|which command do I use to|what steps to|"
+      "I want to|I'd like to|I would like to|I need to|I have to|I must|I am trying to|I'm trying to|I try to|we want to|we need to|my boss wants to|I wish to|I plan to|help me|help me to|please help me|"
+      "show me how to|tell me how to|explain how to|can you explain how to|can you tell me how to|could you show me how to|teach me how to|I don't know how to|I do not know how to|I forgot how to|no idea how to|"
+      "any hint how to|instructions to|steps to|a guide to|the docs on how to|what if I want to|suppose I want to|let me|please]")
+ABOUT_IT = ("[tell me about|tell me more about|tell me something about|what about|what can you tell me about|what can you say about|say something about|info on|information on|some information about|explain|please explain|can you explain|"
+            "could you explain|I want to know about|I want to know more about|I'd like to know more about|I'd like to hear about|I have a question about|a question about|question about|question:|details on|more on|more about|describe|"
+            "I wonder about|a word on|a few words on|my question is about|inform me about|it's about|it is about|let's talk about|talk about|talk to me about|give me information on|give me the facts on|help me with|help with|help on|"
+            "I need help with|I need information on|I need to know about|anything on|anything about|something about|how about|how is it with|what is known about|what's the story with|what is there to know about|teach me about|"
+            "brief me on|fill me in on|show me the docs on|docs on|the docs about|where do I read about|where can I read about|I am interested in|interested in|I don't understand|clarify|could you clarify|unsure about|confused about|a short answer about]")
+BEFORE = ("[||||||[so|ok|okay|and|now|well|please|sorry|excuse me|pardon|hmm|um|btw|by the way|quick question|one question|a question|another question|one more thing|just curious|"
+          "next question|first|then|also|ok then|ok now|hey|hi|hello|hi there|hello there|hey Hearth|hi Hearth|hello Hearth|dear Hearth|hi bot|good morning|good evening|listen|tell me|say|Hearth|"
+          "I am new here|I'm new to this|new user here|beginner question|stupid question|serious question|sorry to ask|if I may ask|last question|can you help me|could you help me|I'm lost]{mark}]")
+AFTER = "[|||||||| please|, please| thanks|, thanks| thank you|, thank you| exactly| in short| briefly| in one sentence| again| then| really| here| in Hearth| with Hearth| for me| now| asap| pls| plz]"
+QUESTION = ("what", "how", "where", "who", "which", "why", "can", "could", "is", "are", "do", "does", "when", "may", "any", "would", "in what", "by what", "on which")
+
+
+def _command(rng, name):
+    word = COMMAND[name]
+    it = rng.choice([f"hearth {word}", f"hearth {word}", f"`hearth {word}`", f"the {word} command", f"the {word} subcommand", f"the command {word}", f"hearth's {word} command", f"{word} (the command)"])
+    return (f"[what does {it} [do|print|show|tell me|write|want]|what is {it} for|what is {it}|how do I [use|call|run] {it}|how does {it} work|when do I need {it}|explain {it}|describe {it}|"
+            f"{it}, [what for|how|what is it|what does it do]|usage of {it}|help on {it}|help for {it}|why would I run {it}|is there {it}|tell me about {it}|what happens with {it}|what can {it} do|"
+            f"the use of {it}|options of {it}|an example of {it}]")
 
 
 def line(rng, name):
-    """A line for the entry `name` of about.json (with choices), or None if there is none."""
-    lines = list(MORE.get(name, []))
-    if name in ABOUT and rng.random() < 0.3:
-        return _topic(rng, name)
-    if name in TERM and rng.random() < 0.5:
-        tail = rng.choice(["", "", "?", " in Hearth", " in Hearth?", " please", ", please", " to me", " for beginners", " exactly", " here", " again"])
-        return rng.choice([WHAT + " " + TERM[name] + tail, WHAT + " " + TERM[name] + tail, TERM[name] + rng.choice(["?", "", ", what is that?", ": meaning?", ", explain", " - what's that", " meaning", " in one sentence", ", tell me more"])])
-    return rng.choice(lines) if lines else None
+    """A line for the entry `name` of about.json (with choices)."""
+    if name in greeting.MORE:
+        return rng.choice(greeting.MORE[name])
+    ways = [rng.choice(MORE[name])] * 3
+    if name in TERM:
+        ways += [WHAT + " " + TERM[name], f"what does {TERM[name]} mean", TERM[name] + "[?||, what is that?|: meaning?|, explain| - what's that| meaning| in one sentence|, tell me more| explained|, definition]",
+                 f"{ASK} what {TERM[name]} [is|means]", f"{ABOUT_IT} {TERM[name]}"]
+    if name in ABOUT:
+        ways += [f"{ABOUT_IT} [{ABOUT[name]}]", f"[{ABOUT[name]}][?|?|| please|, please|, how?|: how does it work?|, what is it?| info|, anything?]"]
+    if name in COMMAND:
+        ways.append(_command(rng, name))
+    if name in DO:
+        ways += [f"{TO} {rng.choice(DO[name])}"] * 3 + [rng.choice(DO[name])]
+    ways += [f"{ASK} [{CLAUSE[name]}]"] * 2
+    text = rng.choice(ways)
+    if rng.random() < 0.35:
+        text = BEFORE.replace("{mark}", rng.choice([",", ",", "", ":", ".", " -"])) + " " + text
+    if rng.random() < 0.25 and not text.endswith("?"):
+        text += AFTER.replace("| in Hearth| with Hearth", "") if "earth" in text else AFTER
+    return text
+
+
+def tidy(rng, text):
+    """A line, its choices made, with the spaces and mostly the question mark that belong there."""
+    text = re.sub(r",(?=[a-z])", ", ", re.sub(r" +([,.!?:])", r"\1", " ".join(text.split())))
+    if text.split()[0] in QUESTION and text[-1].isalnum() and rng.random() < 0.6:
+        text += "?"
+    return text
+
+
+@functools.cache
+def _known():
+    """The lines above, without what may stand around them."""
+    parts = [line for lines in (*MORE.values(), *DO.values()) for line in lines] + list(greeting.PARTS) + [f"[{words}]" for words in (*CLAUSE.values(), *ABOUT.values())]
+    return {grammar.plain(line) for part in parts for line in grammar.expanded(part)}
+
+
+AROUND = re.compile("^((so|ok|okay|and|but|now|well|please|sorry|hey|hi|hello|hey hearth|quick question|question|tell me|by the way|just curious|seriously|one more thing) )+"
+                    "|( (please|thanks|today|now|again|then|there|exactly|right now|really|asap))+$")
+
+
+def known(text):
+    """True if `text` is a question about Hearth, or a greeting, that a line above makes."""
+    text = grammar.plain(text)
+    return text in _known() or AROUND.sub("", AROUND.sub("", text)) in _known()

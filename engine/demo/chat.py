@@ -298,6 +298,11 @@ ALLOWED_TABLE = grammar.Allowed(*(pool for pools in ENTRIES.values() for _, pool
 MEANT = {grammar.plain(line) for pools in ENTRIES.values() for _, pool in pools for lines in pool.sides.values() for one in lines for line in grammar.expanded(one)}
 
 
+def meant(line):
+    """True if `line` is a question about Hearth, or a greeting."""
+    return grammar.plain(line) in MEANT or asking.known(line)
+
+
 def any_text(gen):
     """Some text of the other tasks, without an instruction."""
     which = gen.rng.random()
@@ -315,10 +320,9 @@ def any_text(gen):
 def table(gen, kind):
     """(question, answer) of a greeting or a question about Hearth."""
     answer, pool = gen.rng.choice(ENTRIES[kind])
-    if gen.composes(0.65):
-        line = asking.line(gen.rng, pool.kind.split("/")[1])
-        line = line and " ".join(gen.choose(line).split())
-        if line and ALLOWED_TABLE(line):
+    if gen.composes(0.7):
+        line = asking.tidy(gen.rng, gen.choose(asking.line(gen.rng, pool.kind.split("/")[1])))
+        if ALLOWED_TABLE(line):
             return gen.fill(line), answer
     return gen.fill(gen.template(pool)), answer
 
@@ -326,11 +330,13 @@ def table(gen, kind):
 def off_topic(gen):
     """A prompt outside of every task; in training, often one put together from words."""
     if gen.composes(0.5):
-        return offtopic.prompt(gen, lambda line: ALLOWED(line) and grammar.plain(line) not in MEANT, any_text)
+        return offtopic.prompt(gen, lambda line: ALLOWED(line) and not meant(line), any_text)
     template = gen.template(OFF)
     for key in ("{any}", "{any:2}", "{any:3}", "{any:4}"):
         if key in template:
             text = any_text(gen)
+            while gen.pieces and template == key and meant(text):  # "hello?" is also a support message
+                text = any_text(gen)
             while "{any:2}" in template and gen.rng.random() < 0.12 and len(text) < 1500:
                 text += ". " + any_text(gen)  # long documents, now and then
             template = template.replace(key, text.replace("{", "(").replace("}", ")"))

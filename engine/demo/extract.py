@@ -13,6 +13,14 @@ KEYS = {  # what a field may be called in the request
     "email": ["email", "email", "email", "e_mail", "email_address", "mail"],
     "product": ["product", "product", "product", "item", "article"],
 }
+# the same, with more weight on what is seldom asked for; only for training
+RARER = {
+    "name": ["customer", "person", "customer_name"] * 4 + ["full_name", "client", "buyer"],
+    "date": ["day", "when"] * 6 + ["on_date"],
+    "amount": ["price", "total", "sum"] * 4 + ["cost"],
+    "email": ["e_mail", "email_address", "mail"] * 4 + ["e-mail"],
+    "product": ["item", "article"] * 6 + ["product_name"],
+}
 SLOT_OF = {"name": "name", "date": "date", "amount": "amount", "email": "email", "product": "branded"}
 
 TEXT = Pool("extract/text", """
@@ -114,6 +122,7 @@ def keys_text(rng, keys):
 OTHERS = re.compile(r"\{(first|last|name:\d)")  # other people: nobody could tell which of them is asked for
 AGAIN = ["And {keys}?", "Now {keys}.", "{keys}", "{keys} as JSON", "The same with {keys}", "JSON with {keys}, please", "and now {keys} as JSON"]
 ALLOWED = grammar.Allowed(TEXT)
+MAKERS = (frames, grammar)  # of texts put together from words
 ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
 
 
@@ -134,7 +143,7 @@ def conversation(gen, noise):
     """(text, [(keys as written, answer)...]): in training, sometimes several requests about the same text, for few ids."""
     text, fields, values = _text(gen, noise)
     requests = [_asked(gen, fields, values)]
-    asked = {field for field, names in KEYS.items() if set(names) & set(json.loads(requests[0][1]))}
+    asked = {field for field, names in KEYS.items() if set(names + RARER[field]) & set(json.loads(requests[0][1]))}
     rest = [f for f in fields if f not in asked]
     while gen.pieces and len(requests) < 4 and gen.rng.random() < (0.7 if rest else 0.3):
         requests.append(_asked(gen, fields, values, rest))
@@ -145,7 +154,7 @@ def conversation(gen, noise):
 def _text(gen, noise):
     """(text, fields that it holds, value of each slot)"""
     if gen.composes(0.6):
-        template = gen.choose(gen.rng.choice([frames, grammar]).extraction(gen, ALLOWED)).replace("\\n", "\n")
+        template = gen.choose(gen.rng.choice(MAKERS).extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
         template = gen.template(TEXT)
     fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template and not (f == "name" and OTHERS.search(template))]
@@ -178,6 +187,6 @@ def _asked(gen, fields, values, rest=()):
             asked.insert(gen.rng.randint(0, len(asked)), gen.rng.choice(absent))
     answer, names = {}, []
     for field in asked:
-        names.append(gen.rng.choice(KEYS[field]))
+        names.append(gen.rng.choice(RARER[field] if gen.composes(0.45) else KEYS[field]))
         answer[names[-1]] = values.get(SLOT_OF[field])
     return keys_text(gen.rng, names), json.dumps(answer, ensure_ascii=False)

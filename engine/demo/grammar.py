@@ -105,7 +105,7 @@ class Allowed:
                      if line not in pool.sides["train"] for text in expanded(line.replace("\\n", " "))}
 
     def __call__(self, template):
-        return plain(template) not in self.held
+        return plain(template.replace("\\n", " ")) not in self.held
 
 
 THINGS = {word for lines in POOLS["product"].sides.values() for line in lines for word in line.split()}
@@ -350,7 +350,7 @@ def facts(gen, allowed):
         text += rng.choice([".", ".", ".", "!", ""])
         questions = [q.lstrip("~") for _, qs in clauses for q in qs if len(clauses) == 1 or q[0] != "~"]
         if all(allowed(text + " | " + q) for q in questions):
-            filled = gen.fill(text)
+            filled = gen.fill(text).replace("\\n", "\n")
             return filled, dict(gen.values), questions
 
 
@@ -424,7 +424,7 @@ def mention(gen, allowed):
         if rng.random() < 0.2:
             text = _framed(rng, text)
         if "{" + kind + "}" in text and allowed(f"{text} | {question} | {kind}"):
-            return text, question, kind
+            return text.replace("\\n", "\n"), question, kind
 
 _ASK_ANY = ["Which one is it?", "Which one?", "What is meant?", "Which is mentioned?", "What does it say?", "Which option is right?", "What is right?",
     "Which one is in the text?", "What was it?",

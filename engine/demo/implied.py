@@ -7,9 +7,8 @@ I missed my stop because of this book|the kids cried when we had to go home|nobo
 he fixed in {n} minutes what others could not in {n:2} weeks|I pressed one button and it was done|my old one goes to the cellar|
 we have booked the same room for next year|I went in with a toothache and came out whistling|they called me before I could call them|
 the second one is already ordered|my back has not hurt since|it rained all week and we did not care|I would walk {n} miles for that soup|
-our guests want to know where we got it|even the dog likes it|he waved when we left|she remembered how I take my coffee|you could eat off the floor|
-not one of the {n} glasses was broken|the line was answered after one ring|they wrapped it as if it were gold|my boss asked who had made the slides|
-I have not needed the manual once|my neighbours all have one now|they found my ring and sent it by courier|
+our guests want to know where we got it|even the dog likes it|she remembered how I take my coffee|you could eat off the floor|
+not one of the {n} glasses was broken|the line was answered after one ring|they wrapped it as if it were gold|I have not needed the manual once|my neighbours all have one now|they found my ring and sent it by courier|
 the waiter brought crayons for the children without being asked|we laughed until our sides hurt|the audience stood up and clapped|
 I forgot that I was at the dentist|the pain was gone the next day|I could hear a pin drop between the songs|my plants have doubled in size since|
 my team uses it every day and asks for more|the driver waited until I was inside|the price was the only small thing about it|
@@ -23,9 +22,8 @@ shut up and take my money|where has this been all my life|I wish every {thing} w
 I should have bought it years ago|the others can pack up|this is how it should be done|they thought of everything|every cent well spent|
 my wife stole it from me|the cat has not left it since|my hair has never been so soft|we will name our first child after the cook|
 I am counting the days to the next one|I cannot wait for part two|the best {n} euros I ever spent|you will not regret it|do yourself a favour and go|
-try it, you will thank me|get one while you can|tell your friends|I did not want to hang up|I said wow out loud|so that is what the fuss is about|
-the rumours are true|they deserve every star|if only there were a sixth star|it does not get any better|no notes|chef's kiss|mission accomplished|
-hat tip to the {job}|this one stays|I am sold|consider me a regular|you had me at hello|now I get it|they kept every deadline|
+try it, you will thank me|get one while you can|tell your friends|I did not want to hang up|I said wow out loud|the rumours are true|they deserve every star|if only there were a sixth star|it does not get any better|no notes|chef's kiss|mission accomplished|
+hat tip to the {job}|I am sold|consider me a regular|you had me at hello|they kept every deadline|
 she went out of her way for us|he stayed on the line until it worked|they gave me a new one on the spot|they admitted the error and sent flowers|
 my order came a day before it was due|it opened up a new world to me|it carried me through a hard winter|it takes the work off my hands|
 it keeps what it promises|it holds more than I thought|it cuts like butter|it shines like new|it glides over the floor|it did not skip a beat|
@@ -35,7 +33,7 @@ BAD = """we asked for the bill before the main course|my son cried all night|I l
 I had to eat at home afterwards|after {n} days it looks ten years old|I have warned half the office|half of us left in the break|
 the heel came off on the way home|even my polite aunt sent it back|I gave up on page {n}|the kids asked when it would be over|
 the plates were still full when we left|I would not give it to my enemy|he needed {n} weeks for what others do in an hour|
-I pressed the button and the light went out|my old one is back in use|we left a day early|I went in with one problem and came out with two|
+I pressed the button and the light went out|we left a day early|I went in with one problem and came out with two|
 I had to call {n} times|the third one is broken as well|my back has hurt ever since|the sun was shining and we sat in the dark|
 I would walk {n} miles to avoid that soup|our guests asked what the smell was|even the dog ran away from it|he did not look up when we came in|
 she could not remember my name after {n} visits|I wiped the table myself|{n} of the {n:2} glasses were broken|
@@ -43,19 +41,16 @@ I hung on the line for {n} minutes and was cut off|it came in a torn bag|my boss
 the manual is in a language nobody speaks|my neighbours gave theirs away|they lost my ring and said it was my fault|
 the waiter rolled his eyes at the children|we heard every word from the next room|people walked out during the second song|
 I will never forget that dentist, sadly|the pain came back the same night|I could not hear a word of it|my plants died within a week|
-my team went back to paper|the driver left me in the rain with my bags|the price was the only big thing about it|I am still waiting for my {n} euros|
+my team went back to paper|the driver left me in the rain with my bags|I am still waiting for my {n} euros|
 he asked for a tip and dropped my bag|I woke up with a stiff neck every morning|the battery was flat by noon|
 it fell off the table once and that was it|they kept the car for {n} weeks and it still rattles|my daughter never wants to go there again|
-three bites and I was done|we came for dinner and left after the drinks|I am back with my old provider|where do I start|
-I keep it in the cellar so that nobody sees it|you hear nothing unless you hold it to your ear|the hour felt like a day|
+three bites and I was done|we came for dinner and left after the drinks|I am back with my old provider|I keep it in the cellar so that nobody sees it|you hear nothing unless you hold it to your ear|the hour felt like a day|
 I failed in spite of {n} lessons|I understand less than before|I walked out shaking my head|zero out of ten, would not wish it on anyone|
 I would not take it for free|take my advice and keep your money|if only I had read the reviews|I wish I had my {n} euros back|
-I should have listened to my sister|the others must be laughing|this is how it should not be done|they thought of nothing|every cent was one too many|
+I should have listened to my sister|this is how it should not be done|they thought of nothing|every cent was one too many|
 my wife threw it out|the cat refuses to go near it|my hair came out in the sink|I would not feed that to my pig|
 I am counting the days until the contract ends|please, no part two|the worst {n} euros I ever spent|you will regret it|
-do yourself a favour and stay at home|try anything else|get one only if you like trouble|warn your friends|I hung up|I said oh no out loud|
-so much for the promises|the warnings are true|one star is one too many|if only there were zero stars|it does not get any worse|where is the exit|
-never mind the apology|mission failed|shame on the {job}|this one goes back|I am out|consider me gone|you lost me at hello|
+do yourself a favour and stay at home|try anything else|get one only if you like trouble|warn your friends|so much for the promises|the warnings are true|one star is one too many|if only there were zero stars|it does not get any worse|never mind the apology|mission failed|shame on the {job}|this one goes back|I am out|consider me gone|you lost me at hello|
 now I know why it was so cheap|they missed every deadline|she acted as if we were air|he put me on hold and went to lunch|
 they told me to buy a new one|they denied it to my face|my order came a week after the party|it closed itself for the {n}th time|
 it made a hard winter harder|it doubles the work|it keeps nothing of what it promises|it holds half of what it says|it does not even cut butter|

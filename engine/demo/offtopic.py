@@ -2,6 +2,7 @@
 lists hold. Only for training, as in grammar.py: a held-out template is never made.
 """
 import frames
+import greeting
 from fillers import WORDS
 from grammar import ACTS, NOUNS, VERBS
 
@@ -132,6 +133,38 @@ can you hear the {thing}?|can you feel {topic}?|can you draw a {animal}?|can you
 can you drive a {thing}?|do you know {name}?|do you know the {thing} of {city}?|do you sleep?|do you dream of {thing}s?|why are you so {adj}?|
 why did you {do} my {thing}?|how many {thing}s do you have?|what is the hearth of a house?|how do I light a {thing}?|how do I clean a stone hearth?|
 who invented the fireplace?|how hot is a fire?""".replace("\n", "").split("|")
+# what is asked about Hearth, asked about others
+OTHERS = """which port does {soft} use?|what is the default port of {soft}?|on which port does {soft} listen?|how do I start {soft}?|how do I run {soft} on my {thing}?|how do I restart {soft}?|
+where is the config of {soft}?|where is the config file of {soft}?|how do I configure {soft}?|how do I check the config of {soft}?|what licence does {soft} have?|under which license is {soft}?|
+is {soft} open source?|is {soft} free?|may I use {soft} at work?|what language is {soft} written in?|is {soft} written in {lang}?|who made {soft}?|who owns {soft}?|what is {soft}?|what is {soft} for?|
+tell me about {soft}|explain {soft}|why would I use {soft}?|{soft} in one sentence|how do I add a {thing} to {soft}?|how do I install {soft}?|how do I install a {thing} in {soft}?|
+how do I update {soft}?|does {soft} log my {thing}s?|does {soft} keep my {thing}s?|is {soft} safe?|is my data safe with {soft}?|does {soft} sell my data?|does {soft} read my mails?|
+who can see my {thing} in {soft}?|how much does {soft} cost?|what did I pay for {soft} in {month}?|how do I see my costs in {soft}?|how do I create a key in {soft}?|how do I get an API key for {soft}?|
+how do I delete my {soft} account?|how do I chat in {soft}?|does {soft} have an API?|which API does {soft} have?|how do I call {soft} from {lang}?|how do I connect {soft} to {soft:2}?|
+what is a zone in {soft}?|what is a target in {soft}?|how does {soft} choose a {thing}?|how does {soft} route traffic?|why did {soft} crash?|why does {soft} use the cloud?|how was {soft} trained?|
+can {soft} be wrong?|can I trust {soft}?|what can {soft} do?|how do I log in to {soft}?|{soft} or {soft:2}?|is {soft} better than {soft:2}?|{soft} does not start|{soft} says error {big}|{soft}|{soft}?|
+{soft} port|{soft} licence|{soft} config|{soft} price|{soft} tutorial|{soft} documentation|how do I add a {thing}?|how do I add a {thing} to my {thing:2}?|how do I install a {thing}?|how do I start a {thing}?|
+how do I start my {thing}?|how do I run a {thing}?|how do I create a {thing}?|how do I get a better {thing}?|where do I put my {thing}?|how do I replace my {thing}?|how do I configure my {thing}?|
+how do I check my {thing}?|where is my {thing}?|which {thing} do you use?|how do I see my {thing}?|how do I chat with my {job}?|how do I talk to a {job}?|how much did my {thing} cost?|
+why did my {thing} go to {city}?|how do I choose a {thing}?|how are {thing}s made?|how are {thing}s delivered?|what is my {thing} made of?|what is a {thing} for?|what are the three {thing}s?|
+list the {thing}s|how many {thing}s are there?|are my {thing}s safe?|is my {thing} private?|who reads my {thing}?|does my {thing} leave the {thing:2}?|what happens to my {thing}?|what happens to old {thing}s?""".replace("\n", "").split("|")
+SOFT = """MySQL|Postgres|nginx|ssh|Excel|Word|Photoshop|Firefox|Chrome|Linux|Windows|macOS|Docker|Kubernetes|Redis|Kafka|GitHub|Git|WordPress|Blender|Minecraft|WhatsApp|Zoom|Slack|Gmail|Spotify|
+Netflix|Android|iOS|Debian|Ubuntu|vim|Emacs|LibreOffice|Outlook|Teams|Skype|Signal|Telegram|Instagram|TikTok|YouTube|Facebook|Twitter|Reddit|Amazon|eBay|PayPal|Jira|Trello|Notion|Figma|Unity|
+MongoDB|SQLite|Oracle|SAP|Salesforce|AWS|Azure|Cloudflare|Dropbox|my router|my printer|my phone|my TV|my car|my bank|my browser|my fridge|my tablet|my heating|my alarm|Siri|Alexa|my fitness tracker|
+Tesla|Boeing|Lego|Ikea|Nintendo|PlayStation|Wikipedia|Google Maps|the tax office|my insurance|the post office|my smart watch|the city library|my landlord's app|Moodle|MATLAB|AutoCAD|Ableton""".replace("\n", "").split("|")
+# words of the tasks, to no task
+TASKS = """write a {mood} review of {topic}|write a {mood} sentence|give me an example of a {mood} text|why is this {mood}? \1|make this more {mood}: \1|turn this into a {mood} review: \1|rewrite it as {mood}: \1|
+what is a {mood} number?|what does {mood} mean?|what is sentiment?|what is sentiment analysis?|how does sentiment analysis work?|how do I write a bug report?|write a bug report about {topic}|
+write a support message about {topic}|answer this ticket: \1|write an answer to this customer: \1|solve this ticket: \1|fix this bug: \1|what is a billing address?|what is a feature film?|
+how do I extract {food}?|extract the keywords from this: \1|extract the main idea: \1|extract all verbs: \1|extract the plot of {topic}|list the adjectives in this: \1|what is JSON?|how do I read JSON in {lang}?|
+convert JSON to XML|write JSON about {topic}|what is a date fruit?|what is your e-mail?|name a product of {city}|answer yes or no: {yes}|yes or no: {yes}|{yes} yes or no?|{yes} answer yes or no|
+reply with yes or no. {yes}|just yes or no, {yes}|true or false: {topic} is {adj}|pick a {thing} for me|choose a {thing}|choose one for me|which one would you take?|which option is better?|
+pick a card|pick a number between {n} and {big}|choose a name for my {animal}|what are my options?|give me options for {topic}|choose wisely|label my {thing}s|sort my {thing}s|sort {n}, {n:2}, {big}|
+sort the {thing}s by {field}|classify {animal}s|classify the {thing}s of {city}|what class is a {animal}?|what topic should I write about?|find a topic for my {thing}|how do I classify a {thing}?|
+summarise in one word: \1|how many words: \1|what language is this? \1|who said this? \1|is this true? \1|is this grammatical? \1|what happens next? \1|what is the opposite? \1|explain this: \1|why? \1|
+and then? \1|what do you think? \1|what would you answer? \1|what should I do? \1|please advise: \1|is this spam? \1|is this sarcasm? \1|is that legal? \1|draft a reply: \1|read this aloud: \1|find the error: \1""".replace("\n", "").split("|")
+YES = """is the {thing} {adj}?|is {topic} {adj}?|will it rain in {city}?|should I {act}?|can {animal}s {act}?|did {name} {act}?|is {city} bigger than {city:2}?|do {thing}s {act}?|is {n} more than {n:2}?|
+does a {thing} have a {thing:2}?|am I {adj}?|will I {act} this year?|is a {animal} a {thing}?|was {name} a {job}?""".replace("\n", "").split("|")
 # the same words with any other beside them, and the words of the tasks without a text
 NEAR_WORDS = "zone target model device key log port cost report route request cloud licence language config chat server test data secret address command program terminal rank level setting privacy".split()
 BESIDE = """what is the {thing} {near}?|what is a {thing} {near}?|where is the {near} {thing}?|where is the {thing} {near} in {city}?|
@@ -159,14 +192,16 @@ pregnant|lost|late|early|busy|funny|boring|smart|stupid|strange|weird|wrong|righ
 liquid|solid|waterproof|vegan|contagious""".replace("\n", "").split("|")
 OPEN = "|" * 12 + "please|hey,|hi,|hello,|ok,|so,|quick question:|question:|tell me:|tell me,|one more thing:|by the way,|just curious:|my son asks:|for school:|seriously,|and|but"
 OPEN = OPEN.split("|")
+HELLO = [f"[{greeting.HI}|{greeting.DAY}] {greeting.WHOM}[,|!|.|]", f"[{greeting.HI}|{greeting.DAY}][,|!|.]", f"{greeting.THANK} {greeting.FOR}[. now|, and now|. next:|, one more:|! then]", f"{greeting.FINE}[. now|, now|. next:|, then]"]
 
 
 def _filled(rng, text):
     """`text` with this module's own slots filled; the others are left to the generator."""
-    text = text.replace("{topic}", rng.choice(TOPIC))
     verb, act, act2 = rng.choice(VERBS), rng.choice(ACTS), rng.choice(ACTS)
+    for key, words in (("{yes}", YES), ("{topic}", TOPIC)):
+        text = text.replace(key, rng.choice(words))
     text = text.replace("{do}", verb[0]).replace("{did}", verb[2]).replace("{acts}", act[1]).replace("{act}", act[0]).replace("{act:2}", act2[0])
-    for key, words in (("{adj}", ADJ), ("{near}", NEAR_WORDS), ("{field}", FIELDS), ("{thing}", THINGS), ("{thing:2}", THINGS)):
+    for key, words in (("{soft}", SOFT), ("{soft:2}", SOFT), ("{mood}", ["positive", "negative", "neutral", "bad", "good"]), ("{adj}", ADJ), ("{near}", NEAR_WORDS), ("{field}", FIELDS), ("{thing}", THINGS), ("{thing:2}", THINGS)):
         while key in text:
             text = text.replace(key, rng.choice(words), 1)
     return text
@@ -185,7 +220,12 @@ def prompt(gen, allowed, any_text):
         elif kind < 0.48:
             line = rng.choice(TELL) + " {topic}"
         elif kind < 0.64:
-            line = rng.choice(rng.choice([NEAR, BESIDE, BARE]))
+            line = rng.choice(rng.choice([NEAR, BESIDE, BARE, OTHERS, OTHERS, TASKS]))
+            if "\1" in line:  # a text of the tasks, with something else to be done
+                line = _filled(rng, line)
+                if allowed(line.replace("\1", "{any}")):
+                    return gen.fill(line).replace("\1", any_text(gen))
+                continue
         elif kind < 0.72:
             line = rng.choice(ORDER)
         elif kind < 0.82:
@@ -195,12 +235,14 @@ def prompt(gen, allowed, any_text):
             text = any_text(gen).replace("{", "(").replace("}", ")")
             line = rng.choice(["%s: %s", "%s: %s", "%s\\n%s", "%s this: %s", "%s this text:\\n%s", "please %s: %s", '%s "%s"', "can you %s this? %s", "%s the following.\\n\\n%s"]) % (change, "\0") \
                 if rng.random() < 0.75 else rng.choice(["%s\\n%s", "%s\\n\\n%s", "%s %s", "text: %s\\n%s", '"%s" %s this', "passage: %s\\n%s?", "%s - %s please"]) % ("\0", change)
-            if allowed(line):
+            if allowed(line.replace("\0", "{any}")):
                 return gen.fill(_filled(rng, line)).replace("\\n", "\n").replace("\0", text)
             continue
         line = _filled(rng, line)
         opener = rng.choice(OPEN)
-        if opener and not line.startswith(("I ", "you ")):
+        if rng.random() < 0.08:  # a greeting before it makes no greeting of it
+            opener = gen.choose(rng.choice(HELLO))
+        if opener and not line.startswith(("I ", "you ")) and len(line) > 9:
             line = opener + " " + line
         if rng.random() < 0.15:
             line = line.rstrip("?")

@@ -6,6 +6,7 @@ import re
 import frames
 import grammar
 import implied
+import lexicon
 
 POS_ADJ = """admirable|adorable|ace|agreeable|astonishing|astounding|attentive|authentic|beautifully made|blissful|breathtaking|bright and airy|brisk|captivating|
 caring|classy|clever|cosy|comfy|considerate|convenient|courteous|creamy|crisp|crystal clear|cute|dazzling|decent|dependable|divine|durable|dreamy|
@@ -81,9 +82,15 @@ I am done with them|I have had enough|I expected better|I deserve an apology|I w
 I would not give it to my worst enemy|worst decision ever|money wasted|a lost weekend|what a mess|what a shame|what a pity|who approved this|
 how can they sell this|how dare they|never been so let down|I feel robbed|you lost a customer|my last visit|you ruined my week""".replace("\n", "").split("|")
 TROUBLE = """delays|trouble|hassle|queues|noise|stains|cracks|complaints|regrets|hidden fees|bugs|crashes|leaks|scratches|stress|headaches|pain|arguments|drama|
-mess|bad smell|dust|rust|glitches|errors|faults|problems|worries|waiting|fuss|tears|mistakes|nasty surprises|missing parts""".replace("\n", "").split("|")
-GOODS = """help|apology|refund|explanation|answer|taste|flavour|comfort|warmth|privacy|hot water|heating|service|smile|manners|respect|instructions|spare parts|
-quality|charm|atmosphere|substance|plot|fun|light|fresh air|towels|soap|care|sympathy|understanding|discount|choice|reply|thanks""".replace("\n", "").split("|")
+mess|bad smell|dust|rust|glitches|errors|faults|problems|worries|waiting|fuss|tears|mistakes|nasty surprises|missing parts|chaos|bad service|excuses|lies|
+broken parts|dirt|mould|damage|defects|hiccups|setbacks|breakdowns|interruptions|confusion|annoyance|disappointments|lag|ads and spam|tricks|hidden costs|
+squeaks|bad food|long waits|bugs and crashes|failures|misunderstandings|rudeness|frustration|nonsense""".replace("\n", "").split("|")
+# what one misses where it lacks, and what there may be plenty of
+GOODS = """help|apology|refund|explanation|taste|flavour|comfort|warmth|privacy|hot water|heating|service|smile|manners|respect|spare parts|care|sympathy|
+quality|charm|atmosphere|substance|plot|fun|fresh air|understanding|thanks|customer care|sense of humour|imagination|talent|passion|energy|value|joy|
+craftsmanship|safety|support|effort|reason to come back|reason to buy it|chance to complain|word of apology|use at all""".replace("\n", "").split("|")
+PLENTY = """flavour|charm|warmth|love|life|ideas|character|energy|humour|heart|joy|fun|good ideas|care|atmosphere|passion|wit|colour and life|great stories|
+talent|kindness|nice surprises|magic|tenderness|useful tips|good cheer|style|taste|comfort|beauty""".replace("\n", "").split("|")
 STAFF = """the waiter|they|the lady at the desk|your driver|support|the nurse|the staff|the cook|the host|the guide|the owner|the clerk|the man at the door|
 the technician|the team|the crew|the manager|your people|the teacher|the doctor|the plumber|someone from the hotel|the girl at the till|the band|
 the landlord|{first}|{first} from the shop|the {job}|our {job}|the courier|the dentist|the agent|the couple next door|everybody there|the help desk|
@@ -110,67 +117,198 @@ the {noun} is on page {n}|see the {noun} below|as in the {noun}, so in the {noun
 
 LISTS = ("pos_adj", "neg_adj", "pos", "neg", "neu")
 FREE = grammar.Free(*LISTS)
-GOOD, BAD, EVEN = (grammar.trainable(words, *LISTS) for words in (implied.GOOD, implied.BAD, implied.PLAIN))
-PRAISE = {"adj": grammar.trainable(POS_ADJ, *LISTS), "did": grammar.trainable(POS_DID, *LISTS), "it": grammar.trainable(POS_IT, *LISTS), "i": grammar.trainable(POS_I, *LISTS), "no": TROUBLE, "much": GOODS, "implied": GOOD,
-          "pool": ("{pos_adj}", "{pos}")}
-BLAME = {"adj": grammar.trainable(NEG_ADJ, *LISTS), "did": grammar.trainable(NEG_DID, *LISTS), "it": grammar.trainable(NEG_IT, *LISTS), "i": grammar.trainable(NEG_I, *LISTS), "no": GOODS, "much": TROUBLE, "implied": BAD,
-         "pool": ("{neg_adj}", "{neg}")}
+
+
+def _forms(verb):
+    """(third person, past, -ing) of a regular verb."""
+    if verb.endswith("y") and verb[-2] not in "aeo":
+        return verb[:-1] + "ies", verb[:-1] + "ied", verb + "ing"
+    if verb.endswith("e"):
+        return verb + "s", verb + "d", verb[:-1] + "ing"
+    if verb in ("upset", "hurt"):
+        return verb + "s", verb, verb + ("ting" if verb == "upset" else "ing")
+    doubled = verb + verb[-1] if verb in ("scam", "repel", "enthral") else verb
+    return verb + ("es" if verb.endswith(("s", "sh")) else "s"), doubled + "ed", doubled + "ing"
+
+
+def _side(adj, did, it, i, no, much, implied_, lexicon_, pool):
+    """What the clauses of one polarity are made of; lexicon_ is the beginning of the names in lexicon.py."""
+    of = {name: getattr(lexicon, lexicon_ + name.upper()) for name in ("adj", "mood", "feel", "do", "noun", "does", "way")}
+    of |= {"adj": list(dict.fromkeys(adj + of["adj"])), "did": did, "it": it, "i": i, "no": no, "much": much, "implied": implied_}
+    of["plain_adj"] = [w for w in of["adj"] if " " not in w]
+    of["feel"] = [w for w in of["feel"] if len(grammar.trainable(_forms(w), *LISTS)) == 3]
+    return {name: grammar.trainable(lines, *LISTS) for name, lines in of.items()} | {"pool": pool}
+
+
+PRAISE = _side(POS_ADJ, POS_DID, POS_IT, POS_I, TROUBLE, PLENTY, implied.GOOD, "GOOD_", ("{pos_adj}", "{pos}"))
+BLAME = _side(NEG_ADJ, NEG_DID, NEG_IT, NEG_I, GOODS, TROUBLE, implied.BAD, "BAD_", ("{neg_adj}", "{neg}"))
+EVEN = grammar.trainable(implied.PLAIN, *LISTS)
 ANY_ADJ = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PRAISE["adj"] + BLAME["adj"]), key=len, reverse=True)) + r")(?![\w-])")
 CALM = [v for v in frames.VERBS if v[0] not in ("like", "lose", "break", "steal", "hate", "love", "miss", "recommend", "prefer", "damage", "scratch", "win",
                                                 "complain about", "repair", "fix", "burn", "throw away", "forget", "demand", "dream of", "trip over")]
 
 
-def _clause(rng, words, other):
-    adj = rng.choice(words["adj"]) if rng.random() < 0.8 else words["pool"][0]
-    opposite = rng.choice(other["adj"]) if rng.random() < 0.7 else other["pool"][0]
-    noun = rng.choice(frames.PLAIN)
-    thing = rng.choice(["{thing}", "{thing}", "the " + noun, "it", "everything", "the whole thing", "my " + noun, "this " + noun])
-    be = rng.choice(["is", "was", "is", "was", "seems", "looks", "has been", "turned out"]) if thing != "everything" else "was"
-    very = rng.choice(VERY) + " "
-    if adj[:2] in ("a ", "an") or " " in adj:
-        very = ""
-    bare = adj[2:] if adj.startswith("a ") else adj
-    kind = rng.randrange(19)
-    if kind >= 15:
-        return rng.choice(words["implied"])
-    if kind <= 3:
-        return f"{thing} {be} {very}{adj}"
-    if kind == 4:
-        return f"{thing if thing != 'everything' else 'it'} {rng.choice(words['it'])}"
-    if kind == 5:
+# nouns that neither praise nor blame
+NOUNS = [w for w in frames.PLAIN if w not in """war thief burglar victim virus crash damage fire flood leak funeral fine debt loan lie mistake accident fever cough prison winner loser prize award medal
+    peace party holiday customs minutes while past future century age complaint problem strike king queen prince joke rumour storm smoke rain judge referee trial crime police court soldier army murder""".split()]
+
+
+def _thing(rng):
+    noun = rng.choice(NOUNS)
+    return rng.choice(["{thing}", "{thing}", "{thing}", "the " + noun, "it", "this", "everything", "the whole thing", "my " + noun, "this " + noun, "our " + noun, "the {product}", "my {product}",
+                       "the " + noun + " in {city}", "their " + noun, "the new " + noun])
+
+
+def _an(text):
+    return ("an " if text[0] in "aeiou" and not text.startswith(("uni", "use", "euph")) else "a ") + text
+
+
+def _says(rng, words, other):
+    """{thing} is {adj}"""
+    thing = _thing(rng)
+    adj = rng.choice(words["adj"]) if rng.random() < 0.85 else words["pool"][0]
+    be = rng.choice(["is", "was", "is", "was", "seems", "looks", "has been", "turned out", "feels", "is just", "was simply", "remains", "proved"])
+    very = "" if adj[:2] in ("a ", "an") or " " in adj or adj[0] == "{" else rng.choice(VERY) + " "
+    return rng.choice([f"{thing} {be} {very}{adj}"] * 6 + [f"{very}{adj}", f"one word: {adj}", f"in a word, {adj}", f"I found {thing} {adj}", f"I find {thing} {very}{adj}", f"we thought {thing} was {adj}",
+                                                       f"everybody says {thing} is {adj}", f"{adj} is the word for {thing}", f"I can only call {thing} {adj}", f"how {adj}" if " " not in adj else adj])
+
+
+def _two(rng, words, other):
+    a, b, c = rng.sample(words["plain_adj"], 3)
+    return rng.choice([f"{a} and {b}", f"{a}, {b}", f"{_thing(rng)} is {a} and {b}", f"{_thing(rng)} was {a}, {b} and {c}", f"both {a} and {b}", f"{_an(a)} {rng.choice(NOUNS)} and {_an(b)} {rng.choice(NOUNS)}",
+                       f"{a} {rng.choice(NOUNS)}, {b} {rng.choice(NOUNS)}", f"{_thing(rng)} is not only {a}, it is {b} too"])
+
+
+def _exclaims(rng, words, other):
+    adj, noun = rng.choice(words["plain_adj"]), rng.choice(NOUNS)
+    return rng.choice([f"what {_an(adj)} {noun}", f"such {_an(adj)} {noun}", f"{_an(adj)} {noun}", f"a truly {adj} {noun}", f"one of the most {adj} {noun}s I know", f"the most {adj} {noun} in {{city}}",
+                       f"another {adj} {noun}", f"we had {_an(adj)} {noun}", f"I got {_an(adj)} {noun}", f"it came with {_an(adj)} {noun}", f"{adj} {noun}", f"there was {_an(adj)} {noun}", f"they gave us {_an(adj)} {noun}"])
+
+
+def _is_a(rng, words, other):
+    noun = rng.choice(words["noun"])
+    if " " in noun:
+        return rng.choice([f"what {_an(noun)}", f"{_thing(rng)} is {_an(noun)}", f"{_thing(rng)} was {_an(noun)}", f"it turned out to be {_an(noun)}", f"I call it {_an(noun)}", _an(noun)])
+    return rng.choice([f"what {_an(noun)}", f"{_thing(rng)} is {_an(noun)}", f"{_thing(rng)} was {_an(noun)}", f"{_thing(rng)} turned out to be {_an(noun)}", f"it is a real {noun}", f"{_thing(rng)} was a complete {noun}",
+                       f"{_an(noun)}, nothing else", f"I call it {_an(noun)}", f"{_thing(rng)}? {_an(noun)}", f"nothing but {_an(noun)}", f"it has been {_an(noun)} from day one", f"an absolute {noun}", f"a total {noun}"])
+
+
+def _feels(rng, words, other):
+    verb = rng.choice(words["feel"])
+    third, past, ing = _forms(verb)
+    thing, whom = _thing(rng), rng.choice(["me", "us", "everyone", "the kids", "my wife", "my husband", "all of us", "our guests", "my mother", "me every day", "{first}"])
+    return rng.choice([f"{thing} {third} {whom}", f"{thing} {past} {whom}", f"I was {past} by {thing}", f"we were {past}", f"I feel {past}", f"we felt {past} by {thing}", f"{thing} never fails to {verb} {whom}",
+                       f"{thing} manages to {verb} {whom}", f"{thing} will {verb} you", f"{rng.choice(STAFF)} {past} {whom}", f"{ing}, just {ing}", f"{thing} left {whom} {past}"]
+                      if verb not in ("tire", "drain", "reward", "hurt") else [f"{thing} {third} {whom}", f"{thing} {past} {whom}"])
+
+
+def _does_with(rng, words, other):
+    base, past = rng.choice(words["do"]).split("/")
+    thing = _thing(rng)
+    return rng.choice([f"I {base} {thing}", f"we {past} {thing}", f"I {past} {thing}", f"my family and I {base} {thing}", f"we all {base} {thing}", f"I {base} every bit of it", f"most of us {base} it", f"{thing}? I {base} it",
+                       f"I {base} the {rng.choice(NOUNS)} and the {rng.choice(NOUNS)}"])
+
+
+def _mood(rng, words, other):
+    mood = rng.choice(words["mood"])
+    return rng.choice([f"I am {mood}", f"we are {mood}", f"I was {mood}", f"we were {mood}", f"I'm {mood}", f"it left me {mood}" if mood[:2] != "a " else f"I am {mood}", f"after {{n}} weeks I am {mood}", f"I can say I am {mood}", f"thanks to {_thing(rng)} I am {mood}" if words is PRAISE else f"because of {_thing(rng)} I am {mood}", f"{{first}} and I are {mood}"
+                       if "a " not in mood else f"now I am {mood}"])
+
+
+def _acts(rng, words, other):
+    kind = rng.random()
+    if kind < 0.5:
+        return f"{rng.choice(['{thing}', '{thing}', 'it', 'my ' + rng.choice(NOUNS), 'the {product}', 'this one', 'the thing'])} {rng.choice(words['does'] + words['it'])}"
+    if kind < 0.8:
         return f"{rng.choice(STAFF)} {rng.choice(words['did'])}"
-    if kind == 6:
-        return rng.choice(words["i"])
-    if kind == 7:
-        return rng.choice([f"what a {bare} {noun}", f"such a {bare} {noun}", f"a {bare} {noun}", f"the most {bare} {noun} in {{city}}", f"{very}{adj}",
-                           f"a truly {bare} {noun}", f"another {bare} {noun}"])
-    if kind == 8:
-        second = rng.choice(words["adj"])
-        return rng.choice([f"{adj} and {second}", f"{adj}, {second}", f"{thing} {be} {adj} and {second}", f"both {adj} and {second}", f"{adj}, {second} and {rng.choice(words['adj'])}"])
-    if kind == 9:
+    way, done = rng.choice(words["way"]), rng.choice(lexicon.DONE)
+    return rng.choice([f"{_thing(rng)} is {way} {done}", f"it was {way} {done}", f"{way} {done}", f"they did their job {way}"])
+
+
+def _amounts(rng, words, other):
+    if rng.random() < 0.6:
         a, b = rng.sample(words["no"], 2)
-        return rng.choice([f"no {a}", f"no {a}, no {b}", f"no {a} and no {b}", f"without any {a}", f"zero {a}", f"there was no {a}", f"not a trace of {a}", f"no more {a}",
-                           f"no {a} at all", f"no {a} whatsoever"])
-    if kind == 10:
-        return rng.choice([f"full of {rng.choice(words['much'])}", f"nothing but {rng.choice(words['much'])}", f"so much {rng.choice(words['much'])}",
-                           f"lots of {rng.choice(words['much'])}", f"{rng.choice(words['much'])} from start to end"])
-    if kind == 11:
-        return rng.choice([f"{thing} {be} not {opposite}", f"{thing} {be} not {opposite} at all", f"{thing} {be} anything but {opposite}", f"{thing} {be} far from {opposite}",
-                           f"{thing} {be} by no means {opposite}", f"nothing {opposite} about it", f"{thing} was never {opposite}", f"I can't call {thing} {opposite}"])
-    if kind == 12:
-        return rng.choice(words["pool"])
-    if kind == 13:
-        return rng.choice([f"I found {thing} {adj}", f"I find {thing} {very}{adj}", f"we thought {thing} was {adj}", f"my {noun} called it {adj}", f"{adj} is the word for {thing}",
-                           f"one word: {adj}", f"{thing} could not be more {bare}", f"as {bare} as it gets", f"{thing} feels {adj}", f"{adj} {noun}, {rng.choice(words['adj'])} {rng.choice(frames.PLAIN)}"])
-    return rng.choice([f"{thing} made me feel {rng.choice(['happy', 'welcome', 'at home', 'good', 'great', 'young again']) if words is PRAISE else rng.choice(['sad', 'unwelcome', 'like a fool', 'bad', 'sick', 'old'])}",
-                       f"{rng.choice(['I love', 'we loved', 'I adore', 'I enjoyed', 'I admire', 'I praise', 'I like', 'we really liked', 'everyone loves'] if words is PRAISE else ['I hate', 'we hated', 'I despise', 'I regret', 'I dislike', 'I detest', 'we did not like', 'I do not like', 'nobody likes', 'I did not enjoy'])} {thing}",
-                       f"{rng.choice(['thanks for', 'so glad about', 'happy with', 'pleased with', 'proud of', 'impressed by', 'delighted by', 'grateful for'] if words is PRAISE else ['sick of', 'tired of', 'angry about', 'ashamed of', 'unhappy with', 'annoyed by', 'let down by', 'disgusted by', 'fed up with'])} {thing}"])
+        return rng.choice([f"no {a}", f"no {a}, no {b}", f"no {a} and no {b}", f"without any {a}", f"zero {a}", f"there was no {a}", f"not a trace of {a}", f"no {a} at all", f"no {a} whatsoever", f"we had no {a}", f"neither {a} nor {b}",
+                           f"not the slightest {a}" if not a.endswith("s") else f"never any {a}", f"free of {a}" if words is PRAISE else f"a total lack of {a}"])
+    a, b = rng.sample(words["much"], 2)
+    return rng.choice([f"full of {a}", f"nothing but {a}" if words is BLAME else f"full of {a} and {b}", f"so much {a}" if not a.endswith("s") else f"so many {a}", f"lots of {a}", f"{a} from start to end", f"{a} and {b} everywhere",
+                       f"{_thing(rng)} is full of {a}"])
+
+
+def _negated(rng, words, other):
+    """The opposite, denied."""
+    thing, be = _thing(rng), rng.choice(["is", "was"])
+    opposite = rng.choice([w for w in rng.sample(other["plain_adj"], 3)] + [other["pool"][0]]) if rng.random() < 0.3 else rng.choice(other["plain_adj"])
+    ways = [f"{thing} {be} anything but {opposite}", f"{thing} {be} far from {opposite}", f"{thing} {be} by no means {opposite}", f"{thing} {be} not {opposite} at all", f"there is nothing {opposite} about {thing}",
+            f"{thing} {be} not in the least {opposite}", f"{thing} {be} never {opposite}", f"nobody could call {thing} {opposite}"]
+    if words is BLAME:  # that something is not bad praises it less than that it is not good blames it
+        ways += [f"{thing} {be} not {opposite}", f"{thing} {be} not very {opposite}", f"{thing} {be} not {opposite} enough", f"{thing} {be} hardly {opposite}", f"{thing} {be} not exactly {opposite}", f"{thing} {be} not as {opposite} as they say",
+                 f"{thing} {be} less {opposite} than I hoped", f"I expected {thing} to be {opposite}, it {be} not", f"if only {thing} {be} {opposite}" if be == "was" else f"I wish {thing} was {opposite}", f"{thing} could be more {opposite}"]
+    return rng.choice(ways)
+
+
+def _compares(rng, words, other):
+    than = rng.choice(["the old one", "all the others", "the last one", "anything else", "I thought", "expected", "I hoped" if words is PRAISE else "I feared", "any other {product}", "the one from {brand}", "what I had before", "last year", "ever", "you think",
+                       "the one in {city}", "promised"])
+    adj, thing = rng.choice(words["plain_adj"]), _thing(rng)
+    if words is PRAISE:
+        return rng.choice([f"{thing} is better than {than}", f"{thing} is much better than {than}", f"{thing} is far better than {than}", f"nothing beats {thing}", f"{thing} beats all the others", f"I have never had a better one", f"{thing} gets better and better",
+                           f"the best {rng.choice(NOUNS)} in {{city}}", f"{thing} is more {adj} than {than}", f"the most {adj} one I have seen", f"never seen anything so {adj}", f"you won't find a better {rng.choice(NOUNS)}",
+                           f"no other {rng.choice(NOUNS)} comes close", f"could not be better", f"could not be more {adj}", f"as {adj} as can be", f"it does not get better than {thing}", f"{thing} is miles ahead of the rest", f"a big step up from {than}"
+                           if than.startswith(("the ", "what")) else f"{thing} has improved a lot"])
+    return rng.choice([f"{thing} is worse than {than}", f"{thing} is much worse than {than}", f"{thing} is far worse than {than}", f"anything beats {thing}", f"even the cheapest one beats {thing}", "I have never had a worse one", f"{thing} gets worse and worse",
+                       f"the worst {rng.choice(NOUNS)} in {{city}}", f"{thing} is more {adj} than {than}", f"the most {adj} one I have seen", f"never seen anything so {adj}", f"you won't find a worse {rng.choice(NOUNS)}",
+                       f"every other {rng.choice(NOUNS)} is better", "could not be worse", f"could not be more {adj}", f"as {adj} as can be", f"it does not get worse than {thing}", f"{thing} is miles behind the rest", f"a big step down from {than}"
+                       if than.startswith(("the ", "what")) else f"{thing} has gone downhill"])
+
+
+def _would(rng, words, other):
+    thing = rng.choice(["{thing}", "it", "this one", "the {product}", "this " + rng.choice(NOUNS)])
+    if words is PRAISE:
+        return rng.choice([f"I would {do} again" for do in ("buy it", "come here", "order it", "do it", "go there", "book it", "choose it", "see it")] + [
+            f"if you need a {rng.choice(NOUNS)}, get this one", f"you should try {thing}", f"you have to try {thing}", f"go and get {thing}", f"buy {thing}, you won't be sorry", f"I would give {thing} {{n}} stars if I could",
+            f"I recommend {thing} to all my friends", f"I can recommend {thing} to anyone", f"I can't imagine life without {thing}", f"I'd be lost without {thing}", f"we will be back", f"we will order more", f"I can't get enough of {thing}",
+            f"I could {rng.choice(['eat this', 'look at it', 'listen to it', 'stay here', 'sit there', 'watch it'])} all day", f"worth {rng.choice(['the price', 'every minute', 'the detour', 'the trip', 'a visit', 'the money', 'every bite', 'a try', 'the wait'])}",
+            f"so glad we {rng.choice(['came', 'went', 'tried it', 'found it', 'bought it', 'chose it', 'stayed'])}", f"thank you for {thing}", f"happy with {thing}", f"pleased with {thing}", f"proud of {thing}", f"impressed by {thing}", f"grateful for {thing}"])
+    return rng.choice([f"I would not {do} again" for do in ("buy it", "come here", "order it", "do it", "go there", "book it", "choose it", "see it")] + [
+        f"if you need a {rng.choice(NOUNS)}, get another one", f"you should avoid {thing}", f"don't waste your money on {thing}", f"do not buy {thing}", f"buy {thing} and you will be sorry", f"I would give {thing} no star at all if I could",
+        f"I can't recommend {thing} to anyone", f"I warn all my friends about {thing}", f"life is too short for {thing}", f"I'd be better off without {thing}", f"we won't be back", f"we will not order again", f"I have had enough of {thing}",
+        f"I could not {rng.choice(['eat it', 'look at it any more', 'listen to it', 'stay there', 'sit on it', 'watch it to the end'])}", f"not worth {rng.choice(['the price', 'a minute', 'the detour', 'the trip', 'a visit', 'the money', 'a bite', 'a try', 'the wait'])}",
+        f"so sorry we {rng.choice(['came', 'went', 'tried it', 'found it', 'bought it', 'chose it', 'stayed'])}", f"I want my money back for {thing}", f"unhappy with {thing}", f"sick of {thing}", f"ashamed of {thing}", f"let down by {thing}", f"fed up with {thing}"])
+
+
+def _phrase(rng, words, other):
+    return rng.choice(words["i"])
+
+
+def _listed(rng, words, other):
+    return words["pool"][1]
+
+
+def _implied(rng, words, other):
+    return rng.choice(words["implied"])
+
+
+# how often each kind of clause is made
+KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5}
+
+
+def _statement(rng, words):
+    """Something said straight, with subject and verb, as it may stand before and after a "but"."""
+    verb = _forms(rng.choice(words["feel"]))
+    return rng.choice([f"{_thing(rng)} {rng.choice(['is', 'was', 'looks', 'seems'])} {rng.choice(VERY)} {rng.choice(words['plain_adj'])}"] * 4 + [
+        f"{_thing(rng)} was {_an(rng.choice(words['noun']))}", f"{{thing}} {rng.choice(words['does'])}", f"{{thing}} {rng.choice(words['it'])}", f"{rng.choice(STAFF)} {rng.choice(words['did'])}", f"{_thing(rng)} {verb[1]} me",
+        f"I am {rng.choice(words['mood'])}", f"{_thing(rng)} is {rng.choice(words['plain_adj'])} and {rng.choice(words['plain_adj'])}"])
+
+
+def _clause(rng, words, other):
+    return rng.choices(list(KINDS), KINDS.values())[0](rng, words, other)
 
 
 def _neutral(rng):
     line = rng.choice(NEUTRAL if rng.random() < 0.6 else EVEN)
     for key in ("{noun}", "{noun:2}"):
-        line = line.replace(key, rng.choice(frames.PLAIN))
+        line = line.replace(key, rng.choice(NOUNS))
     verb = rng.choice(CALM)
     line = line.replace("{do}", verb[0]).replace("{did}", verb[2]).replace("{act}", rng.choice(frames.ACTS)[1])
     good, bad = ("{pos_adj}" if rng.random() < 0.4 else rng.choice(PRAISE["adj"])), ("{neg_adj}" if rng.random() < 0.4 else rng.choice(BLAME["adj"]))
@@ -195,15 +333,16 @@ def text(gen, label, allowed):
                 out += rng.choice([". ", ", ", " and "]) + _neutral(rng)
         else:
             words, other = (PRAISE, BLAME) if label == "positive" else (BLAME, PRAISE)
-            out = _clause(rng, words, other)
             way = rng.random()
-            if way < 0.3:
-                out += rng.choice([" and ", ", ", ". ", "! ", " - ", "; "]) + _clause(rng, words, other)
-            elif way < 0.45:
-                before = _clause(rng, other, words)
-                out = rng.choice([f"{before}, but {out}", f"{before}, yet {out}", f"{before} at first, but now {out}", f"I was told that {before}, but {out}",
-                                  f"I thought {before}, but no, {out}", f"they said {before}. In fact {out}", f"although {before}, {out}", f"{before} last year, this year {out}",
-                                  f"{before}. Still, {out}", f"even if {before}: {out}"])
-        out = re.sub(" +", " ", out)
+            if way < 0.85:
+                out = _clause(rng, words, other)
+                if way < 0.25:
+                    out += rng.choice([" and ", ", ", ". ", "! ", " - ", "; "]) + _clause(rng, words, other)
+            else:
+                before, out = _statement(rng, other), _statement(rng, words) if way < 0.97 else _would(rng, words, other)
+                out = rng.choice([f"{before}, but {out}", f"{before}, but {out}", f"{before}, yet {out}", f"{before} at first, but now {out}", f"I was told that {before}, but {out}", f"I thought {before}, but no, {out}",
+                                  f"they said {before}. In fact {out}", f"although {before}, {out}", f"even though {before}, {out}", f"{before}. Still, {out}", f"{before}. But in the end {out}", f"{before}, however {out}",
+                                  f"I read that {before}. Not so: {out}", f"others say that {before}, but I say {out}", f"{before}, and yet {out}"])
+        out = re.sub(" +", " ", out).strip()
         if allowed(_pattern(out)) and FREE(out):
             return gen.fill(out)
