@@ -4,6 +4,7 @@ import re
 
 import frames
 import grammar
+import letters
 from split import Pool
 
 KEYS = {  # what a field may be called in the request
@@ -122,7 +123,7 @@ def keys_text(rng, keys):
 OTHERS = re.compile(r"\{(first|last|name:\d)")  # other people: nobody could tell which of them is asked for
 AGAIN = ["And {keys}?", "Now {keys}.", "{keys}", "{keys} as JSON", "The same with {keys}", "JSON with {keys}, please", "and now {keys} as JSON"]
 ALLOWED = grammar.Allowed(TEXT)
-MAKERS = (frames, grammar)  # of texts put together from words
+MAKERS = (frames, grammar, letters)  # of texts put together from words
 ALLOWED_INSTRUCT = grammar.Allowed(INSTRUCT)
 
 
@@ -154,7 +155,7 @@ def conversation(gen, noise):
 def _text(gen, noise):
     """(text, fields that it holds, value of each slot)"""
     if gen.composes(0.6):
-        template = gen.choose(gen.rng.choice(MAKERS).extraction(gen, ALLOWED)).replace("\\n", "\n")
+        template = gen.choose(gen.rng.choices(MAKERS, (2, 3, 4))[0].extraction(gen, ALLOWED)).replace("\\n", "\n")
     else:
         template = gen.template(TEXT)
     fields = [f for f, slot in SLOT_OF.items() if "{" + slot + "}" in template and not (f == "name" and OTHERS.search(template))]
@@ -183,6 +184,8 @@ def _asked(gen, fields, values, rest=()):
     asked = gen.rng.sample(rest or fields, gen.rng.randint(min(1, len(rest or fields)), len(rest or fields)))
     if not asked or gen.rng.random() < (0.23 if gen.pieces else 0.2):
         absent = [f for f in SLOT_OF if f not in fields]
+        if gen.pieces and "name" in absent and any(OTHERS.match("{" + slot) for slot in values):
+            absent.remove("name")
         if absent:
             asked.insert(gen.rng.randint(0, len(asked)), gen.rng.choice(absent))
     answer, names = {}, []
