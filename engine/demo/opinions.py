@@ -7,6 +7,7 @@ import frames
 import grammar
 import implied
 import lexicon
+import reviews
 
 POS_ADJ = """admirable|adorable|ace|agreeable|astonishing|astounding|attentive|authentic|beautifully made|blissful|breathtaking|bright and airy|brisk|captivating|
 caring|classy|clever|cosy|comfy|considerate|convenient|courteous|creamy|crisp|crystal clear|cute|dazzling|decent|dependable|divine|durable|dreamy|
@@ -74,7 +75,7 @@ I enjoyed myself|I was smiling all day|I am in love|I am proud to own it|I take 
 I can breathe again|good choice|best decision ever|money well spent|time well spent|what a treat|what a team|what a find|what a relief|
 more of this, please|never been better|I feel reborn|I'm a fan for life|you made my week""".replace("\n", "").split("|")
 NEG_I = """I want a refund|I cancelled at once|I walked out|I was close to tears|I'd give zero stars|I am warning everybody|I regret every cent|I was shocked|
-I felt ignored|I was treated like dirt|I nearly fell asleep|my stomach turned|I threw it out|I will tell everyone|count me out|shame on you|
+I felt ignored|I was treated like dirt|I nearly fell asleep|my stomach turned|I threw it out|count me out|shame on you|
 what a rip-off|what a letdown|big mistake|save your money|run away|no thanks|hands off|ugh|yuck|a slap in the face|daylight robbery|pure torture|
 a sad sight|my worst nightmare|money for nothing|we left early|we left hungry|we could not sleep a wink|we felt cheated|we were lied to|
 we want to forget it|we will look elsewhere|we gave up|I gave up|I deleted it|I returned it the next day|I am losing patience|I am so angry|
@@ -143,6 +144,8 @@ def _side(adj, did, it, i, no, much, implied_, lexicon_, pool):
 PRAISE = _side(POS_ADJ, POS_DID, POS_IT, POS_I, TROUBLE, PLENTY, implied.GOOD, "GOOD_", ("{pos_adj}", "{pos}"))
 BLAME = _side(NEG_ADJ, NEG_DID, NEG_IT, NEG_I, GOODS, TROUBLE, implied.BAD, "BAD_", ("{neg_adj}", "{neg}"))
 EVEN = grammar.trainable(implied.PLAIN, *LISTS)
+# of the things of one kind: [things, praise, blame, neither]
+KINDS_OF_THINGS = [[things, *(grammar.trainable(lines, *LISTS) for lines in said)] for things, *said in reviews.ABOUT]
 ANY_ADJ = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PRAISE["adj"] + BLAME["adj"]), key=len, reverse=True)) + r")(?![\w-])")
 CALM = [v for v in frames.VERBS if v[0] not in ("like", "lose", "break", "steal", "hate", "love", "miss", "recommend", "prefer", "damage", "scratch", "win",
                                                 "complain about", "repair", "fix", "burn", "throw away", "forget", "demand", "dream of", "trip over")]
@@ -285,12 +288,19 @@ def _listed(rng, words, other):
     return words["pool"][1]
 
 
+def _reviews(rng, words, other):
+    things, good, bad, _ = rng.choice(KINDS_OF_THINGS)
+    lines = good if words is PRAISE else bad
+    thing = rng.choice(things)
+    return rng.choice([f"{thing} {rng.choice(lines)}"] * 4 + [f"{thing} {rng.choice(lines)} and {rng.choice(lines)}", f"{thing}: {rng.choice(lines)}", rng.choice(lines), f"it {rng.choice(lines)}"])
+
+
 def _implied(rng, words, other):
     return rng.choice(words["implied"])
 
 
 # how often each kind of clause is made
-KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5}
+KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5, _reviews: 26}
 
 
 def _statement(rng, words):
@@ -301,11 +311,27 @@ def _statement(rng, words):
         f"I am {rng.choice(words['mood'])}", f"{_thing(rng)} is {rng.choice(words['plain_adj'])} and {rng.choice(words['plain_adj'])}"])
 
 
+def _turn(rng, words, other):
+    """Two clauses of which the second one counts."""
+    before, out = _statement(rng, other), _statement(rng, words) if rng.random() < 0.8 else _would(rng, words, other)
+    if rng.random() < 0.4:
+        things, good, bad, _ = rng.choice(KINDS_OF_THINGS)
+        first, then = (bad, good) if words is PRAISE else (good, bad)
+        thing = rng.choice(things)
+        before, out = f"{thing} {rng.choice(first)}", f"{rng.choice([thing, 'it', rng.choice(things)])} {rng.choice(then)}"
+    return rng.choice([f"{before}, but {out}", f"{before}, but {out}", f"{before}, yet {out}", f"{before} at first, but now {out}", f"I was told that {before}, but {out}", f"I thought {before}, but no, {out}",
+                       f"they said {before}. In fact {out}", f"although {before}, {out}", f"even though {before}, {out}", f"{before}. Still, {out}", f"{before}. But in the end {out}", f"{before}, however {out}",
+                       f"I read that {before}. Not so: {out}", f"others say that {before}, but I say {out}", f"{before}, and yet {out}"])
+
+
 def _clause(rng, words, other):
     return rng.choices(list(KINDS), KINDS.values())[0](rng, words, other)
 
 
 def _neutral(rng):
+    if rng.random() < 0.2:
+        things, _, _, plain = rng.choice(KINDS_OF_THINGS)
+        return f"{rng.choice(things)} {rng.choice(plain)}"
     line = rng.choice(NEUTRAL if rng.random() < 0.6 else EVEN)
     for key in ("{noun}", "{noun:2}"):
         line = line.replace(key, rng.choice(NOUNS))
@@ -339,10 +365,7 @@ def text(gen, label, allowed):
                 if way < 0.25:
                     out += rng.choice([" and ", ", ", ". ", "! ", " - ", "; "]) + _clause(rng, words, other)
             else:
-                before, out = _statement(rng, other), _statement(rng, words) if way < 0.97 else _would(rng, words, other)
-                out = rng.choice([f"{before}, but {out}", f"{before}, but {out}", f"{before}, yet {out}", f"{before} at first, but now {out}", f"I was told that {before}, but {out}", f"I thought {before}, but no, {out}",
-                                  f"they said {before}. In fact {out}", f"although {before}, {out}", f"even though {before}, {out}", f"{before}. Still, {out}", f"{before}. But in the end {out}", f"{before}, however {out}",
-                                  f"I read that {before}. Not so: {out}", f"others say that {before}, but I say {out}", f"{before}, and yet {out}"])
+                out = _turn(rng, words, other)
         out = re.sub(" +", " ", out).strip()
         if allowed(_pattern(out)) and FREE(out):
             return gen.fill(out)

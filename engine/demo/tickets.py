@@ -117,5 +117,6 @@ def text(gen, label, allowed):
                            ("money", MONEY), ("money2", MONEY), ("pay", PAY), ("noun", frames.PLAIN), ("noun:2", frames.PLAIN)):
             while "{" + key + "}" in line:
                 line = line.replace("{" + key + "}", rng.choice(words), 1)
+        line = line.replace("my my ", "my ").replace("my the ", "the ")
         if allowed(line) and FREE(line):
             return gen.fill(line)
