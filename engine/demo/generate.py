@@ -13,6 +13,7 @@ import re
 import chat
 import extract
 import grammar
+import prompts
 import reading
 import sentiment
 import support
@@ -75,6 +76,16 @@ def noise(rng, text, strength=1.0):
     return text
 
 
+LABELS = {"sentiment": ["positive", "negative", "neutral"], "support": ["billing", "bug", "feature", "other"], "extract": []}
+ALLOWED_SYSTEM = {module: grammar.Allowed(module.SYSTEM) for module in (sentiment, support, extract)}
+
+
+def _system(gen, module):
+    """A system prompt that names the task of `module`; in training, sometimes one put together from parts."""
+    name = module.__name__
+    return prompts.system(gen, name, LABELS[name], ALLOWED_SYSTEM[module]) if gen.composes(0.4) else gen.template(module.SYSTEM)
+
+
 def _classified(gen, module, noisy):
     rng = gen.rng
     text, label = module.text(gen)
@@ -88,7 +99,7 @@ def _classified(gen, module, noisy):
         prompt = gen.template(support.SUBSET).replace("{labels}", reading.options_text(rng, labels))
         return [("user", prompt.replace("{text}", text))], label
     if rng.random() < (0.3 if gen.pieces else 0.2):
-        return [("system", gen.template(module.SYSTEM)), ("user", text)], label
+        return [("system", _system(gen, module)), ("user", text)], label
     if gen.composes(0.35):
         prompt = grammar.instruction(gen, module.__name__, module.ALLOWED)
     else:
@@ -102,7 +113,7 @@ def _extracted(gen, noisy):
     text, requests = extract.conversation(gen, lambda s: noisy(s, 0.2) if len(s) > 12 and gen.rng.random() < 0.1 else s)
     keys, answer = requests[0]
     if gen.rng.random() < 0.15:
-        return [("system", gen.template(extract.SYSTEM).replace("{keys}", keys)), ("user", text)], answer
+        return [("system", _system(gen, extract).replace("{keys}", keys)), ("user", text)], answer
     turns = [("user", extract.instruction(gen).replace("{keys}", keys).replace("{text}", text))]
     for keys, following in requests[1:]:
         turns += [("assistant", answer), ("user", gen.rng.choice(extract.AGAIN).replace("{keys}", keys))]
@@ -116,7 +127,7 @@ def _read(gen, task, noisy):
         if gen.rng.random() < 0.1:
             text, asked = text.lower(), [(question.lower(), answer) for question, answer in asked]
         question, answer = asked[0]
-        prompt = gen.template(reading.YESNO).replace("{text}", text).replace("{question}", question)
+        prompt = reading.yesno_instruction(gen).replace("{text}", text).replace("{question}", question)
         turns = [("user", prompt)]
         for question, following in asked[1:]:  # in training, more questions about the same text: an answer for few ids
             turns += [("assistant", answer), ("user", question)]

@@ -273,7 +273,9 @@ sale|tour|strike|holiday|conference|delivery|training|picnic|race|auction|visit|
 def _facts(rng):
     """A clause (with slots), questions about it, and its subject if that is no slot: (text, [question...], subject).
     A question that names no subject begins with ~: it makes sense only if there is no other clause."""
-    kind = rng.randrange(9)
+    kind = rng.randrange(15)
+    if kind >= 9:
+        return _more_facts(rng, kind)
     if kind <= 2:
         verb, slot = rng.choice(VERBS), rng.choice(["product", "product", "animal", "food", "noun", "colour_noun"])
         who = rng.choice(["{first}", "{first}", "{name}", "the {job}"])
@@ -320,6 +322,39 @@ def _facts(rng):
         return f"{who} has {value}", [f"Does {who} have {ask}?"], None
     a = rng.choice(["office", "warehouse", "shop", "factory", "museum", "library", "school", "station", "hotel", "bank", "cinema", "gym"])
     return f"the {a} in {{city}} {rng.choice(['opens', 'closes'])} on {{weekday}}", [f"Is the {a} in {{city}}?", "~Is it about {weekday}?"], a
+
+
+# verbs whose past serves as participle
+_PASSIVE = [v for v in VERBS if v[2].endswith("ed") or v[2] in ("bought", "sold", "sent back", "lost", "found", "brought", "kept", "built", "caught", "held", "won", "paid for", "fed")]
+
+
+def _more_facts(rng, kind):
+    """As _facts: the question turns the clause round, or asks for one of two alike."""
+    noun, event, verb = rng.choice(NOUNS), rng.choice(EVENTS), rng.choice(_PASSIVE)
+    who, other = rng.choice([("{first}", "{first:2}"), ("{name}", "{name:2}"), ("the {job}", "the {job:2}")])
+    if kind == 9:
+        what = rng.choice(["the {product}", "the " + noun, "the {animal}"])
+        return f"{what} was {verb[2]} by {who}", [f"Did {who} {verb[0]} {what}?"] + ([f"Was {what} {verb[2]} by {who}?"] if "{" in what else []), noun if noun in what else None
+    if kind == 10:
+        text, ask = rng.choice([("the {product} belongs to %s", "Does the {product} belong to %s?"), ("the {product} is in the room of %s", "Is the {product} in the room of %s?"), ("it was %s who broke the {product}", "Did %s break the {product}?"),
+                                ("%s, not the {animal}, opened the door", "Did %s open the door?"), ("the {animal} of %s ran away", "Did the {animal} of %s run away?"), ("thanks to %s the {product} works again", "Was it %s who repaired the {product}?")])
+        return text.replace("%s", who), [ask.replace("%s", who)], None
+    if kind == 11:
+        verb = rng.choice(["gave/give", "sent/send", "sold/sell", "lent/lend", "showed/show", "brought/bring"]).split("/")
+        return f"{who} {verb[0]} {other} the {{product}}", [f"Did {who} {verb[1]} the {{product}} to {other}?"] + ([f"Did {other} get the {{product}}?"] if verb[0] in ("gave", "sent") else []), None
+    if kind == 12:
+        text, asks = rng.choice([("the EVENT starts at {n} and ends at {n:2}", ["Does the EVENT start at {n}?", "Does the EVENT end at {n:2}?"]), ("the EVENT was moved from {weekday} to {weekday:2}", ["Was the EVENT moved to {weekday:2}?", "Is the EVENT on {weekday:2} now?"]),
+                                 ("the EVENT is in {city}, not in {city:2}", ["Is the EVENT in {city}?"]), ("the EVENT lasts from {month} to {month:2}", ["Does the EVENT begin in {month}?", "Does the EVENT end in {month:2}?"])])
+        return text.replace("EVENT", event), [ask.replace("EVENT", event) for ask in asks], event
+    if kind == 13:
+        text, asks = rng.choice([("the {colour} NOUN is for {first}, the {colour:2} one for {first:2}", ["Is the {colour} one for {first}?", "Is the {colour:2} one for {first:2}?"]),
+                                 ("{first} took the {colour} NOUN, {first:2} the {colour:2} one", ["Did {first} take the {colour} one?", "Did {first:2} take the {colour:2} one?"]),
+                                 ("{first} asked {amount} for the NOUN and got {amount:2}", ["Did {first} ask {amount}?", "Did {first} get {amount:2}?"])])
+        return text.replace("NOUN", noun), asks, noun
+    text, asks = rng.choice([("{first} moved from {city} to {city:2}", ["Did {first} move to {city:2}?", "Did {first} leave {city}?", "Does {first} live in {city:2} now?"]), ("{first} wanted {food}, but got {food:2}", ["Did {first} want {food}?", "Did {first} get {food:2}?"]),
+                             ("instead of {food} they served {food:2}", ["Did they serve {food:2}?"]), ("{first} was a {job} and became a {job:2}", ["Is {first} a {job:2} now?", "Did {first} become a {job:2}?"]),
+                             ("{first} swapped a {product} for a {product:2}", ["Did {first} get a {product:2}?", "Did {first} give away a {product}?"]), ("{first} has a {animal}, {first:2} a {animal:2}", ["Does {first} have a {animal}?", "Does {first:2} have a {animal:2}?"])])
+    return text, asks, None
 
 
 def _renumbered(text, by):
@@ -499,9 +534,9 @@ def instruction(gen, task, allowed):
         elif frame < 0.85:
             template = shown + rng.choice(["\\n", "\\n\\n", " "]) + head + (mark if mark == "." else "") + (" " + end if end else "")
         else:
-            template = shown + "\\n" + rng.choice([what.capitalize(), "Answer", "Label", "Result", "Output", what.capitalize() + f" ({options})"]) + ":"
-            if "(" not in template and task == "support" and what not in ("category", "label", "queue"):
-                continue
+            template = shown + "\\n" + rng.choice([what.capitalize()] * 2 + [f"{word} ({options})" for word in ("Answer", "Label", "Result", "Output", what.capitalize())]) + ":"
+        if task == "support" and "billing" not in template and not re.search("support|customer|ticket|contact form|category|queue|department", template):
+            continue  # what is asked for then could be anything
         if rng.random() < 0.15:
             template = template.lower()
         if template.count("{text}") == 1 and allowed(template):

@@ -2,6 +2,7 @@
 import re
 
 import grammar
+import prompts
 from fillers import add_pool
 from split import Pool
 
@@ -249,6 +250,7 @@ def _wrong(gen, text, question, values):
 
 ALLOWED = grammar.Allowed(FACT, NEGATED, PLAIN)
 ALLOWED_MENTION = grammar.Allowed(MENTION)
+ALLOWED_YESNO, ALLOWED_TOPIC, ALLOWED_PICK = grammar.Allowed(YESNO), grammar.Allowed(PICK_TOPIC), grammar.Allowed(PICK_MENTION)
 
 
 def _fact(gen, line):
@@ -284,6 +286,11 @@ def yesno(gen, facts=0):
     return " ".join(text for text, _, _ in found), asked
 
 
+def yesno_instruction(gen):
+    """A prompt with {text} and {question}; in training, sometimes one put together from parts."""
+    return prompts.yesno(gen, ALLOWED_YESNO) if gen.composes(0.4) else gen.template(YESNO)
+
+
 def pick(gen):
     """(prompt, answer)"""
     if gen.rng.random() < 0.5:
@@ -292,7 +299,7 @@ def pick(gen):
         text = topics.text(gen, answer) if gen.composes(0.5) else gen.slot("topic_" + answer)
         if gen.rng.random() < 0.3:
             text += ". " + gen.slot("topic_" + answer)
-        template = gen.template(PICK_TOPIC)
+        template = prompts.pick_topic(gen, ALLOWED_TOPIC) if gen.composes(0.4) else gen.template(PICK_TOPIC)
         prompt = template.replace("{text}", text).replace("{options}", options_text(gen.rng, choice))
         return prompt, answer
     if gen.composes(0.5):
@@ -309,6 +316,6 @@ def pick(gen):
             options.append(other)
     gen.rng.shuffle(options)
     question = _with_values(question, values)
-    template = gen.template(PICK_MENTION)
+    template = prompts.pick_mention(gen, ALLOWED_PICK) if gen.composes(0.4) else gen.template(PICK_MENTION)
     prompt = template.replace("{text}", filled).replace("{question}", question)
     return prompt.replace("{options}", options_text(gen.rng, options)), answer

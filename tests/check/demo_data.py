@@ -26,6 +26,7 @@ import extract  # noqa: E402
 import frames  # noqa: E402
 import grammar  # noqa: E402
 import opinions  # noqa: E402
+import prompts  # noqa: E402
 import reading  # noqa: E402
 import sentiment  # noqa: E402
 import support  # noqa: E402
@@ -116,6 +117,11 @@ def check_composed(count=1500):
     for name, module in (("sentiment", sentiment), ("support", support)):
         never(name, untrained(module.INSTRUCT), lambda: grammar.instruction(gen, name, module.ALLOWED))
     never("extract/instruct", untrained(extract.INSTRUCT), lambda: grammar.extract_instruction(gen, extract.ALLOWED_INSTRUCT))
+    for name, pool, make, allowed in (("yesno/instruct", reading.YESNO, prompts.yesno, reading.ALLOWED_YESNO), ("pick/topic", reading.PICK_TOPIC, prompts.pick_topic, reading.ALLOWED_TOPIC),
+                                      ("pick/mention_instruct", reading.PICK_MENTION, prompts.pick_mention, reading.ALLOWED_PICK)):
+        never(name, untrained(pool), lambda: make(gen, allowed))
+    for module in (sentiment, support, extract):
+        never(module.__name__ + "/system", untrained(module.SYSTEM), lambda: generate._system(gen, module))
     for maker in extract.MAKERS:
         never("extract/text", untrained(extract.TEXT), lambda: maker.extraction(gen, extract.ALLOWED))
     fillers_held = {name: {grammar._bare(line) for line in pool.sides["held"]} for name, pool in fillers.POOLS.items()}
