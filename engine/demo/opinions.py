@@ -7,6 +7,7 @@ import frames
 import grammar
 import implied
 import lexicon
+import remarks
 import reviews
 
 POS_ADJ = """admirable|adorable|ace|agreeable|astonishing|astounding|attentive|authentic|beautifully made|blissful|breathtaking|bright and airy|brisk|captivating|
@@ -135,6 +136,7 @@ def _forms(verb):
 def _side(adj, did, it, i, no, much, implied_, lexicon_, pool):
     """What the clauses of one polarity are made of; lexicon_ is the beginning of the names in lexicon.py."""
     of = {name: getattr(lexicon, lexicon_ + name.upper()) for name in ("adj", "mood", "feel", "do", "noun", "does", "way")}
+    of["says"] = getattr(remarks, lexicon_ + "SAYS") + getattr(remarks, lexicon_ + "NEWS") + getattr(remarks, lexicon_ + "ASKS")
     of |= {"adj": list(dict.fromkeys(adj + of["adj"])), "did": did, "it": it, "i": i, "no": no, "much": much, "implied": implied_}
     of["plain_adj"] = [w for w in of["adj"] if " " not in w]
     of["feel"] = [w for w in of["feel"] if len(grammar.trainable(_forms(w), *LISTS)) == 3]
@@ -295,12 +297,16 @@ def _reviews(rng, words, other):
     return rng.choice([f"{thing} {rng.choice(lines)}"] * 4 + [f"{thing} {rng.choice(lines)} and {rng.choice(lines)}", f"{thing}: {rng.choice(lines)}", rng.choice(lines), f"it {rng.choice(lines)}"])
 
 
+def _remarks(rng, words, other):
+    return rng.choice(words["says"]) if rng.random() < 0.85 else remarks.rating(rng, "positive" if words is PRAISE else "negative")
+
+
 def _implied(rng, words, other):
     return rng.choice(words["implied"])
 
 
 # how often each kind of clause is made
-KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5, _reviews: 26}
+KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5, _reviews: 26, _remarks: 14}
 
 
 def _statement(rng, words):
@@ -329,6 +335,8 @@ def _clause(rng, words, other):
 
 
 def _neutral(rng):
+    if rng.random() < 0.04:
+        return remarks.rating(rng, "neutral")
     if rng.random() < 0.2:
         things, _, _, plain = rng.choice(KINDS_OF_THINGS)
         return f"{rng.choice(things)} {rng.choice(plain)}"

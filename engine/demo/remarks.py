@@ -1,0 +1,51 @@
+"""Short remarks in praise and in blame: slang, news of one's life, questions that want no answer, ratings. Only for training; opinions.py
+uses them."""
+
+
+def _lines(text):
+    return text.replace("\n", "").split("|")
+
+
+GOOD_SAYS = _lines("""lit|this is fire|it slaps|what a banger|goated|such a vibe|on point|legit good|mint|peachy|cracking stuff|proper good|well good|dead good|bloody brilliant|damn good|hella good|super duper|A+|
+two thumbs up|best ever|simply the best|so good|insanely good|crazy good|off the charts|next level|I'm obsessed|omg yes|yes yes yes|yesss|woohoo|whoop whoop|hell yeah|heck yes|wow just wow|wowza|mmm|yum|nom nom|
+sooo good|soooo nice|loooove it|luv it|luv this|<3|😍|❤️|👍|🥰|🎉|🔥 love it|👏👏👏|good stuff|nice one|great stuff|top stuff|spot on mate|big up|props to you all|respect|hats off to you|you rock|you guys rock|
+best thing since sliced bread|can't fault a thing|what's not to love|not a single complaint|zero complaints|nothing but love for this|take a bow|keep it coming|more please|sign me up again|pure class|pure bliss|
+pure genius|pure heaven|sheer joy|sheer delight|heaven on earth|music to my ears|a sight to behold|a job well done|a steal at this price|bang for the buck|five out of five|full points|straight A's|gold star|
+top of the class|first prize|best in show|flying colours|happy days|happy bunny|happy camper here|made up with it|buzzing|over the moon mate|well chuffed|so stoked|living the dream|can't complain at all|
+won't go anywhere else now|no other place for us|hooked after one bite|sold after one minute|count me as a fan|my go-to from now on|everyone should have one|the real McCoy|worth its salt|the whole package""")
+BAD_SAYS = _lines("""trash|so cringe|how lame|wack|janky|it sucks|this sucks|that sucked|it blows|a dumpster fire|a hot mess|an epic fail|big fail|big yikes|yikes|oof|bleh|yuck|eww|gross|nope nope nope|hell no|heck no|
+boo|booo|facepalm|smh|omg no|so bad|sooo bad|worst ever|simply the worst|the pits|it's pants|utter rubbish|total rubbish|absolute rubbish|absolute garbage|pure garbage|naff|minging|manky|well dodgy|grim|load of crap|
+piece of crap|👎|😡|🤮|😠|💩|😡😡😡|not cool|not ok|hated it|h8 it|what a joke|what a waste|what a con|what a dump|total fail|avoid|avoid avoid avoid|steer clear|stay well away|don't bother|save yourself the trouble|
+give it a miss|not again|never ever again|once and never again|once was enough|lesson learned the hard way|fool me once|more fool me|buyer beware|you get robbed here|complete and utter mess|no words, just anger|
+shocking service|shocking quality|appalling stuff|shame on them|disgrace|hang your heads in shame|pull your socks up|do better|sort yourselves out|get your act together|not impressed at all|less than thrilled|
+could have cried|makes me want to scream|my blood is boiling|I am speechless with anger|gutted|so let down|left a sour taste|left with nothing|out of pocket and angry|down the drain|straight in the bin|
+bin it|not fit for a dog|wouldn't wish it on anyone|worse than useless|beyond awful|beyond terrible|rock bottom|bottom of the barrel|last resort at best|a bad dream|a living hell|hell on earth|torture|agony|misery|
+money grabbers|con artists|crooks|thieves|amateurs|bunch of clowns|cowboys|a bunch of liars|jobsworths|heads should roll|someone should be fired""")
+GOOD_NEWS = _lines("""I got the job|we won|we won the final|I passed my exam|I passed|she said yes|we are getting married|it's a girl and all are well|my mother is out of hospital and well|I finally slept well|the sun is out and life is good|
+I got a pay rise|I was promoted|my team is champion|we got the flat|I found my lost cat|the operation went well|the doctor says I am healthy|the baby smiled at me|my best friend is coming to visit, I can't wait|
+tomorrow the holidays begin, yay|I beat my record|I made it|dreams do come true|today was a good day|this made me smile|I laughed so hard|we had such a good time|I feel on top of the world|I am in such a good mood|
+my plan worked|our little shop is doing great|everything is coming together|I am proud of my daughter|my son took his first steps|my book is a bestseller|they loved my speech|I got the best present ever|
+what a beautiful morning|I fell in love|I finished my first marathon|the garden is in full bloom and gorgeous|our dog is well again|they cheered for us|I have the best friends|my teacher praised me|I am free at last|
+the debt is paid, what a feeling|we danced all night|I feel alive""")
+BAD_NEWS = _lines("""I lost my job|we lost again|I failed my exam|I failed|she left me|he broke my heart|my dog died|my cat is very ill|my mother is in hospital and I am worried|I could not sleep all night|I was robbed|my bike was stolen|
+somebody stole my wallet|the flat was burgled|I broke my arm and it hurts|they cut my pay|I was fired|my team was crushed|we did not get the flat|the operation went wrong|I am sick again|the doctor had bad news|
+nobody came to my party|my best friend lied to me|the holiday is cancelled, I could cry|I missed my train and the interview|today was a bad day|this made me cry|I cried so hard|we had such a bad time|I feel like a failure|
+I am in such a bad mood|my plan failed|our little shop has to close|everything is falling apart|I am ashamed of my brother|my son was bullied|they booed me|I got the worst present ever|what a dreadful morning|
+I feel so alone|I had to give up the race|the garden is dead|our house flooded and everything is ruined|they laughed at me|I have no friends here|my teacher humiliated me|I am trapped in this contract|
+the debt is killing me|we argued all night|my car was wrecked|I lost everything|I hurt all over|they turned me down|my heart is broken""")
+GOOD_ASKS = _lines("""how did I ever live without it?|can it get any better?|what more could one want?|who could ask for more?|why did I not buy it sooner?|where have you been all my life?|is there anything they can't do?|
+how can something so cheap be so good?|have you ever tasted anything so good?|isn't it lovely?|how cool is that?|what's not to like?|could there be a nicer place?|who else answers within a minute?|why go anywhere else?""")
+BAD_ASKS = _lines("""how hard can it be to answer a mail?|do you even test this?|who designed this mess?|why does nothing work here?|why is it always broken?|is there no one who cares?|what were they thinking?|are you kidding me?|
+is this a joke?|what am I paying for?|how many times do I have to complain?|why do you lie to your customers?|how can you charge for that?|how long do I have to put up with this?|can it get any worse?|
+who would buy this twice?|is it too much to ask for a clean fork?|when will you finally fix it?|why do I bother?|does anybody there know what they are doing?|you call that service?|you call this clean?|
+how on earth did this pass any test?|why does it break every single time?|have you no shame?|where did all my money go?""")
+_WORTH = ["the app", "the hotel", "the food", "the book", "the film", "the service", "this", "it", "the whole thing", "the course", "the trip", "{thing}", "the {product}"]
+
+
+def rating(rng, label):
+    """A text that gives so many points or stars: few, many, or as many as lie in the middle."""
+    most, good, bad, even = rng.choice([(5, (4, 5), (0, 1, 2), (3,)), (5, (4, 5), (0, 1), (3,)), (10, (8, 9, 10), (0, 1, 2, 3), (5,)), (100, (85, 90, 95, 100), (0, 5, 10, 15, 20), (50,)), (6, (5, 6), (0, 1), (3,))])
+    n = rng.choice({"positive": good, "negative": bad, "neutral": even}[label])
+    what = rng.choice(_WORTH)
+    return rng.choice([f"{n} out of {most}", f"{n}/{most}", f"{n} of {most} points", f"{what}: {n} out of {most}", f"{what}: {n}/{most}", f"I give {what} {n} out of {most}", f"{n} out of {most} for {what}", f"my rating: {n}/{most}", f"{n} of {most} stars"]
+                      + ([f"{n} star{'' if n == 1 else 's'} out of five", f"{n} star{'' if n == 1 else 's'} of five", f"{what} gets {n} star{'' if n == 1 else 's'} out of five from me"] if most == 5 else []))
