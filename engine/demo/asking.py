@@ -54,7 +54,7 @@ MORE = {
     "complexity": [
         "[how|who|what] [rates|measures|scores|judges|estimates] [the difficulty|how hard it is|how hard a prompt is|complexity]?",
         "[what|which] [number|score|rank] [says|shows|tells] how [hard|difficult] [a request|a prompt|my question] is?",
-        "[is|does] [a hard prompt|a difficult question] [get|have] a [higher|bigger] [score|complexity|number]?",
+        "does [a hard prompt|a difficult question] [get|have] a [higher|bigger] [score|complexity|number]?",
         "0.[1|2|3|5|6|8|9] complexity, [what is that|what does it mean|is that hard]?",
         "how [hard|difficult] is [my|a] request [to Hearth|rated|]?",
     ],
@@ -67,14 +67,14 @@ MORE = {
     "zones": [
         "[how many|which|what] [zones|areas|places] [are there|does it have|do targets have|are known]?",
         "[where|in which zone] [can|does|may] a [target|model] [be|live|run|stand|sit]?",
-        "[is|are] [the cloud|a server in my office|my laptop|my own machine] a zone?",
+        "is [the cloud|a server in my office|my laptop|my own machine] a zone?",
         "[list|name|enumerate|count] [the|all|your] zones",
         "[device|premises|cloud], [what is that|what does it mean|is that a zone]?",
     ],
     "target": [
         "[which|what|how many] [kinds|types|sorts] of target[s|] [are there|exist|do you have|does it know]?",
         "[is|can] [a model|an engine|a server|my GPU box|OpenAI|another server] [be|] a target?",
-        "[where|by whom|by what] [is|are] [a request|requests|my prompts] [served|answered|handled]?",
+        "[where|by whom|by what] [is a request|are requests|are my prompts] [served|answered|handled]?",
     ],
     "who": [
         "[who|what] [on earth|exactly|actually|then|] are you[| really| anyway]?",
@@ -126,23 +126,24 @@ MORE = {
         "[what|who|which rule] [chooses|picks|decides on|selects] [the target|the model|the route|where it goes]?",
         "[explain|describe|tell me about] [the choice|the decision|the selection|how it picks a target|request routing|the routing rules]",
         "[routing|route|the router|target choice|target selection][|, how| explained|, please|, how does it work]",
-        "[how|why|when] [is|are] [a request|requests|my prompts] [routed|sent somewhere|distributed|assigned|directed]?",
+        "[how|why|when] [is a request|are requests|are my prompts] [routed|sent somewhere|distributed|assigned|directed]?",
         "[when|why] does [a request|my prompt|it] go to [the cloud|a local model|another server|the cheapest target]?",
         "[does|will] Hearth [take|use|prefer|pick] the [cheapest|best|nearest|fastest] [target|model]?",
     ],
     "private": [
-        "[is|are|will] [my text|my data|my prompts|my files|private things|secrets|my password|my card number|personal data] [be|] [safe|secure|"
+        "[is [my text|my data|my password|my card number|what I write]|are [my prompts|my files|private things|secrets|my documents]] [safe|secure|protected|kept here]?",
+        "will [my text|my data|my prompts|my files|private things|secrets|my password|my card number|personal data] be [safe|secure|"
         "protected|kept here|shared|leaked|uploaded|sent away|sold]?",
-        "[does|do|will|can] [Hearth|you|it|the gateway] [upload|share|leak|send|give away|sell|keep safe|protect|forward] [my data|my text|"
+        "[does Hearth|do you|does it|will Hearth|will it|can it|can Hearth|does the gateway] [upload|share|leak|send|give away|sell|keep safe|protect|forward] [my data|my text|"
         "private data|secrets|what I type|confidential texts|my prompts]?",
         "[what happens|what is done] [to|with] [private|confidential|restricted|secret|sensitive] [data|texts|requests|prompts|messages]?",
         "[who|which models|which servers] [reads|sees|gets|may read] [my text|my prompts|private requests|what I write]?",
         "[what if|what happens when] [no target is allowed|nothing is cleared|no target has the clearance|all targets are in the cloud]?",
         "[privacy|data protection|security|confidentiality|secrecy][| please|, how| of my data|: how is it handled]",
-        "[how|in what way] [is|are] [privacy|secrets|private data|my data] [protected|handled|kept|guarded|ensured|treated]?",
+        "[how|in what way] [is privacy|are secrets|is private data|is my data] [protected|handled|kept|guarded|ensured|treated]?",
     ],
     "logs": [
-        "[do|does|will|are] [you|Hearth|the logs|log files|it] [log|logging|keep|record|contain|store|save|hold] [prompts|my prompts|what I type|keys|"
+        "[do you|does Hearth|do the logs|do log files|does it|will you|will Hearth] [log|keep|record|contain|store|save|hold] [prompts|my prompts|what I type|keys|"
         "passwords|my text|secrets|messages]?",
         "[what|which things] [is|are|gets|get] [logged|in the log|written to the logs|recorded|stored]?",
         "[is|will] [my question|my prompt|this chat|the text|my key|anything I say] [be|] [logged|recorded|in the log|kept in a log|saved to the log]?",
@@ -150,7 +151,7 @@ MORE = {
         "[logging|the log|logs][| of prompts|, what is in them|: are prompts there|, any secrets]?",
     ],
     "explain": [
-        "[why|how come|for what reason] [was|is|did] [this target|that model|the cloud|this model|it] [chosen|picked|used|taken|selected]?",
+        "[why|how come|for what reason] was [this target|that model|the cloud|this model|it] [chosen|picked|used|taken|selected]?",
         "[how|where] [do I|can I] [see|find out|learn|check|look up] [why|the reason why] [it|a request|my prompt|the request] [went there|"
         "went to the cloud|was refused|was routed so|took that target]?",
         "[which|what] [command|subcommand] [tells|shows|gives|explains] [the reason|why|a decision|the route of a request]?",
@@ -173,10 +174,10 @@ MORE = {
         "[which|what] [file|format|syntax] [does the config have|is the config in|does Hearth read|holds the settings|is used for settings]?",
         "[how|with what] [do I|can I] [check|validate|test|verify|lint] [the config|my config|the YAML|a config file|the settings]?",
         "[hearth check|the check command|the config|config file|YAML file|settings][|, what is it|, what for|, how|?| please]",
-        "[is|does] [a config|a YAML file|the config] [needed|required|a must|optional|right]?",
+        "is [a config|a YAML file|the config] [needed|required|a must|optional]?",
         "[can|does] [Hearth|it] [start|run|work] without [a config|any config|settings|a YAML file]?",
         "[configure|set up|configuring] [Hearth|the gateway], how?",
-        "[is|are] [my config|my settings] [valid|right|correct|ok]?",
+        "[is my config|are my settings] [valid|right|correct|ok]?",
     ],
     "port": [
         "[which|what] [port|address|host|URL|IP] [does it|does Hearth|do you|does the server|does the gateway] [use|listen on|bind|open|have|"
@@ -196,7 +197,7 @@ MORE = {
         "the gateway]?",
         "[how|where] [do I|can I|does my app] [connect|call|query|use|hook up|point] [Hearth|my app|my code|the OpenAI client|the SDK|it]?",
         "[OpenAI|chat completions|REST|HTTP|the API][| support| compatible|, does it work|: yes or no|?]",
-        "[does|is] [it|Hearth|the API] [support streaming|OpenAI compatible|like OpenAI|REST|work with my app|speak OpenAI]?",
+        "does [it|Hearth|the API] [support streaming|work with my app|speak OpenAI|follow OpenAI]?", "is [it|Hearth|the API] [OpenAI compatible|like OpenAI's|REST|compatible with my app]?",
         "[using|calling] Hearth from [my app|Python|curl|Node|Java|a script]",
         "[must|do] I [have to|] change my [app|code|program]?",
     ],
@@ -228,7 +229,7 @@ MORE = {
     ],
     "license": [
         "[which|what|under what] [licence|license|terms] [does Hearth have|is Hearth under|is it|has the model|covers Hearth|do you have|applies]?",
-        "[is|are] [Hearth|it|the code|the demo model|this software|the gateway] [free|open source|free software|Apache|GPL|MIT licensed|proprietary|"
+        "is [Hearth|it|the code|the demo model|this software|the gateway] [free|open source|free software|Apache|GPL|MIT licensed|proprietary|"
         "commercial|gratis]?",
         "[may|can|am I allowed to] I [use|sell|change|fork|share|copy|modify|redistribute|ship] [Hearth|it|the code|the demo model|this in my company]?",
         "[licence|license|licensing|copyright|terms of use][| of Hearth| of the model| please|?]",
@@ -251,11 +252,11 @@ MORE = {
         "[how|on what|when] [were|was] [you|the demo model] [trained|made|taught]?",
     ],
     "wrong": [
-        "[are|can|could|may] you [be mistaken|be wrong|make mistakes|err|fail|hallucinate|invent things|lie|make errors]?",
+        "[can|could|may|do] you [make mistakes|err|fail|hallucinate|invent things|lie|make errors]?", "[can|could|may] you be [mistaken|wrong]?",
         "[can|should|may] I [trust|believe|rely on] [you|your answers|what you say]?",
-        "[how|are you] [reliable|accurate|often wrong|good|sure|certain|exact] [are you|are your answers|]?",
+        "how [reliable|accurate|good|sure|certain|exact] are [you|your answers]?", "are you [reliable|accurate|often wrong|sure|certain|exact]?",
         "[accuracy|error rate|reliability|quality|mistakes][| of your answers| please|?]",
-        "[is|are] [your answer|your answers|what you say] [always right|correct|true|certain|reliable|safe to use]?",
+        "[is your answer|are your answers|is what you say] [always right|correct|true|certain|reliable|safe to use]?",
         "[do|did] you [make mistakes|get things wrong|invent facts|guess|make it up]?",
     ],
 }
@@ -339,7 +340,7 @@ DO = {
               "how Hearth picks a model|the rules of routing]"],
     "private": ["[keep|hold] [my data|private data|secrets|confidential texts|sensitive requests|personal data|my customers' data|my documents] [private|safe|out of the cloud|on my machine|in the house|local|secret]",
                 "[protect|secure|guard|shield] [my data|private data|secrets|confidential texts|sensitive prompts|personal data|my customers' data]",
-                "[prevent|stop|avoid|make sure nobody sees] [leaks|data leaks|a leak of secrets|that my data leaves|that secrets go to the cloud|sending secrets to the cloud]"],
+                "[prevent|stop|avoid] [leaks|data leaks|a leak of secrets|that my data leaves|that secrets go to the cloud|sending secrets to the cloud]"],
     "explain": ["[see|find out|know|learn|check|understand|look up|tell|figure out|be told] why [a request|my request|this request|the last request|my prompt|it] [went to the cloud|went there|was refused|was sent there|"
                 "took that target|was not local|was routed like that|ended up in the cloud|used that model|was answered there]",
                 "[trace|inspect|debug|explain|retrace|investigate|understand|review] [a routing decision|a decision|one request's route|the route of a request|why a request was routed so]"],
@@ -404,6 +405,8 @@ TO = ("[how do I|how do I|how can I|how could I|how should I|how does one|how do
       "I want to|I'd like to|I would like to|I need to|I have to|I must|I am trying to|I'm trying to|I try to|we want to|we need to|my boss wants to|I wish to|I plan to|help me|help me to|please help me|"
       "show me how to|tell me how to|explain how to|can you explain how to|can you tell me how to|could you show me how to|teach me how to|I don't know how to|I do not know how to|I forgot how to|no idea how to|"
       "any hint how to|instructions to|steps to|a guide to|the docs on how to|what if I want to|suppose I want to|let me|please]")
+MAY = ("[may I|can I|am I allowed to|are we allowed to|is it ok to|is it legal to|do I have to pay to|could we|I want to|we want to|what must I do to|does the licence let me|is it free to|must I ask to|"
+       "do I need a permission to|does it cost something to|may my company|can a firm|will I get in trouble if I]")
 ABOUT_IT = ("[tell me about|tell me more about|tell me something about|what about|what can you tell me about|what can you say about|say something about|info on|information on|some information about|explain|please explain|can you explain|"
             "could you explain|I want to know about|I want to know more about|I'd like to know more about|I'd like to hear about|I have a question about|a question about|question about|question:|details on|more on|more about|describe|"
             "I wonder about|a word on|a few words on|my question is about|inform me about|it's about|it is about|let's talk about|talk about|talk to me about|give me information on|give me the facts on|help me with|help with|help on|"
@@ -437,7 +440,7 @@ def line(rng, name):
     if name in COMMAND:
         ways.append(_command(rng, name))
     if name in DO:
-        ways += [f"{TO} {rng.choice(DO[name])}"] * 3 + [rng.choice(DO[name])]
+        ways += [f"{MAY if name == 'license' else TO} {rng.choice(DO[name])}"] * 3 + [rng.choice(DO[name])]
     ways += [f"{ASK} [{CLAUSE[name]}]"] * 2
     text = rng.choice(ways)
     if rng.random() < 0.35:
