@@ -3,6 +3,7 @@ lists hold. Only for training, as in grammar.py: a held-out template is never ma
 """
 import frames
 import greeting
+import world
 from fillers import WORDS
 from grammar import ACTS, NOUNS, VERBS
 
@@ -212,9 +213,11 @@ def prompt(gen, allowed, any_text):
     rng = gen.rng
     while True:
         kind = rng.random()
-        if kind < 0.34:
+        if kind < 0.2:
+            line = " ".join(gen.choose(rng.choice(world.LINES)).split())
+        elif kind < 0.36:
             line = rng.choice(ASK)
-        elif kind < 0.44:
+        elif kind < 0.45:
             line = f"{rng.choice(WRITE)} {rng.choice(['a', 'a', 'the', 'one', 'another', 'a short', 'a funny', 'a long', 'my'])} {rng.choice(FORMS)}"
             line += rng.choice(["", " about {topic}", " about {topic}", " for {name}", " for my {thing}", " on {topic}", " with {n} lines", " in {tongue}", " to my {job}"])
         elif kind < 0.48:
