@@ -146,6 +146,7 @@ def _side(adj, did, it, i, no, much, implied_, lexicon_, pool):
 PRAISE = _side(POS_ADJ, POS_DID, POS_IT, POS_I, TROUBLE, PLENTY, implied.GOOD, "GOOD_", ("{pos_adj}", "{pos}"))
 BLAME = _side(NEG_ADJ, NEG_DID, NEG_IT, NEG_I, GOODS, TROUBLE, implied.BAD, "BAD_", ("{neg_adj}", "{neg}"))
 EVEN = grammar.trainable(implied.PLAIN, *LISTS)
+EVENTS = grammar.trainable(remarks.EVENTS, *LISTS)
 # of the things of one kind: [things, praise, blame, neither]
 KINDS_OF_THINGS = [[things, *(grammar.trainable(lines, *LISTS) for lines in said)] for things, *said in reviews.ABOUT]
 ANY_ADJ = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PRAISE["adj"] + BLAME["adj"]), key=len, reverse=True)) + r")(?![\w-])")
@@ -156,6 +157,9 @@ CALM = [v for v in frames.VERBS if v[0] not in ("like", "lose", "break", "steal"
 # nouns that neither praise nor blame
 NOUNS = [w for w in frames.PLAIN if w not in """war thief burglar victim virus crash damage fire flood leak funeral fine debt loan lie mistake accident fever cough prison winner loser prize award medal
     peace party holiday customs minutes while past future century age complaint problem strike king queen prince joke rumour storm smoke rain judge referee trial crime police court soldier army murder""".split()]
+
+
+LOADED = re.compile(r"\b(" + "|".join(form for v in frames.VERBS if v not in CALM for form in v) + r"|works again|ran away|not the)\b")
 
 
 def _thing(rng):
@@ -337,7 +341,14 @@ def _clause(rng, words, other):
 def _neutral(rng):
     if rng.random() < 0.04:
         return remarks.rating(rng, "neutral")
-    if rng.random() < 0.2:
+    way = rng.random()
+    if way < 0.25:
+        return rng.choice(EVENTS)
+    if way < 0.35:  # somebody does something
+        told = grammar._facts(rng)[0]
+        if not LOADED.search(told):
+            return told
+    if way < 0.5:
         things, _, _, plain = rng.choice(KINDS_OF_THINGS)
         return f"{rng.choice(things)} {rng.choice(plain)}"
     line = rng.choice(NEUTRAL if rng.random() < 0.6 else EVEN)

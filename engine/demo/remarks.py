@@ -39,6 +39,23 @@ BAD_ASKS = _lines("""how hard can it be to answer a mail?|do you even test this?
 is this a joke?|what am I paying for?|how many times do I have to complain?|why do you lie to your customers?|how can you charge for that?|how long do I have to put up with this?|can it get any worse?|
 who would buy this twice?|is it too much to ask for a clean fork?|when will you finally fix it?|why do I bother?|does anybody there know what they are doing?|you call that service?|you call this clean?|
 how on earth did this pass any test?|why does it break every single time?|have you no shame?|where did all my money go?""")
+# what happens in a shop, a hotel, an office, told without an opinion
+EVENTS = _lines("""I called the hotline on {weekday}|the waiter brought the menu|the refund was sent on {date}|the repair takes {n} days|the technician comes on {weekday}|I returned the {product} in {month}|they sent me the form|
+I was asked for my order number|the manager is called {name}|the complaint has the number {order}|I have a question about the refund|the warranty lasts {n} months|the contract ends in {month}|the price went from {amount} to {amount:2}|
+delivery is planned for {date}|the parcel is at the post office|I sent the mail on {date}|the update came out in {month}|the app asks for a name and a date|I use the app on the train|the error page has a link to the help|
+the doctor sees patients from {n} to {n:2}|the appointment was moved to {weekday}|the nurse wrote down my name|the waiting room is on the left|check in is from {n}, check out until {n:2}|breakfast is from {n} to {n:2}|
+the room costs {amount} a night|the pool is open in {month}|the towels are changed on {weekday}|we got a key card and a map|the bus stops in front of the hotel|dinner is not included|the menu changes every {weekday}|
+we ordered {food} and water|the {food} comes with bread|the bill was {amount}|tips are included|the kitchen closes at {n}|the film starts at {n}|the book has {n} pages|the second part comes out in {month}|the singer is from {city}|
+the concert was moved to {date}|the museum has {n} rooms|tickets are sold at the door|the tour takes {n} hours|the guide speaks English and French|the teacher gave us {n} exercises|the exam is in {month}|the course is held in {city}|
+I got the book from the library|the {product} was delivered in two boxes|the manual is in English|the battery is charged by cable|it takes {n} minutes to charge|the {product} is {n} centimetres long|I compared two shops|
+the shop moved to {city}|the shop is run by {name}|the queue was as long as on other days|the staff wear {colour} shirts|the gym opens at {n}|a membership costs {amount} a year|the form has {n} pages|my account was opened in {month}|
+I changed my password|I was charged {amount} as agreed|the invoice lists {n} items|the discount ends on {date}|the return label was in the box|I will fill in the survey later|this is my answer to your survey|no answer|not applicable|
+I have nothing to add|see above|see my last mail|as I wrote before|I do not use that|we have not tried it|I only wanted to know the price|please tell me the opening hours|please call me back on {weekday}|can you send me the link?|
+does the price include tax?|is the {product} sold in {city}?|which size should I order for a child of {n}?|how long is the warranty?|do you ship to {city}?|can I change the date of my booking?|who is the author of the book?|
+where was the film made?|what is in the sauce?|is there a lift?|are pets allowed?|is breakfast included?|it was raining when we came|it was {weekday} evening|there were other guests too|we were two adults and a child|
+we stayed from {date} to {date:2}|we came from {city} by car|I went there for work|I was there for the first time|I will be there again in {month} for work|my colleague uses the same one|it replaces the old one|it is the successor of the old model|
+the old and the new one look alike|both have the same size|one of the two is mine|some like it sweet, some like it salty|tastes differ|opinions differ|there are arguments on both sides|it has strengths and weaknesses|
+a mixed bag|a mixed experience|hit and miss|swings and roundabouts|fair to middling|could go either way|on balance neither|I am in two minds about it|I am undecided|I am neutral on this|I have no feelings either way""")
 _WORTH = ["the app", "the hotel", "the food", "the book", "the film", "the service", "this", "it", "the whole thing", "the course", "the trip", "{thing}", "the {product}"]
 
 
