@@ -25,7 +25,7 @@ mind-opening moreish mouth-watering nifty noble noteworthy nourishing nutritious
 painstaking palatable pampering patient peerless pain-free peppy perceptive picturesque plush poetic poised polished positive powerful practical
 praiseworthy premium prestigious pretty priceless pristine productive proficient profound prudent punchy purposeful quality qualified quick-witted rad
 ravishing razor-sharp realistic reassuring recommendable refined regal rejuvenating reputable resilient resourceful respectable respectful restful
-restorative rich-tasting riveting rock-solid roomy rousing safe-feeling sassy savoury scenic scrupulous secure selfless sensible sensitive serene
+restorative rich-tasting riveting rock-solid roomy rousing safe-feeling sassy savoury scenic scrupulous secure selfless sensible serene
 side-splitting sincere skilful slick snappy sociable sophisticated soulful soul-stirring sound spacious spectacular spellbinding spirited splendiferous spry
 stable state-of-the-art steadfast stellar stirring straightforward stress-free striking stupendous suave sumptuous superior super-soft superlative supple
 supreme sure-footed swanky swell swish sympathetic tactful talented tantalising tempting terrific-looking thorough thriving time-saving timeless timely

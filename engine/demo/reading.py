@@ -78,6 +78,8 @@ def _same_text(lines):
     return list(joined.values())
 
 
+MENTIONED = ["Is {value} mentioned?", "Does the text mention {value}?", "Is there anything about {value}?", "Does {value} occur in it?", "Is {value} in the text?", "Does it say {value}?",
+             "Do they speak of {value}?", "Can you find {value} there?"]  # only for training
 SAME_TEXT = {side: _same_text(lines) for side, lines in FACT.sides.items()}
 
 YESNO = Pool("yesno/instruct", """
@@ -283,7 +285,21 @@ def yesno(gen, facts=0):
             asked.append((_with_values(question, values), "yes"))
         else:
             asked.append((_wrong(gen, text, question, values), "no"))
-    return " ".join(text for text, _, _ in found), asked
+    told = " ".join(text for text, _, _ in found)
+    if made and found[0][1] and gen.rng.random() < 0.15:
+        asked.append(_mentioned(gen, told, found[0][1]))
+    return told, asked
+
+
+def _mentioned(gen, text, values):
+    """Whether something stands in the text at all: (question, answer)"""
+    key = gen.rng.choice(list(values))
+    value, answer = values[key], "yes"
+    if gen.rng.random() < 0.5:
+        value, answer = _another(gen, key.split(":")[0], values), "no"
+    if re.search(r"(?<!\w)" + re.escape(value) + r"(?!\w)", text, re.IGNORECASE):
+        answer = "yes"
+    return gen.rng.choice(MENTIONED).replace("{value}", value), answer
 
 
 def yesno_instruction(gen):
