@@ -146,7 +146,7 @@ def _side(adj, did, it, i, no, much, implied_, lexicon_, pool):
 PRAISE = _side(POS_ADJ, POS_DID, POS_IT, POS_I, TROUBLE, PLENTY, implied.GOOD, "GOOD_", ("{pos_adj}", "{pos}"))
 BLAME = _side(NEG_ADJ, NEG_DID, NEG_IT, NEG_I, GOODS, TROUBLE, implied.BAD, "BAD_", ("{neg_adj}", "{neg}"))
 EVEN = grammar.trainable(implied.PLAIN, *LISTS)
-EVENTS = grammar.trainable(remarks.EVENTS, *LISTS)
+EVENTS = grammar.trainable(remarks.EVENTS + remarks.LITERAL, *LISTS)
 # of the things of one kind: [things, praise, blame, neither]
 KINDS_OF_THINGS = [[things, *(grammar.trainable(lines, *LISTS) for lines in said)] for things, *said in reviews.ABOUT]
 ANY_ADJ = re.compile(r"\b(" + "|".join(sorted(map(re.escape, PRAISE["adj"] + BLAME["adj"]), key=len, reverse=True)) + r")(?![\w-])")
@@ -238,10 +238,10 @@ def _amounts(rng, words, other):
     if rng.random() < 0.6:
         a, b = rng.sample(words["no"], 2)
         return rng.choice([f"no {a}", f"no {a}, no {b}", f"no {a} and no {b}", f"without any {a}", f"zero {a}", f"there was no {a}", f"not a trace of {a}", f"no {a} at all", f"no {a} whatsoever", f"we had no {a}", f"neither {a} nor {b}",
-                           f"not the slightest {a}" if not a.endswith("s") else f"never any {a}", f"free of {a}" if words is PRAISE else f"a total lack of {a}"])
+                           f"not the slightest {a}" if not a.endswith("s") else f"never any {a}", f"free of {a}" if words is PRAISE else f"a total lack of {a}"] + [f"no more {a}", f"no more {a}, no more {b}", f"finally no more {a} and {b}", f"an end to all the {a}", f"gone are the {a} and the {b}"] * (words is PRAISE))
     a, b = rng.sample(words["much"], 2)
     return rng.choice([f"full of {a}", f"nothing but {a}" if words is BLAME else f"full of {a} and {b}", f"so much {a}" if not a.endswith("s") else f"so many {a}", f"lots of {a}", f"{a} from start to end", f"{a} and {b} everywhere",
-                       f"{_thing(rng)} is full of {a}"])
+                       f"{_thing(rng)} is full of {a}", f"only {a}" if words is BLAME else f"{a} and more {a}"])
 
 
 def _negated(rng, words, other):
@@ -302,7 +302,8 @@ def _reviews(rng, words, other):
 
 
 def _remarks(rng, words, other):
-    return rng.choice(words["says"]) if rng.random() < 0.85 else remarks.rating(rng, "positive" if words is PRAISE else "negative")
+    label, way = "positive" if words is PRAISE else "negative", rng.random()
+    return rng.choice(words["says"]) if way < 0.65 else remarks.disguised(rng, label) if way < 0.87 else remarks.rating(rng, label)
 
 
 def _implied(rng, words, other):
@@ -310,7 +311,7 @@ def _implied(rng, words, other):
 
 
 # how often each kind of clause is made
-KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5, _reviews: 26, _remarks: 14}
+KINDS = {_says: 26, _two: 7, _exclaims: 7, _is_a: 8, _feels: 8, _does_with: 6, _mood: 6, _acts: 14, _amounts: 4, _negated: 7, _compares: 7, _would: 7, _phrase: 6, _listed: 5, _implied: 5, _reviews: 26, _remarks: 20}
 
 
 def _statement(rng, words):

@@ -56,6 +56,41 @@ where was the film made?|what is in the sauce?|is there a lift?|are pets allowed
 we stayed from {date} to {date:2}|we came from {city} by car|I went there for work|I was there for the first time|I will be there again in {month} for work|my colleague uses the same one|it replaces the old one|it is the successor of the old model|
 the old and the new one look alike|both have the same size|one of the two is mine|some like it sweet, some like it salty|tastes differ|opinions differ|there are arguments on both sides|it has strengths and weaknesses|
 a mixed bag|a mixed experience|hit and miss|swings and roundabouts|fair to middling|could go either way|on balance neither|I am in two minds about it|I am undecided|I am neutral on this|I have no feelings either way""")
+# words of praise and blame that mean something plain
+LITERAL = _lines("""the lost property office is on the left|the complaint form has two pages|the error code is {n}|damage has to be reported within {n} days|the sick bay is next to the lift|the trash is collected on {weekday}|
+the waste paper goes in the {colour} bin|the worst case is described on page {n}|the bad debts are listed below|the cold room is set to {n} degrees|the slow lane is on the right|the dead end sign stands at the corner|
+the poor box hangs by the door|a fault line runs through {city}|the crash test is on {weekday}|the dirty dishes go in the machine|broken glass goes in the container|the noise level was measured in {month}|
+the best before date is {date}|the winner will be named on {date}|the love story is set in {city}|happy hour starts at {n}|the free parking is behind the house|the perfect tense is explained on page {n}|
+the good scissors are in the drawer|the fine for parking is {amount}|the fresh fish counter is on the left|comfort class costs {amount}|the beauty salon opens at {n}|the dark room is in the cellar|the hard copy is on the desk|
+the sharp bend is after the bridge|the rough draft has {n} pages|the ugly duckling is a fairy tale|the sour cream is in the fridge|the bitter chocolate is on the upper shelf|the cheap seats are in row {n}|the dull paint is {colour}|
+the loud bell rings at {n}|the missing number is {n}|the wrong answers are marked in red|the right answers are on page {n}|the first prize is a {product}|the disaster film starts at {n}|the horror section is on the second floor|
+the nightmare scene is the third one|a bug is an insect|the mouse trap is behind the shelf|the spare tyre is in the boot|the emergency exit is on the left|the fire alarm is tested on {weekday}|the danger sign is {colour}|
+the poison cabinet is locked|the pain scale goes from 1 to {n}|the headache tablets are in the drawer|the bright lamp is in the hall|the smart meter shows {big}|the quick start guide is in the box|the easy version has {n} levels|
+the rich text format is the default|the super market opens at {n}|the great hall seats {big}|the grand piano is in room {n}|the gift shop is at the exit|the pleasure boats leave at {n}|the joy stick has {n} buttons|
+the charm bracelet is {colour}|the welcome desk is on the ground floor|the clean towels are on the shelf|the safe is in the wall|the solid line is the bus, the dotted one the tram|the weak acid is in bottle {n}|the stale bread is for the ducks|
+the rotten log is part of the exhibition|the failed attempts are listed in table {n}|the reject pile is on the left|the loss ratio is {n} percent|the profit was the same as in {month}|the strike is planned for {weekday}|
+the trouble shooting page is number {n}|the problem set has {n} questions|the lazy eight is a figure in dancing|the black market scene is in part two|the refund policy is on page {n}|the cancelled stamps are in the album""")
+_FIND = ["we could not stay longer", "I did not buy it sooner", "it had to end", "there is not more of it", "I can't be there every day", "I did not know about it before", "I have only one", "the {food} was gone so fast", "I live so far away",
+         "my {job} wants one too", "the day has only 24 hours", "I did not take the bigger one", "I had to share it", "we did not come years ago", "it is not open on {weekday}", "the others now want one as well"]
+_ONLY_GOOD = ["the way out", "the free coffee", "the way home", "leaving", "the price tag", "the view of the car park", "that it ended", "the nap I had", "the interval", "the door we left by", "the taxi home", "the box it came in", "the peanuts", "that we got out alive",
+              "the sign with the opening hours", "the bus back", "the wifi", "the lift", "the napkins", "the refund"]
+_DREAD = ["Mondays", "mornings", "the dentist", "winter", "my tax return", "ironing", "the commute", "long drives", "cooking", "needles", "exams", "flying", "housework", "the stairs", "rain", "sleepless nights", "the bill", "parents' evenings"]
+
+
+def disguised(rng, label):
+    """Praise that looks like blame, and the other way round."""
+    if label == "positive":
+        what = rng.choice(["complaint", "regret", "criticism", "gripe", "problem", "worry", "grumble", "objection", "quibble"])
+        a, b = rng.sample(_DREAD, 2)
+        return rng.choice([f"my only {what} is that {rng.choice(_FIND)}", f"the only {what}: {rng.choice(_FIND)}", f"if I have one {what}, it is that {rng.choice(_FIND)}", f"the only bad thing is that {rng.choice(_FIND)}", f"what a pity that {rng.choice(_FIND)}",
+                           f"I no longer {rng.choice(['dread', 'fear', 'hate', 'mind', 'worry about'])} {a}", f"thanks to {{thing}} I no longer {rng.choice(['dread', 'fear', 'hate'])} {a}", f"no more fear of {a}", f"{a} and {b} are no problem any more", f"goodbye to {a} and {b}, at last",
+                           f"the old one lasted {{n}} days, this one is in its {{n:2}}th year", f"the last one broke after a week, this one still runs after {{n}} years", f"I searched for a fault and found none", f"I looked hard for something to complain about and failed",
+                           f"I have yet to meet someone who does not like {{thing}}", "you will not hear a bad word about it from me", f"I was ready to complain, but there was no reason to", f"and I thought I would hate it", "I was wrong to doubt it", f"all my fears about {{thing}} were for nothing"])
+    return rng.choice([f"the only good thing about {{thing}} was {rng.choice(_ONLY_GOOD)}", f"the only nice thing was {rng.choice(_ONLY_GOOD)}", f"the best part was {rng.choice(_ONLY_GOOD)}", f"the highlight was {rng.choice(_ONLY_GOOD)}, that says it all", f"I liked {rng.choice(_ONLY_GOOD)} and nothing else",
+                       f"the old one lasted {{n}} years, this one {{n:2}} days", f"the last one ran for {{n}} years, this one broke after a week", f"it used to be good, those days are gone", f"I searched for something good and found nothing", f"I looked hard for something to praise and failed",
+                       f"I have yet to meet someone who likes {{thing}}", "you will not hear a good word about it from me", f"I was ready to praise it, but there was no reason to", "and I thought I would love it", "I was wrong to trust it", f"all my hopes for {{thing}} were for nothing",
+                       f"great idea to raise the price when nothing works", f"well done, now it is broken for everybody", f"thanks for ruining {rng.choice(['my day', 'our evening', 'the weekend', 'my birthday'])}", f"congratulations, you lost a customer", f"just what I needed, another broken {{product}}",
+                       f"nice try, but no", f"{{amount}} for that, you must be joking", f"wonderful, {{n}} hours in the queue for nothing", f"so much for the five stars", "if you like waiting, this is for you", f"perfect, if you enjoy being ignored", f"now I {rng.choice(['dread', 'fear', 'hate'])} {rng.choice(_DREAD)} even more"])
 _WORTH = ["the app", "the hotel", "the food", "the book", "the film", "the service", "this", "it", "the whole thing", "the course", "the trip", "{thing}", "the {product}"]
 
 
