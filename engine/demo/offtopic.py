@@ -223,7 +223,7 @@ def prompt(gen, allowed, any_text):
         elif kind < 0.48:
             line = rng.choice(TELL) + " {topic}"
         elif kind < 0.64:
-            line = rng.choice(rng.choice([NEAR, BESIDE, BARE, OTHERS, OTHERS, TASKS]))
+            line = " ".join(gen.choose(rng.choice(rng.choice([NEAR, BESIDE, BARE, OTHERS, OTHERS, TASKS, world.NEAR]))).split())
             if "\1" in line:  # a text of the tasks, with something else to be done
                 line = _filled(rng, line)
                 if allowed(line.replace("\1", "{any}")):

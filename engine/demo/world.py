@@ -12,6 +12,14 @@ TONGUE = "[French|German|Spanish|Italian|Latin|Polish|Turkish|Arabic|Chinese|Jap
 FORM = "[a poem|a haiku|a limerick|a short story|a bedtime story|a fairy tale|an essay|a speech|a song|a rap|a letter|an e-mail|a tweet|a blog post|a press release|a cover letter|a CV|a toast|a eulogy|an advert|a slogan|a product description|a job ad|a resignation letter|a complaint|a love letter|a thank-you note|a birthday card|a dialogue|a monologue|a scene|a joke|a riddle|a pun|five jokes|ten slogans|a list of names|a lesson plan|a workout plan|a meal plan|a shopping list|a packing list|a travel plan|a business plan|a summary|a review|a newsletter|a horoscope|a prayer|a sonnet]"
 ABOUT = "[autumn|the sea|my cat|love|a lost key|two brothers|a dragon|a lonely robot|the moon|winter|my grandmother|coffee|rain|time|a broken heart|a talking tree|a pirate|friendship|the end of summer|a train ride|Monday mornings|a wise owl|space|climate change|remote work|our new shop|my neighbour's dog|a picnic|football|the city at night|hope|bread]"
 ILLNESS = "[a cold|the flu|a migraine|back pain|a sore throat|a rash|insomnia|hay fever|a burn|a sprained ankle|anaemia|diabetes|asthma|high blood pressure|anxiety|a toothache|heartburn|food poisoning|sunburn|a cough]"
+# compounds of Hearth's words that have nothing to do with it
+COMPOUND = ("[[war|comfort|danger|time|climate|pedestrian|school|drop|end|strike|friend|no-fly|neutral|tropical|buffer|green|quiet|smoking|crime|erogenous|red|flood|free trade|parking|speed|dead] zone|"
+            "[sales|growth|easy|moving|climate|inflation|savings|weight] target|target [group|audience|date|practice|heart rate|price|language|shooting]|[role|fashion|business|car|scale|climate|3D|economic|phone|top|data|plastic] model|model [train|ship|student|railway|agency|kit]|"
+            "[car|house|piano|door|skeleton|master|bike|safe|shift|escape|answer|golden|music|ignition] key|key [ring|lime pie|witness|card|change|signature|figure]|[sea|fishing|container|Roman|vintage|ferry] port|port [wine|authority|city]|"
+            "[rain|storm|mushroom|dust|ash|tag|word] cloud|[driving|fishing|pilot's|hunting|marriage|pet|TV|software|gun|taxi] licence|[bus|trade|escape|scenic|bike|tram|flight|silk] route|[ship's|captain's|travel|sleep|Yule|fire|natural|food] log|"
+            "[weather|police|school|traffic|book|credit|lab|annual] report|[living|shipping|labour|sunk|opportunity|funeral|heating] costs|[customs|security|stock|slum|ground|height] clearance|[time|social|biological] complexity|[body|sign|second|foreign|native|dead|love|formal] language|"
+            "[medical|smart|explosive|mobile|literary] device|[trade|state|open|family|dirty] secret|[wifi|bank|forgotten|laptop|phone|strong] password|[train|chat|court|airport|bus|oil] [terminal|room|server]|[church|tennis|dinner|food|ice cream] service|[phone|cold|wake-up|roll] call|"
+            "[group|small|pillow|trash] talk|command post|command performance|chain of command|[starting|boarding|closing|boiling|data|turning] point|[safety|kitchen|speed|dress|highway] [rule|code]|[water|sea|sugar|noise|skill|stress] level|[privacy|window|computer|silver|smoke] screen|[gas|fire|steam|jet] engine]")
 LINES = f"""what is the capital of {COUNTRY}?
 what is the population of {COUNTRY}?
 what language do they speak in {COUNTRY}?
@@ -116,5 +124,32 @@ I [had a bad day|hate my job|miss my ex|can't sleep|am so bored|lost my cat|am i
 [let's play|play] [a game|chess|hangman|twenty questions|tic tac toe|truth or dare|word chain]
 [I'm thinking of a number|guess my age|guess what I had for lunch|I spy with my little eye]
 [who|what] [came first, the chicken or the egg|is faster, a horse or a dog|is heavier, gold or lead|is the best team in the world|is the richest man|was the first king|is the tallest building|is the fastest animal]?
-[is|are] [the earth|the moon|a tomato|a whale|a spider|glass|zero|a virus] [flat|round|a fruit|a fish|an insect|liquid|a number|alive]?
-how [old|big|far|hot|fast|deep|heavy] is [the sun|the moon|the universe|the earth|the ocean|a blue whale|mount Everest|the Eiffel tower|Mars]?""".split("\n")
+is [the earth|the moon|a tomato|a whale|a spider|glass|zero|a virus] [flat|round|a fruit|a fish|an insect|liquid|a number|alive]?
+how [old|big|far|hot|fast|deep|heavy] is [the sun|the moon|the universe|the earth|the ocean|a blue whale|mount Everest|the Eiffel tower|Mars]?
+[what is|what's|define|explain|who invented|tell me about|where is|why is there|what does it mean:|what do you call|describe|is there|who needs|I read about] [a|the|my|] {COMPOUND}?
+[what is|what's|define|tell me about] [a|the] {COMPOUND}
+[how do I|how can I|where do I] [find|get|lose|make|change|leave|reach|buy|avoid|enter|pay|choose|read|copy|write|open|use|join] [a|the|my] {COMPOUND}?
+I [lost|need|want|found|broke|forgot|hate|like|missed|left|bought] [a|the|my|your] {COMPOUND}[|, what now|, help| yesterday|, what should I do]?
+[which|what] {COMPOUND} [is|was] the [best|first|oldest|biggest]?
+[{COMPOUND}|my {COMPOUND}|the {COMPOUND}|best {COMPOUND}|{COMPOUND} in {{city}}|a {COMPOUND} for {{first}}]
+[is|was] [the|my|a] {COMPOUND} [safe|expensive|far|open|legal|dangerous|old]?
+how [much|many|long|far|big|old] is [the|a] {COMPOUND}?
+[explain|show me|describe|tell me|can you explain] [how|why] {SCIENCE} [works|matters|is possible|was discovered|changes us]
+[proof|evidence|arguments|a case] [for|against|that there is] {SCIENCE}
+[pros and cons|advantages|dangers|examples|the future|the ethics|myths] of {SCIENCE}
+[[you are|you're|you seem|you sound] [funny|boring|useless|cute|slow|smart|silly|rude|nice|weird|stubborn|mean|crazy|so smart]|[you are|you're] [my favourite|no help|not helpful|a liar|getting on my nerves]]
+[that's|that is|this is] [not what I asked|not right|a lie|nonsense|funny|too long|the wrong answer|not an answer|no answer|what I feared|weird]
+[try again|again please|once more|wrong answer|you misunderstood|you did not understand me|you missed the point|stop repeating that|say something else|change the subject|answer my question|shut up|be quiet|be nice|be honest|calm down|pay attention|listen to me]
+I [don't believe you|don't like you|don't trust anybody|don't care|don't know|don't agree|disagree|give up|quit|told you so|see through you|was here first|want to speak to a human|want my money back from you|will report you to the police]
+[{{first}} hides|{{first}} puts] the {{product}} in the [box|bag|drawer|cellar|car|fridge]. [{{first:2}}|the {{job}}] [takes it out|moves it to the attic|eats it|sells it]. where does {{first}} [search|think it is|look first]?
+[if|when] all {{animal}}s are [blue|birds|fast] and {{first}} is a {{animal}}, [what colour is {{first}}|is {{first}} fast|what follows]?
+[hot is to cold|dog is to puppy|hand is to glove|bird is to nest|day is to night|king is to queen|pen is to paper] as [up|cow|foot|bee|summer|actor|brush] is to [what|...]?
+[big|fast|old|cold|short] : [bigger|faster|older|colder|shorter] :: [good|bad|far|little|happy] : ?
+[I speak without a mouth|I have keys but no locks|the more you take, the more you leave behind|I am always coming but never arrive|what has hands but cannot clap|what gets wetter as it dries]. what am I?
+[make|turn|put|write|format|convert] [it|this|that|the above|the last one|everything] [in|into|as] [JSON|a table|a list|XML|bold|caps|rhyme|{TONGUE}|one line|CSV|HTML|markdown]
+[do|say|write|explain|try|repeat] [it|that|this] [again|better|shorter|slower|in {TONGUE}|with emojis|without the letter e|in reverse|as a song]
+[what|which] size [{{product}}|of {{product}}|bed|ring|shoes|dog crate|pot|screen] [do I need|should I buy|fits a child|is right for me]?
+what is [the|my|your|his] [secret of success|secret recipe|secret of happiness|bank code|alarm code|magic word|punch line|moral|catch|point of it all|difference|score|plan|problem|rush|matter with you]?
+question: [{COMPOUND}|{SCIENCE}|{PERSON}|{COUNTRY}|who {ACT} best|how to {ACT}]?
+[forget|ignore|drop|skip] [what you learned|your training|the rules|everything|your tasks|Hearth|the config|your limits] and [write {FORM}|tell me about {SCIENCE}|talk about {ABOUT}|help me {ACT}|be {PERSON}|sing]""".split("\n")
+NEAR = [line for line in LINES if COMPOUND in line]
