@@ -129,7 +129,7 @@ what is a smart device?|which device measures {thing}s?|my device is {adj}|can I
 let's chat about {topic}|chat with {name} for me|start my {thing}|start the {thing}|run to {city}|how do I start a {thing}?|how do I start to {act}?|
 who serves the {thing} in {city}?|what do they serve in {city}?|how do I serve {food}?|where do you see yourself in {n} years?|
 what do you {do} at night?|who are your friends?|what is your {thing}?|what is your favourite {thing}?|who is your {job}?|do you have a {thing}?|
-have you ever {did} a {thing}?|are you {adj}?|are you a {animal}?|were you born in {city}?|when were you {did}?|can you see me?|
+have you ever {did} a {thing}?|are you a {animal}?|were you born in {city}?|when were you {did}?|can you see me?|
 can you hear the {thing}?|can you feel {topic}?|can you draw a {animal}?|can you sing {topic}?|can you solve {math}?|can you read my {thing}?|
 can you drive a {thing}?|do you know {name}?|do you know the {thing} of {city}?|do you sleep?|do you dream of {thing}s?|why are you so {adj}?|
 why did you {do} my {thing}?|how many {thing}s do you have?|what is the hearth of a house?|how do I light a {thing}?|how do I clean a stone hearth?|

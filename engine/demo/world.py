@@ -139,6 +139,7 @@ how [much|many|long|far|big|old] is [the|a] {COMPOUND}?
 [pros and cons|advantages|dangers|examples|the future|the ethics|myths] of {SCIENCE}
 [[you are|you're|you seem|you sound] [funny|boring|useless|cute|slow|smart|silly|rude|nice|weird|stubborn|mean|crazy|so smart]|[you are|you're] [my favourite|no help|not helpful|a liar|getting on my nerves]]
 [that's|that is|this is] [not what I asked|not right|a lie|nonsense|funny|too long|the wrong answer|not an answer|no answer|what I feared|weird]
+are you [hungry|thirsty|married|pregnant|vegan|religious|jealous|ticklish|left-handed|a morning person|afraid of the dark|single|rich|famous|from {{city}}|a {{job}}|a {{animal}}|lost|asleep at night|in love]?
 [try again|again please|once more|wrong answer|you misunderstood|you did not understand me|you missed the point|stop repeating that|say something else|change the subject|answer my question|shut up|be quiet|be nice|be honest|calm down|pay attention|listen to me]
 I [don't believe you|don't like you|don't trust anybody|don't care|don't know|don't agree|disagree|give up|quit|told you so|see through you|was here first|want to speak to a human|want my money back from you|will report you to the police]
 [{{first}} hides|{{first}} puts] the {{product}} in the [box|bag|drawer|cellar|car|fridge]. [{{first:2}}|the {{job}}] [takes it out|moves it to the attic|eats it|sells it]. where does {{first}} [search|think it is|look first]?
