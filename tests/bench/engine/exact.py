@@ -130,7 +130,7 @@ def longer(m, rng):
         m["window"] = rng.choice([33, 64, 100, 128])
     if "rope_original" in m:
         m["rope_original"] = rng.choice([64, 120, 256])
-    if m["type"] in EXACT_TYPES and m["arch"] not in SQUARE:
+    if m["type"] in FLOAT_TYPES and m["arch"] not in SQUARE:
         m["head_dim"] = rng.choice([64, 80, 96, 128, 256])
         if "n_rot" in m:
             m["n_rot"] = rng.choice([0, m["head_dim"] // 2])
