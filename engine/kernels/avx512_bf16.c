@@ -1,8 +1,8 @@
 /*
- * AVX-512 BF16: products of weights in BF16 with inputs rounded to bfloat16, 32 an instruction; the
- * rest of its set is AVX-512's (cpu.c). For each row and token dpbf16ps adds two columns at a time,
- * the odd one and then the even one, each a fused multiplication and addition to the nearest float.
- * Numbers below 2^-126 count as zero, and so do such sums.
+ * AVX-512 BF16: products of weights in BF16 with inputs rounded to bfloat16, 32 an instruction, and
+ * those of attention; the rest of its set is AVX-512's (cpu.c). For each row and token dpbf16ps
+ * adds two columns at a time, the odd one and then the even one, each a fused multiplication and
+ * addition to the nearest float. Numbers below 2^-126 count as zero, and so do such sums.
  */
 #include <immintrin.h>
 
@@ -106,4 +106,11 @@ static void panels_bf16(const struct engine_panel_job *job, size_t panel, size_t
         tiles(job, panel, 1);
 }
 
-const struct engine_bf16_kernels engine_kernels_avx512_bf16 = {panels_bf16, pack_one, pack_four};
+#include "engine/kernels/avx512_bf16_attn.h"
+
+const struct engine_bf16_kernels engine_kernels_avx512_bf16 = {
+    panels_bf16,
+    pack_one,
+    pack_four,
+    {attn_queries, attn_keys, attn_values, attn_scores, attn_softmax, attn_add},
+};

@@ -47,6 +47,7 @@ static void make_with_bf16(void)
     with_bf16.panels[ENGINE_FORMAT_BF16] = engine_kernels_avx512_bf16.panels;
     with_bf16.pack_bf16_one = engine_kernels_avx512_bf16.pack_one;
     with_bf16.pack_bf16_four = engine_kernels_avx512_bf16.pack_four;
+    with_bf16.attn_bf16 = &engine_kernels_avx512_bf16.attn;
 }
 #elif defined(__aarch64__)
 static bool has_dot_product(void)

@@ -8,8 +8,8 @@
  * symbol is its table, so that no vector instruction can be reached on a processor that lacks it.
  * cpu.c chooses. Weights are computed as panels (panel.h), quantised ones with inputs in 8 bits,
  * F16 and BF16 in float32; F32 as it lies in the file. One set rounds the inputs of BF16 to
- * bfloat16 (avx512_bf16.c: half of the multiplications; docs/decisions/0008), two round dot
- * products of K types to 16 bits (avx512_wide.h; docs/decisions/0009).
+ * bfloat16 (avx512_bf16.c: half of the multiplications; docs/decisions/0008), and attention of
+ * quantised models (0010); two round dot products of K types to 16 bits (avx512_wide.h; 0009).
  *
  * A result never depends on how many tokens or rows are computed together: for each pair of row and
  * token every set adds in one order. Sets differ among themselves by rounding alone.
@@ -76,6 +76,29 @@ struct engine_attn {
     bool half;
 };
 
+/*
+ * The same with queries, keys, values and what a softmax gives rounded to bfloat16, two to a
+ * uint32_t: neighbours that are multiplied one after the other, the first in the lower half, zero
+ * behind an odd last one. Sums are float32. `attn_scores`, `attn_softmax` and `attn_add` of struct
+ * engine_kernels say what the last three do.
+ */
+struct engine_attn_bf16 {
+    /* One row: out[(n + 1) / 2] */
+    void (*queries)(const float *q, size_t n, uint32_t *out);
+    /* A page of halves or floats: out[(head_dim + 1) / 2][ENGINE_PAGE]; may be where the floats
+     * are */
+    void (*keys)(const void *k, bool half, size_t head_dim, uint32_t *out);
+    /* Its first n: out[(n + 1) / 2][head_dim]; likewise */
+    void (*values)(const void *v, bool half, size_t n, size_t head_dim, uint32_t *out);
+    /* q: row after row */
+    void (*scores)(size_t rows, size_t head_dim, const uint32_t *q, const uint32_t *k, float scale,
+                   float *scores);
+    /* What it turns scores into lies at the start of their row, and is what it sums up. */
+    float (*softmax)(float *scores, size_t from, size_t n, float *largest, float *sum);
+    void (*add)(const struct engine_attn *rows, const float *p, const uint32_t *v, size_t n,
+                float *acc);
+};
+
 struct engine_kernels {
     const char *name;
     /* Whether dot products of K types lose what they have more than 16 bits: avx512_wide.h. */
@@ -124,6 +147,7 @@ struct engine_kernels {
     /* acc[r][i] += sum over j < n of p[r][j] * v[j][i]; p: [rows][ENGINE_PAGE] */
     void (*attn_add)(const struct engine_attn *rows, const float *p, const void *v, size_t n,
                      float *acc);
+    const struct engine_attn_bf16 *attn_bf16; /* or NULL */
 };
 
 /* What a processor with instructions for BF16 has otherwise than the set below it. */
@@ -131,6 +155,7 @@ struct engine_bf16_kernels {
     engine_panel_fn panels;
     void (*pack_one)(const float *x, size_t n, uint32_t *out);
     void (*pack_four)(const float *const x[4], size_t n, uint32_t *out);
+    struct engine_attn_bf16 attn;
 };
 
 /* What a set wants a product's input as. */
